@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * ABI between bpf/sched.bpf.c and user space. Everything here is cumulative and never reset by
+ * the kernel side; user space subtracts. All times are nanoseconds of the run queue clock.
+ */
+#ifndef KVMLENS_SCHED_TYPES_H
+#define KVMLENS_SCHED_TYPES_H
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+/* Bumped on any change of a layout in this file; decides whether pinned maps may be adopted. */
+#define SCHED_ABI_VERSION 1
+
+/*
+ * Wait histograms: bucket i counts waits of at most 2^(SCHED_HIST_SHIFT + i) ns, the last one
+ * everything longer. 2^10 ns (1 us) to 2^32 ns (4.3 s).
+ */
+#define SCHED_HIST_SHIFT   10
+#define SCHED_HIST_BUCKETS 24
+
+/* A thread is found by pid & (SCHED_PID_SLOTS - 1), then along struct sched_thread.next. */
+#define SCHED_PID_SLOTS 65536
+#define SCHED_CHAIN_MAX 8
+
+enum sched_role {
+	SCHED_ROLE_NONE = 0,
+	SCHED_ROLE_VCPU,
+	SCHED_ROLE_EMULATOR,
+	SCHED_ROLE_IOTHREAD,
+	SCHED_ROLE_VHOST,
+	SCHED_ROLE_AGENT, /* kvmlens itself: aligns the run queue clock with user space */
+	SCHED_ROLE_RETIRED, /* what threads that have left a VM had accumulated, one per VM */
+	SCHED_ROLE_MAX,
+};
+
+enum sched_state {
+	SCHED_STATE_UNKNOWN = 0, /* not seen since it was registered */
+	SCHED_STATE_RUNNING,
+	SCHED_STATE_PREEMPTED, /* runnable since last_out */
+	SCHED_STATE_HALTED, /* blocked since last_out, interruptibly and inside KVM_RUN, or TCG */
+	SCHED_STATE_BLOCKED, /* blocked since last_out for any other cause */
+};
+
+/*
+ * One tracked thread. Written by sched_switch alone, under the run queue's lock, but for the
+ * first four words, which user space sets before it publishes the slot. seq is odd while the
+ * record is being changed.
+ */
+struct sched_thread {
+	__u32 seq;
+	__u32 tid;
+	__u32 tgid;
+	__u16 next; /* next slot of the same hash chain, 0 ends it */
+	__u8 role; /* enum sched_role */
+	__u8 state; /* enum sched_state */
+	__u64 last_in;
+	__u64 last_out;
+	__u64 run_delay_seen; /* sched_info.run_delay as it stands after the last switch-in */
+	__u64 run_ns;
+	__u64 wake_ns; /* wake latency; ready time is wake_ns + preempt_ns */
+	__u64 preempt_ns; /* steal time */
+	__u64 halted_ns;
+	__u64 blocked_ns;
+	__u64 gtime_ns; /* task_struct.gtime at the last switch-out: tick-sampled guest time */
+	__u64 dropped_ns; /* run_delay that was sleep in truth (delayed dequeue, migrated) */
+	__u64 switches; /* times switched in */
+	__u64 preempts; /* times switched out while runnable */
+	__u64 migrations;
+	__u32 cpu; /* of the last switch-in */
+	__u32 flags; /* SCHED_F_* */
+	__u64 wake_hist[SCHED_HIST_BUCKETS];
+	__u64 preempt_hist[SCHED_HIST_BUCKETS];
+};
+
+#define SCHED_F_SEEN    1u /* run_delay_seen is valid */
+#define SCHED_F_DELAYED 2u /* migrated while its dequeue was delayed: the next wait is not one */
+#define SCHED_F_TCG     4u /* set by user space: a vCPU thread with no KVM_RUN to look for */
+
+#ifdef __STDC_VERSION__
+_Static_assert(sizeof(struct sched_thread) == 512, "sched_thread is part of the ABI");
+#endif
+
+/* Reasons for lost information, counted per CPU in map "sched_lost". */
+enum sched_lost {
+	SCHED_LOST_NO_SCHED_INFO, /* switch-in without a kernel stamp */
+	SCHED_LOST_CLOCK, /* a stamp lay in the future of the run queue clock */
+	SCHED_LOST_CHAIN, /* a hash chain was longer than SCHED_CHAIN_MAX */
+	SCHED_LOST_DELAYED, /* samples dropped for SCHED_F_DELAYED */
+	SCHED_LOST_EVENT, /* ring buffer full: a thread's birth or death was not announced */
+	SCHED_LOST_MAX,
+};
+
+/* Ring buffer "sched_events": a thread was born in, or left, a tracked process. */
+enum sched_event_kind { SCHED_EVENT_THREAD_NEW = 1, SCHED_EVENT_THREAD_EXIT };
+
+struct sched_event {
+	__u32 kind;
+	__u32 tgid;
+	__u32 tid;
+	__u32 pad;
+};
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Immutable, counted label sets, rendered once for the text formats. */
+#ifndef KVMLENS_METRIC_LABELS_H
+#define KVMLENS_METRIC_LABELS_H
+
+#include <stddef.h>
+#include <kvmlens.h>
+
+/* Bytes of a label's value after cleaning; longer ones are cut at a character's boundary. */
+#define LABEL_VALUE_MAX 128
+
+struct labels {
+	const char *text; /* k="v",k="v" with the escapes of the Prometheus text format */
+	size_t text_len;
+	const struct kvmlens_tag *kv; /* cleaned, not escaped */
+	size_t n;
+};
+
+/*
+ * base's labels (may be NULL) followed by n more. Each value is made valid UTF-8 without control
+ * characters and bounded; a key that is no label name loses its bad characters. Never NULL.
+ */
+struct labels *labels_new(const struct labels *base, const struct kvmlens_tag *kv, size_t n);
+struct labels *labels_new_one(const struct labels *base, const char *key, const char *value);
+struct labels *labels_ref(struct labels *labels);
+void labels_unref(struct labels *labels);
+
+/* The value of key, or NULL. */
+const char *labels_get(const struct labels *labels, const char *key);
+
+#endif

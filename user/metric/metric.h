@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one table of metrics, and the walk that everything downstream uses. */
+#ifndef KVMLENS_METRIC_METRIC_H
+#define KVMLENS_METRIC_METRIC_H
+
+#include "metric/model.h"
+
+/* Which entities of a snapshot a metric has a value for; rows of metric_scopes[]. */
+enum metric_scope {
+	SCOPE_BUILD,
+	SCOPE_SELF,
+	SCOPE_LOSS,
+	SCOPE_FEATURE,
+	SCOPE_PROVIDER,
+	SCOPE_HOST,
+	SCOPE_VM, /* the first scope inside a VM */
+	SCOPE_INFO,
+	SCOPE_SOURCE,
+	SCOPE_VCPU,
+	SCOPE_ROLE,
+	SCOPE_EXIT,
+	SCOPE_MAX,
+};
+
+enum metric_kind { METRIC_GAUGE, METRIC_COUNTER, METRIC_HISTOGRAM };
+
+enum metric_type {
+	TYPE_U64, /* uint64_t, printed as it is */
+	TYPE_NS, /* uint64_t nanoseconds, printed as exact seconds */
+	TYPE_DOUBLE,
+	TYPE_HIST, /* struct hist, bounds and sum in seconds */
+};
+
+struct metric {
+	const char *name; /* dotted; with underscores it is the Prometheus name */
+	const char *prom; /* that name */
+	enum metric_scope scope;
+	enum metric_kind kind;
+	enum metric_type type;
+	size_t offset; /* of the field in the scope's entity */
+	const char *unit;
+	enum kvmlens_level level; /* the lowest that shows it */
+	unsigned group; /* enum kvmlens_group; 0: always */
+	const char *source; /* where the value comes from, best first */
+	const char *help;
+};
+
+/* A finished value; which member counts is the metric's type. */
+struct metric_value {
+	uint64_t u64;
+	double d;
+	const struct hist *hist;
+};
+
+extern const struct metric metrics[];
+extern const size_t n_metrics;
+
+/* By dotted name or by Prometheus name; NULL: there is none. */
+const struct metric *metric_find(const char *name);
+
+/* The known name nearest to a misspelt one, NULL when none is near. */
+const char *metric_nearest(const char *name);
+
+/* False when the entity does not know this value. */
+bool metric_read(const struct metric *metric, const void *entity, struct metric_value *ret_value);
+
+/* A scalar as a number in the metric's unit: seconds for TYPE_NS. Not for histograms. */
+double metric_number(const struct metric *metric, const struct metric_value *value);
+
+/* The entities of a scope, of vm when the scope lies inside a VM (vm may be NULL else). */
+struct entities metric_entities(enum metric_scope scope, const struct kvmlens_snapshot *snapshot,
+				const struct snap_vm *vm);
+
+static inline bool metric_scope_in_vm(enum metric_scope scope)
+{
+	return scope >= SCOPE_VM;
+}
+
+/* Does the snapshot show this metric for this VM (NULL for the host's scopes)? */
+bool metric_shown(const struct metric *metric, const struct kvmlens_snapshot *snapshot,
+		  const struct snap_vm *vm);
+
+/* One entity's value of one metric. Return non-zero to end the walk. */
+typedef int (*metric_walk_fn)(void *arg, const struct metric *metric, const struct snap_vm *vm,
+			      const struct labels *labels, const struct metric_value *value);
+
+/* All shown values, metric by metric in the table's order; NULL metric: all metrics. */
+int metric_walk(const struct kvmlens_snapshot *snapshot, const struct metric *metric,
+		metric_walk_fn fn, void *arg);
+
+#endif

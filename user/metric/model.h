@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The snapshot: everything known of the host at one tick, immutable once published, and the only
+ * thing that exporters, alerts, history, analytics and screens ever see. core/ fills it.
+ *
+ * Conventions: a counter is uint64_t, ABSENT when unknown; a gauge that is no whole number is a
+ * double, NAN when unknown. Times are nanoseconds. Each entity begins with its labels.
+ */
+#ifndef KVMLENS_METRIC_MODEL_H
+#define KVMLENS_METRIC_MODEL_H
+
+#include <glib.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <kvmlens.h>
+#include <kvm_types.h>
+#include <sched_types.h>
+#include "metric/labels.h"
+
+#define ABSENT KVMLENS_ABSENT
+
+/* Cumulative histogram of durations; bucket i holds those <= 2^(shift+i) ns, the last the rest. */
+#define HIST_BUCKETS 24
+struct hist {
+	uint64_t count[HIST_BUCKETS]; /* not yet summed up: one bucket's own count */
+	uint64_t sum_ns;
+	uint32_t shift;
+	bool valid;
+};
+
+/* Who a VM is: created when it is discovered, shared by all snapshots, counted. */
+struct vm_ident {
+	char *name; /* as its provider gave it: hostile, only ever shown through labels */
+	char *uuid;
+	pid_t pid;
+	uint64_t start_ns; /* of the VMM process, since boot: with pid, an identity */
+	bool tcg; /* no KVM: emulated */
+	struct labels *labels; /* vm, uuid */
+};
+
+struct vm_ident *vm_ident_new(const char *name, const char *uuid, pid_t pid, uint64_t start_ns,
+			      bool tcg);
+struct vm_ident *vm_ident_ref(struct vm_ident *ident);
+void vm_ident_unref(struct vm_ident *ident);
+
+/* Seconds are exact in the counters, percent of wall time in the rates. */
+struct cpu_times {
+	uint64_t run, guest, hypervisor, ready, steal, wake, halted, other;
+};
+
+struct cpu_rates {
+	double usage, guest, hypervisor, ready, steal, wake, halted;
+	double migrations, preempts, switches, exits; /* per second */
+	double wake_p50_ms, wake_p99_ms; /* of the waits of this interval; NAN: there was none */
+};
+
+struct snap_vcpu {
+	struct labels *labels; /* vm, uuid, vcpu */
+	uint32_t vcpu_id;
+	pid_t tid;
+	uint8_t state; /* enum sched_state at the tick */
+	uint32_t cpu; /* it last ran on */
+	struct cpu_times time;
+	struct cpu_rates rate;
+	uint64_t switches, preempts, migrations;
+	struct hist wake_hist, preempt_hist, exit_hist;
+	uint64_t kvm[KVM_STAT_MAX];
+	uint64_t irq_injected;
+};
+
+/* Threads of a VMM that are no vCPUs, by role. */
+struct snap_role {
+	struct labels *labels; /* vm, uuid, role */
+	uint64_t threads;
+	uint64_t run, ready;
+	double usage, ready_percent; /* percent of one CPU */
+};
+
+struct snap_exit {
+	struct labels *labels; /* vm, uuid, reason */
+	uint64_t count, ns;
+};
+
+/* A place that values of a VM come from. */
+struct snap_source {
+	struct labels *labels; /* vm, uuid, source */
+	uint64_t up; /* 0 or 1 */
+	double age; /* seconds since its last answer */
+};
+
+struct snap_info {
+	struct labels *labels; /* vm, uuid and everything else that identifies the VM */
+	uint64_t one;
+};
+
+/* A counted array of entities, all of one size. Owned by what holds it. */
+struct entities {
+	void *v;
+	size_t n, stride;
+};
+
+struct snap_vm {
+	struct labels *labels; /* ident->labels */
+	struct vm_ident *ident;
+	enum kvmlens_vm_state state;
+	enum kvmlens_level level; /* the one in force for this VM */
+	uint64_t up; /* 1: its VMM process is alive */
+	uint64_t vcpus;
+	struct cpu_times time;
+	struct cpu_rates rate; /* averaged over the vCPUs */
+	bool guest_time_sampled; /* guest time is the kernel's tick-sampled gtime */
+	uint64_t switches, preempts, migrations;
+	struct hist wake_hist, preempt_hist, exit_hist;
+	uint64_t kvm[KVM_STAT_MAX];
+	uint64_t irq_injected;
+	struct entities info; /* struct snap_info, one */
+	struct entities cpus; /* struct snap_vcpu, by vcpu_id */
+	struct entities roles; /* struct snap_role */
+	struct entities exits; /* struct snap_exit */
+	struct entities sources; /* struct snap_source */
+};
+
+struct snap_host {
+	struct labels *labels;
+	uint64_t cpus; /* online */
+	uint64_t vms, vcpus;
+	double overcommit; /* vCPUs per online CPU */
+};
+
+/* kvmlens about itself. */
+struct snap_self {
+	struct labels *labels;
+	uint64_t uptime_ns;
+	uint64_t ticks, tick_overruns;
+	uint64_t tick_ns; /* the last tick's duration */
+	uint64_t tick_total_ns;
+	uint64_t cpu_ns, rss_bytes, bpf_bytes;
+	uint64_t threads_tracked, threads_max;
+	uint64_t adopted; /* 1: this run took over the maps of an earlier one */
+};
+
+/* A reason and how often it cost something: nothing is lost silently. */
+struct snap_loss {
+	struct labels *labels; /* reason */
+	uint64_t count;
+};
+
+struct snap_feature {
+	struct labels *labels; /* feature */
+	uint64_t ok;
+	const char *why; /* of a no; "" else. Static or owned by the labels' value "why". */
+};
+
+struct snap_provider {
+	struct labels *labels; /* provider */
+	uint64_t up, vms, reconnects, overruns;
+	double age;
+};
+
+struct snap_build {
+	struct labels *labels; /* version, node, level */
+	uint64_t one;
+};
+
+struct kvmlens_snapshot {
+	gint ref;
+	uint64_t seq;
+	int64_t wall_ms;
+	uint64_t mono_ns;
+	uint64_t interval_ns; /* since the snapshot before; 0: there is none */
+	enum kvmlens_level level; /* the host's default */
+	unsigned groups; /* enum kvmlens_group */
+	struct entities vms; /* struct snap_vm, by name */
+	struct entities hosts; /* struct snap_host, one */
+	struct entities self; /* struct snap_self, one */
+	struct entities build; /* struct snap_build, one */
+	struct entities losses; /* struct snap_loss */
+	struct entities features; /* struct snap_feature */
+	struct entities providers; /* struct snap_provider */
+};
+
+/* n zeroed entities of the given size; NULL v when n is 0. */
+void entities_alloc(struct entities *entities, size_t n, size_t stride);
+
+static inline void *entities_at(const struct entities *entities, size_t i)
+{
+	return (char *)entities->v + i * entities->stride;
+}
+
+struct kvmlens_snapshot *snapshot_new(void);
+
+#endif
