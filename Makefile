@@ -1,78 +1,239 @@
 # SPDX-License-Identifier: Apache-2.0
 # kvmlens. `make help` lists the targets; V=1 shows the commands.
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 .DEFAULT_GOAL := all
 
+VERSION   := 0.1.0
+SOVERSION := 0
+
+# B is where everything is built; BPF_B is shared by builds that differ in user-space flags only.
 B       := build
-VERSION := 0.1.0
+BPF_B   := $(B)
 PREFIX  ?= /usr/local
-CC      ?= gcc
+SBINDIR ?= $(PREFIX)/sbin
+LIBDIR  ?= $(PREFIX)/lib
+INCDIR  ?= $(PREFIX)/include
+MANDIR  ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CLANG   ?= clang
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
-PKGS    := libbpf libvirt glib-2.0 libmicrohttpd jansson libcyaml libcap-ng libseccomp libmnl ncursesw \
-           sqlite3 libcurl
+# Another vmlinux.h, for instance a whole generated one.
+VMLINUX_H ?= vmlinux/vmlinux.h
+
 ifeq ($(V),1)
 Q :=
 say = @:
 else
 Q := @
-say = @printf '  %-8s %s\n'
+say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '  %-8s %s\n')
 endif
 
+# Flags. What asks pkg-config is expanded when a rule needs it, so that `make setup` works where
+# nothing is installed yet.
+PKGS     := libbpf libvirt glib-2.0 libmicrohttpd jansson libcyaml libcap-ng libseccomp libmnl ncursesw \
+            sqlite3 libcurl
+CFLAGS   ?= -O2 -g
+WERROR   ?= -Werror
+pkg_once = $(eval $1 := $(shell pkg-config $2 $(PKGS)))$($1)
+PKG_CFLAGS = $(call pkg_once,PKG_CFLAGS,--cflags)
+PKG_LIBS   = $(call pkg_once,PKG_LIBS,--libs)
+
 ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
-BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -D__bpf__ -Iinclude -Ivmlinux -Ibpf \
-              -Wall -Wextra -Werror -Wno-unused-parameter -MMD -MP
-CFLAGS  ?= -O2 -g
-K_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -fPIC -fvisibility=default -pthread \
-            -D_GNU_SOURCE -DKVMLENS_VERSION=\"$(VERSION)\" -Iinclude -Iuser -I$(B)/skel \
-            $(shell pkg-config --cflags $(PKGS)) -MMD -MP
-LIBS := $(shell pkg-config --libs $(PKGS)) -lelf -lz -lm -pthread
+BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -D__bpf__ -Iinclude \
+              -I$(dir $(VMLINUX_H)) -Ibpf -Wall -Wextra -Werror -Wno-unused-parameter -MMD -MP
+K_CFLAGS = -std=gnu11 -Wall -Wextra $(WERROR) -Wno-unused-parameter -fPIC -fvisibility=default -pthread \
+           -D_GNU_SOURCE -DKVMLENS_VERSION=\"$(VERSION)\" -Iinclude -Iuser -I$(BPF_B)/skel $(PKG_CFLAGS) \
+           -MMD -MP
+LIBS = $(PKG_LIBS) -lelf -lz -lm -pthread
 
+# The library is the collector and what it stands on; the agent adds what sees snapshots alone.
+LIB_DIRS := util metric config vm guest probe core
 BPF_SRC  := $(wildcard bpf/*.bpf.c)
-SKEL     := $(BPF_SRC:bpf/%.bpf.c=$(B)/skel/%.skel.h)
-LIB_SRC  := $(filter-out user/cli/% user/tui/%,$(wildcard user/*/*.c)) $(filter-out user/main.c,$(wildcard user/*.c))
-CLI_SRC  := $(wildcard user/cli/*.c user/tui/*.c)
+SKEL     := $(BPF_SRC:bpf/%.bpf.c=$(BPF_B)/skel/%.skel.h)
+LIB_SRC  := $(wildcard $(LIB_DIRS:%=user/%/*.c))
+APP_SRC  := $(filter-out $(LIB_SRC) user/main.c,$(wildcard user/*.c user/*/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
-CLI_OBJ  := $(CLI_SRC:%.c=$(B)/%.o)
-UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+APP_OBJ  := $(APP_SRC:%.c=$(B)/%.o)
+SONAME   := libkvmlens.so.$(SOVERSION)
 
-.PHONY: all check-unit clean
-all: $(B)/kvmlens
+# Tests: tests/TIER/test_*.c are programs of that tier; other files of tests/unit are linked into each
+# of its programs; other files elsewhere are programs of their own that tests use. A BPF program of a
+# test, tests/TIER/x.bpf.c, becomes an object and a skeleton, "TIER/x.skel.h".
+TIERS       := unit bpf vm e2e bench
+TEST_SRC    := $(filter-out %.bpf.c,$(wildcard $(TIERS:%=tests/%/*.c)))
+TEST_BPF    := $(wildcard $(TIERS:%=tests/%/*.bpf.c))
+TEST_SKEL   := $(TEST_BPF:%.bpf.c=$(BPF_B)/%.skel.h)
+UNIT_HELPER := $(filter-out tests/unit/test_%,$(filter tests/unit/%,$(TEST_SRC)))
+TEST_PROG   := $(patsubst %.c,$(B)/%,$(filter-out $(UNIT_HELPER),$(TEST_SRC)))
+UNIT        := $(filter $(B)/tests/unit/%,$(TEST_PROG))
+FUZZ        := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 30
 
-$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+.PHONY: all setup run demo check check-unit check-bpf check-vm check-e2e check-built asan fuzz bench lint \
+        format install uninstall clean help tests unit-programs fuzz-programs tools \
+        FORCE
+
+all: $(B)/kvmlens $(B)/libkvmlens.a $(B)/$(SONAME) ## Build the agent and the library
+
+# --- Set-up, running --------------------------------------------------------------------------------
+setup: ## Install the Debian packages that building and running need
+	$(Q)scripts/setup.sh build run
+
+run: setup ## Set up, build, and start the agent on this host: sudo make run
+	$(Q)$(MAKE) all
+	$(Q)exec $(B)/kvmlens run $(ARGS)
+
+demo: ## Three small guests that fight for one CPU, and the live view of them
+	$(Q)scripts/setup.sh build run demo
+	$(Q)$(MAKE) all
+	$(Q)exec scripts/demo.sh
+
+# --- Tests ------------------------------------------------------------------------------------------
+check: ## Set up, build, and run every test: sudo make check
+	$(Q)scripts/setup.sh
+	$(Q)$(MAKE) check-built
+
+check-built: all tests
+	$(Q)$(MAKE) B=$(B)/asan BPF_B=$(B) $(ASAN_FLAGS) unit-programs
+	$(Q)tests/run lint unit asan bpf vm e2e
+
+check-unit: unit-programs ## Unit tests
+	$(Q)tests/run unit
+check-bpf: all tests ## BPF programs on the running kernel (root)
+	$(Q)tests/run bpf
+check-vm: all tests ## Kernels with real KVM, booted in QEMU (root)
+	$(Q)tests/run vm
+check-e2e: all tests ## libvirtd, guests, Prometheus and other peers (root)
+	$(Q)tests/run e2e
+lint: ## Format, layers, licences, static analysis
+	$(Q)tests/run lint
+
+ASAN_FLAGS := CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" \
+              LDFLAGS="-fsanitize=address,undefined"
+asan: $(SKEL) ## Unit tests with AddressSanitizer and UBSan
+	$(Q)$(MAKE) B=$(B)/asan BPF_B=$(B) $(ASAN_FLAGS) unit-programs
+	$(Q)tests/run asan
+
+FUZZ_FLAGS := CC=clang CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined" \
+              LDFLAGS="-fsanitize=fuzzer,address,undefined" WERROR=
+fuzz: $(SKEL) ## Fuzz each parser of foreign bytes for FUZZ_SECONDS
+	$(Q)$(MAKE) B=$(B)/fuzz BPF_B=$(B) $(FUZZ_FLAGS) fuzz-programs
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
+
+bench: all tests ## Measure the overhead and print ratios (root)
+	$(Q)tests/run bench
+
+format: ## Format the C sources in place
+	$(Q)scripts/format.sh -i
+
+tests: $(TEST_PROG)
+unit-programs: $(UNIT)
+fuzz-programs: $(FUZZ)
+
+# Say what to do, rather than let the first compiler call fail.
+tools:
+	@pkg-config --exists $(PKGS) 2>/dev/null && command -v $(CC) $(CLANG) $(BPFTOOL) >/dev/null || \
+		{ echo "Packages to build with are missing: run 'sudo make setup' first." >&2; exit 1; }
+
+# --- Compiling --------------------------------------------------------------------------------------
+# A file that changes when its content would: objects depend on it, so that new flags rebuild them.
+define stamp
+$(1): FORCE | tools
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$$(strip $(2))' | cmp -s - $$@ || printf '%s\n' '$$(strip $(2))' >$$@
+endef
+$(eval $(call stamp,$(B)/.cflags,$$(CC) $$(CFLAGS) $$(K_CFLAGS)))
+$(eval $(call stamp,$(B)/.ldflags,$$(CC) $$(CFLAGS) $$(LDFLAGS) $$(LIBS)))
+$(eval $(call stamp,$(BPF_B)/.bpf-cflags,$$(CLANG) $$(BPF_CFLAGS)))
+$(eval $(call stamp,$(B)/.lib-objects,$$(LIB_OBJ)))
+$(eval $(call stamp,$(B)/.app-objects,$$(APP_OBJ)))
+
+$(BPF_B)/%.bpf.o: %.bpf.c $(BPF_B)/.bpf-cflags
 	@mkdir -p $(@D)
 	$(say) BPF $@
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
-$(B)/skel/%.skel.h: $(B)/bpf/%.bpf.o
+$(BPF_B)/skel/%.skel.h: $(BPF_B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(say) SKEL $@
-	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
-$(B)/user/%.o: user/%.c | $(SKEL)
+$(BPF_B)/tests/%.skel.h: $(BPF_B)/tests/%.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(*F)_bpf >$@
+
+$(B)/user/%.o: user/%.c $(B)/.cflags | $(SKEL)
 	@mkdir -p $(@D)
 	$(say) CC $@
 	$(Q)$(CC) $(CFLAGS) $(K_CFLAGS) -c $< -o $@
 
-$(B)/libkvmlens.a: $(LIB_OBJ)
-	$(say) AR $@
-	$(Q)rm -f $@; ar rcs $@ $^
-
-$(B)/kvmlens: $(B)/user/main.o $(CLI_OBJ) $(B)/libkvmlens.a
-	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(B)/user/main.o $(CLI_OBJ) $(B)/libkvmlens.a $(LIBS)
-
-$(B)/tests/unit/%: tests/unit/%.c $(B)/libkvmlens.a $(CLI_OBJ)
+$(B)/tests/%.o: tests/%.c $(B)/.cflags | $(SKEL) $(TEST_SKEL)
 	@mkdir -p $(@D)
-	$(say) TEST $@
-	$(Q)$(CC) $(CFLAGS) $(K_CFLAGS) -Itests -o $@ $< $(CLI_OBJ) $(B)/libkvmlens.a -lcunit $(LIBS)
+	$(say) CC $@
+	$(Q)$(CC) $(CFLAGS) $(K_CFLAGS) -Itests -I$(BPF_B)/tests -c $< -o $@
 
-check-unit: $(UNIT)
-	$(Q)fail=0; for t in $(UNIT); do $$t || { echo "FAILED $$t"; fail=1; }; done; exit $$fail
+# --- Linking ----------------------------------------------------------------------------------------
+$(B)/libkvmlens.a: $(LIB_OBJ) $(B)/.lib-objects
+	$(say) AR $@
+	$(Q)rm -f $@; ar rcs $@ $(LIB_OBJ)
 
-clean:
+$(B)/agent.a: $(APP_OBJ) $(B)/.app-objects
+	$(say) AR $@
+	$(Q)rm -f $@; ar rcs $@ $(APP_OBJ)
+
+$(B)/$(SONAME): $(LIB_OBJ) $(B)/.lib-objects $(B)/.ldflags scripts/libkvmlens.map
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=scripts/libkvmlens.map \
+		-Wl,--as-needed -o $@ $(LIB_OBJ) $(LIBS)
+
+$(B)/kvmlens: $(B)/user/main.o $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+
+$(UNIT): $(B)/%: $(B)/%.o $(UNIT_HELPER:%.c=$(B)/%.o) $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcunit $(LIBS)
+
+$(filter-out $(UNIT),$(TEST_PROG)): $(B)/%: $(B)/%.o $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcunit $(LIBS)
+
+$(FUZZ): $(B)/%: $(B)/%.o $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+
+# --- Installing -------------------------------------------------------------------------------------
+subst_paths = sed -e 's:@PREFIX@:$(PREFIX):g' -e 's:@SBINDIR@:$(SBINDIR):g' -e 's:@LIBDIR@:$(LIBDIR):g' \
+                  -e 's:@INCDIR@:$(INCDIR):g' -e 's:@VERSION@:$(VERSION):g' -e 's:@LIBS_PRIVATE@:$(LIBS):g'
+
+install: all ## Install to DESTDIR under PREFIX (/usr/local)
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCDIR) \
+		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR)
+	install -m 755 $(B)/kvmlens $(DESTDIR)$(SBINDIR)/kvmlens
+	install -m 644 $(B)/libkvmlens.a $(DESTDIR)$(LIBDIR)/libkvmlens.a
+	install -m 644 $(B)/$(SONAME) $(DESTDIR)$(LIBDIR)/libkvmlens.so.$(VERSION)
+	ln -sf libkvmlens.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libkvmlens.so
+	install -m 644 include/kvmlens.h $(DESTDIR)$(INCDIR)/kvmlens.h
+	$(subst_paths) scripts/libkvmlens.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libkvmlens.pc
+	$(subst_paths) scripts/kvmlens.service.in >$(DESTDIR)$(UNITDIR)/kvmlens.service
+	$(subst_paths) scripts/kvmlens.8.in | gzip -9n >$(DESTDIR)$(MANDIR)/man8/kvmlens.8.gz
+
+uninstall: ## Remove what install put there
+	rm -f $(DESTDIR)$(SBINDIR)/kvmlens $(DESTDIR)$(LIBDIR)/libkvmlens.a $(DESTDIR)$(LIBDIR)/libkvmlens.so* \
+		$(DESTDIR)$(INCDIR)/kvmlens.h $(DESTDIR)$(LIBDIR)/pkgconfig/libkvmlens.pc \
+		$(DESTDIR)$(UNITDIR)/kvmlens.service $(DESTDIR)$(MANDIR)/man8/kvmlens.8.gz
+
+clean: ## Remove build/
 	rm -rf $(B)
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+help: ## This text
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo "  Variables: V=1 B=$(B) PREFIX=$(PREFIX) DESTDIR= CFLAGS='$(CFLAGS)' FUZZ_SECONDS=$(FUZZ_SECONDS) ARGS='flags of run'"
+
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(APP_OBJ) $(B)/user/main.o $(TEST_SRC:%.c=$(B)/%.o) $(FUZZ:%=%.o) \
+          $(BPF_SRC:%.c=$(BPF_B)/%.o) $(TEST_BPF:%.c=$(BPF_B)/%.o))
