@@ -64,7 +64,7 @@ _Static_assert(sizeof(struct kvm_found) == 40 + 8 * KVM_STAT_MAX, "kvm_found is 
  * One vCPU thread's exits, in map "kvm_vcpus" at the slot of its sched_thread. Written by
  * kvm_entry and kvm_exit on the vCPU's own thread.
  */
-#define KVM_HIST_SHIFT   8
+#define KVM_HIST_SHIFT 8
 #define KVM_HIST_BUCKETS 24
 
 struct kvm_vcpu_times {

@@ -8,7 +8,7 @@
 #include <kvmlens.h>
 
 #define CONFIG_DEFAULT_LISTEN "127.0.0.1:10177"
-#define CONFIG_DEFAULT_PATH   "/etc/kvmlens/kvmlens.yaml"
+#define CONFIG_DEFAULT_PATH "/etc/kvmlens/kvmlens.yaml"
 
 enum config_format {
 	FORMAT_AUTO, /* table on a terminal, nothing else */
