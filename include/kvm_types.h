@@ -50,7 +50,7 @@ struct kvm_found {
 	__u64 kvm; /* address of struct kvm: an identity, never shown; 0: BTF does not tell */
 	__u64 start_ns; /* start_boottime of the process's leader */
 	__u32 vcpu_id;
-	__u32 tid; /* the thread that last ran the vCPU, in the initial pid namespace; 0: none yet */
+	__u32 tid; /* the thread that last ran the vCPU, initial pid namespace; 0: none yet */
 	__u32 online_vcpus;
 	__u32 pad;
 	__u64 stat[KVM_STAT_MAX];
