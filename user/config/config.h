@@ -1,65 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration: defaults, then the YAML file, then flags. */
+/*
+ * The configuration: defaults, then the YAML file, then flags. Which options there are, with
+ * their checks and their help, is the table in option_table.c; each member below is a row there.
+ */
 #ifndef KVMLENS_CONFIG_CONFIG_H
 #define KVMLENS_CONFIG_CONFIG_H
 
-#include <glib.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <kvmlens.h>
 
 #define CONFIG_DEFAULT_LISTEN "127.0.0.1:10177"
 #define CONFIG_DEFAULT_PATH "/etc/kvmlens/kvmlens.yaml"
 
-enum config_format {
-	FORMAT_AUTO, /* table on a terminal, nothing else */
-	FORMAT_TABLE,
-	FORMAT_PROMETHEUS,
-	FORMAT_OPENMETRICS,
-	FORMAT_JSON,
-	FORMAT_NONE,
+/* A VM's own detail level: match is a glob on its name, or its uuid; the first match wins. */
+struct config_vm {
+	char *match;
+	enum kvmlens_level level;
 };
 
-/* A VM's own detail level: pattern is a glob on its name, or its uuid; the first match wins. */
-struct config_vm {
-	char *pattern;
-	enum kvmlens_level level;
+struct config_http {
+	unsigned max_connections;
+	unsigned timeout_s;
+	char *user; /* whom the process that serves runs as */
 };
 
 struct config {
 	unsigned interval_ms;
 	enum kvmlens_level level;
 	unsigned groups; /* enum kvmlens_group */
-	GArray *tags; /* struct kvmlens_tag, strings owned */
+	struct kvmlens_tag *tags; /* strings owned */
+	size_t n_tags;
 	char *node_id;
 	char *provider; /* "auto", "libvirt", "proc" */
 	char *uri; /* libvirt's, NULL: qemu:///system */
 	char *listen; /* address:port or [address]:port; "none" switches it off */
 	char *json_path; /* JSON lines; "-" is standard output, NULL none */
-	enum config_format format;
-	GArray *vms; /* struct config_vm */
+	struct config_vm *vms;
+	size_t n_vms;
 	unsigned max_threads; /* tracked threads: VMM threads of all kinds */
-	unsigned http_max_connections;
-	unsigned http_timeout_s;
+	struct config_http http;
 	char *path; /* the file it came from, NULL: none */
 };
 
+/* The defaults; node_id is the host's name. Never NULL. */
 struct config *config_new(void);
 void config_free(struct config *config);
 
 /*
  * Read a YAML file over the configuration. On failure *ret_error is one line with file, line
- * number, what is wrong and the nearest valid key; the configuration is then unchanged.
- * -ENOENT: no such file; -EINVAL: it is not valid.
+ * number, what is wrong and the nearest valid key, freed by the caller; the configuration is then
+ * unchanged. -ENOENT: no such file; -EINVAL: it is not valid; else why it could not be read.
  */
 int config_load(struct config *config, const char *path, char **ret_error);
 
+/* The same for text that is already in memory; path names it in messages and is remembered. */
+int config_load_text(struct config *config, const char *path, const char *text, size_t len,
+		     char **ret_error);
+
 /*
- * Set one option by its name as in the file and in --name=value: the same check, the same
- * message. -ENOENT: unknown name; -EINVAL: bad value.
+ * Set one option by its name as in the file ("http.timeout" inside a section): the same check,
+ * the same message without file and line. tags: "key=value", added to those there are.
+ * -ENOENT: unknown name; -EINVAL: bad value.
  */
 int config_set(struct config *config, const char *name, const char *value, char **ret_error);
 
 /* The level for a VM: its first matching pattern's, else the default. */
 enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid);
+
+/* "basic" ... "diagnostic". */
+const char *config_level_name(enum kvmlens_level level);
 
 #endif

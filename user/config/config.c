@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "config/check.h"
+#include "config/document.h"
+#include "config/load.h"
+#include "util/text.h"
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(yaml_document_t, yaml_document_delete)
+
+static void free_loaded(void *loaded)
+{
+	load_free(config_options, sizeof(struct config), loaded);
+}
+
+struct config *config_new(void)
+{
+	json_auto_t *defaults = check_defaults(config_options);
+	const char *why = "out of memory";
+	void *config;
+
+	json_object_set_new(defaults, "node_id", json_string(g_get_host_name()));
+	/* Only a wrong row of the table can make this fail, which its test finds. */
+	if (load_struct(config_options, sizeof(struct config), defaults, &config, &why))
+		g_error("defaults of the configuration: %s", why);
+	return config;
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	g_clear_pointer(&config->path, g_free);
+	free_loaded(config);
+}
+
+/* All or nothing: load what the canonical form holds, run the last checks, then exchange. */
+static int apply(struct config *config, const json_t *json, yaml_document_t *document, GString *why)
+{
+	const char *problem = "out of memory";
+	void *loaded;
+	int err;
+
+	err = load_struct(config_options, sizeof(struct config), json, &loaded, &problem);
+	if (err) {
+		g_string_append_printf(why, "cannot be loaded: %s", problem);
+		return err;
+	}
+	if (document)
+		err = check_loaded(config_options, document, loaded, why);
+	if (!err)
+		load_swap(config_options, json, config, loaded);
+	free_loaded(loaded);
+	return err;
+}
+
+int config_load_text(struct config *config, const char *path, const char *text, size_t len,
+		     char **ret_error)
+{
+	g_autofree char *shown = g_strescape(path, NULL);
+	g_autoptr(GString) why = g_string_new(NULL);
+	g_auto(yaml_document_t) document = {};
+	json_auto_t *json = NULL;
+	int err;
+
+	g_string_append_printf(why, "%s:", shown);
+	err = document_parse(text, len, &document, why);
+	if (!err)
+		err = check_document(config_options, &document, &json, why);
+	if (!err)
+		err = apply(config, json, &document, why);
+	if (err) {
+		*ret_error = g_strdup(why->str);
+		return err;
+	}
+	g_free(config->path);
+	config->path = g_strdup(path);
+	return 0;
+}
+
+/* At most one byte more than is allowed, so that a device or a growing file ends. */
+static int read_bounded(const char *path, GString *text)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	ssize_t n = 1;
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		err = -errno;
+	else if (!S_ISREG(st.st_mode))
+		err = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	while (!err && n > 0 && text->len <= DOCUMENT_MAX_BYTES) {
+		char block[16384];
+
+		n = read(fd, block, sizeof(block));
+		if (n > 0)
+			g_string_append_len(text, block, n);
+		else if (n < 0 && errno != EINTR)
+			err = -errno;
+		else if (n < 0)
+			n = 1;
+	}
+	close(fd);
+	return err;
+}
+
+int config_load(struct config *config, const char *path, char **ret_error)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	int err = read_bounded(path, text);
+
+	if (err) {
+		g_autofree char *shown = g_strescape(path, NULL);
+
+		if (err == -EINVAL)
+			*ret_error = g_strdup_printf("%s: is not a regular file", shown);
+		else
+			*ret_error = g_strdup_printf("%s: %s", shown, g_strerror(-err));
+		return err;
+	}
+	return config_load_text(config, path, text->str, text->len, ret_error);
+}
+
+/* The tags there are and the new one, which replaces one of the same name. */
+static json_t *merge_tags(const struct config *config, json_t *added)
+{
+	json_t *one = json_array_get(added, 0);
+	const char *key = json_string_value(json_object_get(one, "key"));
+	json_t *merged = json_array();
+
+	for (size_t i = 0; i < config->n_tags; i++)
+		if (strcmp(config->tags[i].key, key))
+			json_array_append_new(merged,
+					      json_pack("{s:s,s:s}", "key", config->tags[i].key,
+							"value", config->tags[i].value));
+	json_array_extend(merged, added);
+	json_decref(added);
+	return merged;
+}
+
+static int unknown_option(const char *name, char **ret_error)
+{
+	g_autofree char *shown = text_quote(name);
+	const char *near = option_nearest(config_options, name);
+
+	*ret_error = near ? g_strdup_printf("unknown option %s; did you mean \"%s\"?", shown, near)
+			  : g_strdup_printf("unknown option %s", shown);
+	return -ENOENT;
+}
+
+int config_set(struct config *config, const char *name, const char *value, char **ret_error)
+{
+	const char *dot = strchr(name, '.');
+	g_autofree char *top = dot ? g_strndup(name, dot - name) : g_strdup(name);
+	const struct config_option *option = option_find(config_options, top);
+	g_autoptr(GString) why = g_string_new(NULL);
+	json_auto_t *object = json_object();
+	json_t *json;
+	int err;
+
+	if (dot && option)
+		option = option->kind == OPTION_SECTION ? option_find(option->fields, dot + 1)
+							: NULL;
+	if (!option)
+		return unknown_option(name, ret_error);
+	err = check_text(option, value, &json, why);
+	if (!err) {
+		if (option->kind == OPTION_TAGS)
+			json = merge_tags(config, json);
+		if (dot)
+			json = json_pack("{s:o}", option->name, json);
+		json_object_set_new(object, top, json);
+		err = apply(config, object, NULL, why);
+	}
+	if (err)
+		*ret_error = g_strdup(why->str);
+	return err;
+}
+
+enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid)
+{
+	for (size_t i = 0; i < config->n_vms; i++) {
+		const struct config_vm *rule = &config->vms[i];
+
+		if (text_glob(rule->match, vm) || (uuid && strcmp(rule->match, uuid) == 0))
+			return rule->level;
+	}
+	return config->level;
+}
