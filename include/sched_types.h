@@ -6,9 +6,7 @@
 #ifndef KVMLENS_SCHED_TYPES_H
 #define KVMLENS_SCHED_TYPES_H
 
-#ifndef __bpf__
 #include <linux/types.h>
-#endif
 
 /* Bumped on any change of a layout in this file; decides whether pinned maps may be adopted. */
 #define SCHED_ABI_VERSION 1
@@ -22,7 +20,7 @@
 
 /* A thread is found by pid & (SCHED_PID_SLOTS - 1), then along struct sched_thread.next. */
 #define SCHED_PID_SLOTS 65536
-#define SCHED_CHAIN_MAX 8
+#define SCHED_CHAIN_MAX 8 /* user space never makes a longer one */
 
 enum sched_role {
 	SCHED_ROLE_NONE = 0,
@@ -69,7 +67,8 @@ struct sched_thread {
 	__u64 preempts; /* times switched out while runnable */
 	__u64 migrations;
 	__u32 cpu; /* of the last switch-in */
-	__u32 flags; /* SCHED_F_* */
+	__u16 flags; /* SCHED_F_* */
+	__u16 slot; /* its own */
 	__u64 wake_hist[SCHED_HIST_BUCKETS];
 	__u64 preempt_hist[SCHED_HIST_BUCKETS];
 };
@@ -86,7 +85,6 @@ _Static_assert(sizeof(struct sched_thread) == 512, "sched_thread is part of the 
 enum sched_lost {
 	SCHED_LOST_NO_SCHED_INFO, /* switch-in without a kernel stamp */
 	SCHED_LOST_CLOCK, /* a stamp lay in the future of the run queue clock */
-	SCHED_LOST_CHAIN, /* a hash chain was longer than SCHED_CHAIN_MAX */
 	SCHED_LOST_DELAYED, /* samples dropped for SCHED_F_DELAYED */
 	SCHED_LOST_EVENT, /* ring buffer full: a thread's birth or death was not announced */
 	SCHED_LOST_MAX,
