@@ -5,14 +5,15 @@
  * The kernel has stamped every wait already: when the tracepoint fires, next->sched_info still
  * says since when next has been waiting on this run queue, and what it had waited on others. So
  * there is no wakeup hook, no clock call, and for a thread that is not tracked no helper call.
- * Without CONFIG_SCHED_INFO (use_sched_info false) the wakeup hooks stamp instead.
+ * Without CONFIG_SCHED_INFO the wakeup hooks stamp instead.
  */
 #include "core_fixes.bpf.h"
 #include <sched_types.h>
 
 #define TASK_INTERRUPTIBLE 1
 
-const volatile bool use_sched_info = true;
+/* CONFIG_SCHED_INFO; without it the struct has no fields. */
+#define use_sched_info bpf_core_field_exists(struct sched_info, run_delay)
 
 /*
  * Slot of the first record of each pid hash chain, 0: none. Written by user space through mmap,
@@ -250,9 +251,12 @@ TRACE_SEC("sched_process_exit")
 int BPF_PROG(sched_exit, struct task_struct *task)
 {
 	__u32 tid = READ(task, pid);
+	struct sched_thread *t = thread_find(tid);
 
-	if (thread_find(tid))
-		announce(SCHED_EVENT_THREAD_EXIT, READ(task, tgid), tid);
+	if (!t)
+		return 0;
+	t->flags |= SCHED_F_EXITED;
+	announce(SCHED_EVENT_THREAD_EXIT, READ(task, tgid), tid);
 	return 0;
 }
 

@@ -15,7 +15,7 @@
  * Wait histograms: bucket i counts waits of at most 2^(SCHED_HIST_SHIFT + i) ns, the last one
  * everything longer. 2^10 ns (1 us) to 2^32 ns (4.3 s).
  */
-#define SCHED_HIST_SHIFT 10
+#define SCHED_HIST_SHIFT   10
 #define SCHED_HIST_BUCKETS 24
 
 /* A thread is found by pid & (SCHED_PID_SLOTS - 1), then along struct sched_thread.next. */
@@ -29,7 +29,11 @@ enum sched_role {
 	SCHED_ROLE_IOTHREAD,
 	SCHED_ROLE_VHOST,
 	SCHED_ROLE_AGENT, /* kvmlens itself: aligns the run queue clock with user space */
-	SCHED_ROLE_RETIRED, /* what threads that have left a VM had accumulated, one per VM */
+	/*
+	 * What threads that have left a VM had accumulated: one record for each role of which
+	 * threads left, the role in .state, outside the hash chains.
+	 */
+	SCHED_ROLE_RETIRED,
 	SCHED_ROLE_MAX,
 };
 
@@ -73,9 +77,10 @@ struct sched_thread {
 	__u64 preempt_hist[SCHED_HIST_BUCKETS];
 };
 
-#define SCHED_F_SEEN 1u /* run_delay_seen is valid */
+#define SCHED_F_SEEN    1u /* run_delay_seen is valid */
 #define SCHED_F_DELAYED 2u /* migrated while its dequeue was delayed: the next wait is not one */
-#define SCHED_F_TCG 4u /* set by user space: a vCPU thread with no KVM_RUN to look for */
+#define SCHED_F_TCG     4u /* set by user space: a vCPU thread with no KVM_RUN to look for */
+#define SCHED_F_EXITED  8u /* the thread is gone; the record waits for user space to free it */
 
 #ifdef __STDC_VERSION__
 _Static_assert(sizeof(struct sched_thread) == 512, "sched_thread is part of the ABI");
