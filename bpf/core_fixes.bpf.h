@@ -15,10 +15,10 @@
 #include <bpf/bpf_tracing.h>
 
 #ifdef KVMLENS_RAW
-#define READ(p, field)  BPF_CORE_READ(p, field)
+#define READ(p, field) BPF_CORE_READ(p, field)
 #define TRACE_SEC(name) SEC("raw_tp/" name)
 #else
-#define READ(p, field)  ((p)->field)
+#define READ(p, field) ((p)->field)
 #define TRACE_SEC(name) SEC("tp_btf/" name)
 #endif
 

@@ -86,7 +86,7 @@ static __always_inline struct kvm_vcpu_times *current_times(__u32 *ret_tid)
 
 static __always_inline void count_reason(__u32 tid, __u32 reason, __u64 ns)
 {
-	struct kvm_reason_key key = { .tid = tid, .reason = reason };
+	struct kvm_reason_key key = {.tid = tid, .reason = reason};
 	struct kvm_reason_value *value = bpf_map_lookup_elem(&kvm_reasons, &key), first = {};
 	__u32 zero = 0;
 	__u64 *count;
@@ -218,18 +218,18 @@ static __always_inline __u32 file_kind(struct file *file)
 	return 0;
 }
 
-#define STAT(index, field)                                                                         \
-	found->stat[index] = bpf_core_field_exists(vcpu->stat.field) ?                             \
-				     BPF_CORE_READ(vcpu, stat.field) :                             \
-				     KVM_ABSENT
+#define STAT(index, field)                                             \
+	found->stat[index] = bpf_core_field_exists(vcpu->stat.field)   \
+				     ? BPF_CORE_READ(vcpu, stat.field) \
+				     : KVM_ABSENT
 
 /* Of "generic" since 5.14, directly in the struct before. */
-#define STAT_GENERIC(index, field)                                                                 \
-	found->stat[index] = bpf_core_field_exists(vcpu->stat.generic.field) ?                     \
-				     BPF_CORE_READ(vcpu, stat.generic.field) :                     \
-			     bpf_core_field_exists(old->stat.field) ?                              \
-				     BPF_CORE_READ(old, stat.field) :                              \
-				     KVM_ABSENT
+#define STAT_GENERIC(index, field)                                             \
+	found->stat[index] = bpf_core_field_exists(vcpu->stat.generic.field)   \
+				     ? BPF_CORE_READ(vcpu, stat.generic.field) \
+			     : bpf_core_field_exists(old->stat.field)          \
+				     ? BPF_CORE_READ(old, stat.field)          \
+				     : KVM_ABSENT
 
 static __always_inline void read_stats(struct kvm_found *found, struct kvm_vcpu *vcpu)
 {

@@ -15,7 +15,7 @@
  * Wait histograms: bucket i counts waits of at most 2^(SCHED_HIST_SHIFT + i) ns, the last one
  * everything longer. 2^10 ns (1 us) to 2^32 ns (4.3 s).
  */
-#define SCHED_HIST_SHIFT   10
+#define SCHED_HIST_SHIFT 10
 #define SCHED_HIST_BUCKETS 24
 
 /* A thread is found by pid & (SCHED_PID_SLOTS - 1), then along struct sched_thread.next. */
@@ -77,10 +77,10 @@ struct sched_thread {
 	__u64 preempt_hist[SCHED_HIST_BUCKETS];
 };
 
-#define SCHED_F_SEEN    1u /* run_delay_seen is valid */
+#define SCHED_F_SEEN 1u /* run_delay_seen is valid */
 #define SCHED_F_DELAYED 2u /* migrated while its dequeue was delayed: the next wait is not one */
-#define SCHED_F_TCG     4u /* set by user space: a vCPU thread with no KVM_RUN to look for */
-#define SCHED_F_EXITED  8u /* the thread is gone; the record waits for user space to free it */
+#define SCHED_F_TCG 4u /* set by user space: a vCPU thread with no KVM_RUN to look for */
+#define SCHED_F_EXITED 8u /* the thread is gone; the record waits for user space to free it */
 
 #ifdef __STDC_VERSION__
 _Static_assert(sizeof(struct sched_thread) == 512, "sched_thread is part of the ABI");

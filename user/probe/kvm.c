@@ -22,11 +22,11 @@ static const struct {
 	enum feature_id feature;
 	const char *programs[GROUP_PROGS_MAX + 1];
 } groups[GROUPS] = {
-	[GROUP_FILES] = { FEATURE_KVM_FILES, { "kvm_files" } },
-	[GROUP_TIMES] = { FEATURE_KVM_TIMES, { "kvm_entry", "kvm_exit" } },
-	[GROUP_REASONS] = { FEATURE_KVM_REASONS, { "kvm_entry_reason", "kvm_exit_reason" } },
-	[GROUP_REASONS_ARG] = { FEATURE_KVM_REASONS, { "kvm_entry_reason", "kvm_exit_reason_arg" } },
-	[GROUP_INJECT] = { FEATURE_KVM_INJECT, { "kvm_inject" } },
+	[GROUP_FILES] = {FEATURE_KVM_FILES, {"kvm_files"}},
+	[GROUP_TIMES] = {FEATURE_KVM_TIMES, {"kvm_entry", "kvm_exit"}},
+	[GROUP_REASONS] = {FEATURE_KVM_REASONS, {"kvm_entry_reason", "kvm_exit_reason"}},
+	[GROUP_REASONS_ARG] = {FEATURE_KVM_REASONS, {"kvm_entry_reason", "kvm_exit_reason_arg"}},
+	[GROUP_INJECT] = {FEATURE_KVM_INJECT, {"kvm_inject"}},
 };
 
 struct kvm {
@@ -40,11 +40,11 @@ struct kvm {
 };
 
 static const struct object_map map_specs[MAPS] = {
-	[MAP_THREADS] = { "sched_threads", "sched_threads", sizeof(struct sched_thread), 0, -1 },
-	[MAP_PIDS] = { "sched_pids", "sched_pids", SCHED_PID_SLOTS * sizeof(uint16_t), 1, -1 },
-	[MAP_VCPUS] = { "kvm_vcpus", "kvm_vcpus", sizeof(struct kvm_vcpu_times), 0, -1 },
-	[MAP_REASONS] = { "kvm_reasons", "kvm_reasons", sizeof(struct kvm_reason_value), 32768, -1 },
-	[MAP_LOST] = { "kvm_lost", "kvm_lost", sizeof(uint64_t), 1, -1 },
+	[MAP_THREADS] = {"sched_threads", "sched_threads", sizeof(struct sched_thread), 0, -1},
+	[MAP_PIDS] = {"sched_pids", "sched_pids", SCHED_PID_SLOTS * sizeof(uint16_t), 1, -1},
+	[MAP_VCPUS] = {"kvm_vcpus", "kvm_vcpus", sizeof(struct kvm_vcpu_times), 0, -1},
+	[MAP_REASONS] = {"kvm_reasons", "kvm_reasons", sizeof(struct kvm_reason_value), 32768, -1},
+	[MAP_LOST] = {"kvm_lost", "kvm_lost", sizeof(uint64_t), 1, -1},
 };
 
 static bool is_loaded(const struct kvm *k, enum group g)
@@ -67,8 +67,8 @@ static void detach(struct kvm *k, enum group g, bool keep_pins)
 
 static int load(struct kvm *k, enum group g, const struct pin *pin)
 {
-	struct object_spec spec = { .name = "kvm", .programs = groups[g].programs,
-				    .maps = k->maps, .n_maps = MAPS };
+	struct object_spec spec = {
+		.name = "kvm", .programs = groups[g].programs, .maps = k->maps, .n_maps = MAPS};
 
 	spec.bytes = kvm_bpf__elf_bytes(&spec.size);
 	return object_load(&spec, pin, &k->objs[g]);

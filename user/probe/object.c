@@ -23,9 +23,8 @@ static struct bpf_map *find_map(struct bpf_object *obj, const char *name)
 
 	if (name[0] != '.')
 		return bpf_object__find_map_by_name(obj, name);
-	bpf_object__for_each_map(map, obj)
-		if (g_str_has_suffix(bpf_map__name(map), name))
-			return map;
+	bpf_object__for_each_map(map,
+				 obj) if (g_str_has_suffix(bpf_map__name(map), name)) return map;
 	return NULL;
 }
 
@@ -42,9 +41,9 @@ static int prepare_maps(struct bpf_object *obj, const struct object_spec *spec)
 		if (spec->maps[i].fd >= 0)
 			err = bpf_map__reuse_fd(map, spec->maps[i].fd);
 		else
-			err = spec->maps[i].name[0] == '.' ?
-				      0 :
-				      bpf_map__set_max_entries(map, spec->maps[i].entries);
+			err = spec->maps[i].name[0] == '.'
+				      ? 0
+				      : bpf_map__set_max_entries(map, spec->maps[i].entries);
 		if (err)
 			return err;
 	}
@@ -165,8 +164,7 @@ int object_link_adopt(const char *program, const struct pin *pin, struct bpf_lin
 	return 0;
 }
 
-void object_detach(struct bpf_link *link, const char *program, const struct pin *pin,
-		   bool keep_pin)
+void object_detach(struct bpf_link *link, const char *program, const struct pin *pin, bool keep_pin)
 {
 	if (pin && !keep_pin)
 		unlink(link_path(pin, program));

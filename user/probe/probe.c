@@ -115,8 +115,9 @@ static void open_sched(struct probe *p, const struct pin_config *mine)
 
 int probe_open(const struct probe_options *options, struct probe **ret_probe)
 {
-	struct pin_config mine = { .sched_abi = SCHED_ABI_VERSION, .kvm_abi = KVM_ABI_VERSION,
-				   .max_threads = options->max_threads };
+	struct pin_config mine = {.sched_abi = SCHED_ABI_VERSION,
+				  .kvm_abi = KVM_ABI_VERSION,
+				  .max_threads = options->max_threads};
 	struct probe *p;
 	int err;
 

@@ -11,16 +11,17 @@
 #include "sched_raw.skel.h"
 
 static const char *const program_names[SCHED_PROGS] = {
-	[SCHED_PROG_SWITCH] = "sched_switch",	    [SCHED_PROG_MIGRATE] = "sched_migrate",
-	[SCHED_PROG_WAKEUP] = "sched_wakeup",	    [SCHED_PROG_WAKEUP_NEW] = "sched_wakeup_new",
-	[SCHED_PROG_NEWTASK] = "sched_newtask",	    [SCHED_PROG_EXIT] = "sched_exit",
+	[SCHED_PROG_SWITCH] = "sched_switch",	[SCHED_PROG_MIGRATE] = "sched_migrate",
+	[SCHED_PROG_WAKEUP] = "sched_wakeup",	[SCHED_PROG_WAKEUP_NEW] = "sched_wakeup_new",
+	[SCHED_PROG_NEWTASK] = "sched_newtask", [SCHED_PROG_EXIT] = "sched_exit",
 };
 
 static const struct object_map map_specs[SCHED_MAPS] = {
-	[SCHED_MAP_THREADS] = { "sched_threads", "sched_threads", sizeof(struct sched_thread), 0, -1 },
-	[SCHED_MAP_PIDS] = { ".bss", "sched_pids", SCHED_PID_SLOTS * sizeof(uint16_t), 1, -1 },
-	[SCHED_MAP_LOST] = { "sched_lost", "sched_lost", sizeof(uint64_t), SCHED_LOST_MAX, -1 },
-	[SCHED_MAP_EVENTS] = { "sched_events", "sched_events", 0, 64 * 1024, -1 },
+	[SCHED_MAP_THREADS] = {"sched_threads", "sched_threads", sizeof(struct sched_thread), 0,
+			       -1},
+	[SCHED_MAP_PIDS] = {".bss", "sched_pids", SCHED_PID_SLOTS * sizeof(uint16_t), 1, -1},
+	[SCHED_MAP_LOST] = {"sched_lost", "sched_lost", sizeof(uint64_t), SCHED_LOST_MAX, -1},
+	[SCHED_MAP_EVENTS] = {"sched_events", "sched_events", 0, 64 * 1024, -1},
 };
 
 /* Which programs this kernel needs: wakeup hooks only without stamps, migrate only from 6.12. */
@@ -37,7 +38,8 @@ static void wanted_programs(bool wanted[SCHED_PROGS], struct features *features)
 	id = btf ? btf__find_by_name_kind(btf, "sched_entity", BTF_KIND_STRUCT) : -1;
 	type = id > 0 ? btf__type_by_id(btf, id) : NULL;
 	for (i = 0; type && i < btf_vlen(type); i++)
-		if (!strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off), "sched_delayed"))
+		if (!strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off),
+			    "sched_delayed"))
 			delayed = true;
 	btf__free(btf);
 	if (info)
@@ -82,8 +84,8 @@ static int map_memory(struct sched *s)
 
 static int load_variant(struct sched *s, bool raw, const char *const *programs)
 {
-	struct object_spec spec = { .name = "sched", .programs = programs, .maps = s->maps,
-				    .n_maps = SCHED_MAPS };
+	struct object_spec spec = {
+		.name = "sched", .programs = programs, .maps = s->maps, .n_maps = SCHED_MAPS};
 
 	spec.bytes = raw ? sched_raw_bpf__elf_bytes(&spec.size) : sched_bpf__elf_bytes(&spec.size);
 	return object_load(&spec, s->pin, &s->obj);
@@ -129,8 +131,8 @@ static int attach(struct sched *s, const bool *wanted, bool adopt, struct featur
 	for (i = 0; i < SCHED_PROGS; i++) {
 		if (!wanted[i])
 			continue;
-		err = adopt ? object_link_adopt(program_names[i], s->pin, &s->links[i]) :
-			      object_attach(s->obj, program_names[i], s->pin, &s->links[i]);
+		err = adopt ? object_link_adopt(program_names[i], s->pin, &s->links[i])
+			    : object_attach(s->obj, program_names[i], s->pin, &s->links[i]);
 		if (err && i == SCHED_PROG_SWITCH) {
 			feature_no(features, FEATURE_SCHED, "attach: %s", strerror(-err));
 			return err;
