@@ -3,7 +3,9 @@
 #ifndef KVMLENS_KVM_TYPES_H
 #define KVMLENS_KVM_TYPES_H
 
+#ifndef __bpf__
 #include <linux/types.h>
+#endif
 
 #define KVM_ABI_VERSION 1
 
@@ -39,7 +41,7 @@ enum kvm_stat {
 };
 
 /* Kinds of record that the task-file iterator writes. */
-enum kvm_found_kind { KVM_FOUND_VM = 1, KVM_FOUND_VCPU };
+enum kvm_found_kind { KVM_FOUND_VM = 1, KVM_FOUND_VCPU, KVM_FOUND_TAP };
 
 /* Of the VM behind an open kvm-vm or kvm-vcpu file. */
 struct kvm_found {
