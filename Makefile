@@ -130,7 +130,7 @@ bench: all tests ## Measure the overhead and print ratios (root)
 format: ## Format the C sources in place
 	$(Q)scripts/format.sh -i
 
-tests: $(TEST_PROG)
+tests: $(TEST_PROG) $(B)/tests/vm/mini
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 
@@ -205,6 +205,12 @@ $(filter-out $(UNIT),$(TEST_PROG)): $(B)/%: $(B)/%.o $(B)/agent.a $(B)/libkvmlen
 $(FUZZ): $(B)/%: $(B)/%.o $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+
+# The mini VM of the vm tier: static, for it runs in hosts that have nothing but busybox.
+$(B)/tests/vm/mini: $(wildcard tests/vm/mini/*.c tests/vm/mini/*.h)
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -static -pthread -o $@ $(filter %.c,$^)
 
 # --- Installing -------------------------------------------------------------------------------------
 subst_paths = sed -e 's:@PREFIX@:$(PREFIX):g' -e 's:@SBINDIR@:$(SBINDIR):g' -e 's:@LIBDIR@:$(LIBDIR):g' \

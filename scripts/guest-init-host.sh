@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Init of an emulated KVM host: mount what the agent may need, load KVM, run /test/main, power
+# Init of an emulated KVM host: mount what the agent may need, load KVM, run the script /test/main, power
 # off. The kernel command line may say:
 #   test=WORDS  arguments of /test/main, separated by commas
 # shellcheck source=scripts/guest-init-common.sh
@@ -16,6 +16,6 @@ hostname host
 ip link set lo up
 echo "HOST-UP $(uname -r) $(uptime_s)"
 # shellcheck disable=SC2046 # words are wanted
-/test/main $(arg test '' | tr ',' ' ')
+sh /test/main $(arg test '' | tr ',' ' ')
 echo "HOST-DONE $? $(uptime_s)"
 poweroff -f

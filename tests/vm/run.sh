@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The vm tier: boot Debian kernels as emulated KVM hosts (QEMU's TCG with nested SVM), run the
+# freshly built agent in each and compare it with the kernel's own numbers.
+#
+#   tests/vm/run.sh [KERNEL...]    5.10, 6.1, 6.12, newest; all of them when none is named
+#
+# SCENARIOS="10-kvm 20-exits" runs only those. KEEP=1 keeps the images. Logs: build/vm/.
+# Prints TAP. Exit code: 0 all passed, 77 nothing could run, else a failure.
+set -euo pipefail
+
+TOP=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
+BUILD=${BUILD:-$TOP/build}
+KVMLENS=${KVMLENS:-$BUILD/kvmlens}
+out=$BUILD/vm
+boot_seconds=${VM_BOOT_SECONDS:-150}
+number=0 failures=0 passes=0
+
+tap() {
+	number=$((number + 1))
+	case $1 in
+	ok) passes=$((passes + 1)) && echo "ok $number - $2" ;;
+	skip) echo "ok $number - ${2%%: *} # SKIP ${2#*: }" ;;
+	*) failures=$((failures + 1)) && echo "not ok $number - $2" ;;
+	esac
+}
+
+skip_all() {
+	echo "$*"
+	exit 77
+}
+
+# Print each result line of a boot as TAP, with the kernel in front.
+report() {
+	local kernel=$1 kind text
+	while read -r kind text; do
+		case $kind in
+		ok | fail | skip) tap "$kind" "$kernel $text" ;;
+		time) echo "# $kernel $text" ;;
+		end | '') ;;
+		*) echo "# $kernel unexpected line: $kind $text" ;;
+		esac
+	done < <(tr -d '\r' <"$2")
+}
+
+panicked() {
+	grep -aqE 'Kernel panic|BUG: |Oops|general protection|soft lockup|RCU .*stall' "$1"
+}
+
+# Boot an emulated host once. Results are in LOG.results, its console in LOG.console.
+boot() {
+	local kernel_dir=$1 image=$2 log=$3 append=$4
+	shift 4
+	: >"$log.results"
+	timeout "$boot_seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1536 \
+		-display none -nodefaults -no-reboot -kernel "$kernel_dir/vmlinuz" -initrd "$image" \
+		-serial "file:$log.console" -serial "file:$log.results" \
+		-append "console=ttyS0 quiet panic=-1 oops=panic $append" "$@" </dev/null
+}
+
+# Boot, and once more if the emulated machine itself fell over; report what it said.
+run_host() {
+	local kernel=$1 log=$4 attempt status
+	shift
+	for attempt in 1 2; do
+		status=0
+		boot "$@" || status=$?
+		! grep -aq '^end' "$log.results" || break
+		panicked "$log.console" && [ $attempt = 1 ] || break
+		echo "# $kernel: the emulated host fell over, booting it once more:"
+		grep -aE 'panic|BUG: |Oops|lockup|stall|RIP:' "$log.console" | head -n 5 | sed 's/^/#   /'
+		cp "$log.console" "$log.console.first"
+	done
+	report "$kernel" "$log.results"
+	if ! grep -aq '^end' "$log.results"; then
+		tap fail "$kernel did not finish (QEMU ended with $status), see $log.console"
+		tail -n 15 "$log.console" | sed 's/^/#   /'
+	fi
+}
+
+test_kernel() {
+	local kernel=$1 dir status=0
+	dir=$("$TOP/scripts/guest-kernel.sh" "$kernel") || status=$?
+	case $status in
+	0) ;;
+	69) tap skip "$kernel: this machine's Debian mirror does not offer it" && return ;;
+	*) tap fail "$kernel could not be fetched" && return ;;
+	esac
+	echo "# $kernel is $(cat "$dir/release")"
+	"$TOP/scripts/guest-image.sh" host --kernel "$dir" -o "$out/host-$kernel.cpio" \
+		--file "$TOP/tests/vm/main.sh:/test/main" --file "$TOP/tests/vm/lib.sh:/test/lib.sh" \
+		--file "$TOP/tests/vm/scenarios:/test/scenarios" \
+		--file "$TOP/tests/vm/expect/$kernel:/test/expect" \
+		--bin "$BUILD/tests/vm/mini:/test/mini" --bin "$KVMLENS:/test/kvmlens"
+	run_host "$kernel" "$dir" "$out/host-$kernel.cpio" "$out/$kernel" "test=${SCENARIOS// /,}"
+	[ -n "${KEEP:-}" ] || rm -f "$out/host-$kernel.cpio"
+}
+
+main() {
+	local kernel
+	SCENARIOS=${SCENARIOS:-}
+	[ "$(uname -m)" = x86_64 ] || skip_all "the emulated hosts need an x86-64 machine"
+	command -v qemu-system-x86_64 >/dev/null || skip_all "qemu-system-x86 is not installed"
+	make -s -C "$TOP" "$KVMLENS" "$BUILD/tests/vm/mini"
+	mkdir -p "$out"
+	[ $# -gt 0 ] || set -- 5.10 6.1 6.12 newest
+	for kernel; do test_kernel "$kernel"; done
+	echo "1..$number"
+	[ $failures -eq 0 ] || exit 1
+	[ $passes -gt 0 ] || skip_all "no kernel could be booted"
+}
+
+main "$@"
