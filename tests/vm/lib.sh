@@ -113,7 +113,8 @@ mini_grown() {
 	minus "$(mini_value "$1" now "$2" "$3")" "$(mini_value "$1" "then" "$2" "$3")"
 }
 
-# The kernel's own kvm_entry and kvm_exit events of one thread, as an oracle for short runs.
+# The kernel's own kvm_entry and kvm_exit events, of every thread or of the one whose tid is
+# given to tracing_start, as an oracle for short runs.
 
 tracing=/sys/kernel/tracing
 
@@ -123,7 +124,7 @@ tracing_start() {
 	echo 8192 >$tracing/buffer_size_kb
 	echo >$tracing/trace
 	for event in kvm_entry kvm_exit; do
-		echo "common_pid == $1" >$tracing/events/kvm/$event/filter
+		[ -z "${1-}" ] || echo "common_pid == $1" >$tracing/events/kvm/$event/filter
 		echo 1 >$tracing/events/kvm/$event/enable
 	done
 	echo 1 >$tracing/tracing_on

@@ -90,7 +90,6 @@ test_kernel() {
 	"$TOP/scripts/guest-image.sh" host --kernel "$dir" -o "$out/host-$kernel.cpio" \
 		--file "$TOP/tests/vm/main.sh:/test/main" --file "$TOP/tests/vm/lib.sh:/test/lib.sh" \
 		--file "$TOP/tests/vm/scenarios:/test/scenarios" \
-		--file "$TOP/tests/vm/expect/$kernel:/test/expect" \
 		--bin "$BUILD/tests/vm/mini:/test/mini" --bin "$KVMLENS:/test/kvmlens"
 	run_host "$kernel" "$dir" "$out/host-$kernel.cpio" "$out/$kernel" "test=${SCENARIOS// /,}"
 	[ -n "${KEEP:-}" ] || rm -f "$out/host-$kernel.cpio"
