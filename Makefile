@@ -43,7 +43,8 @@ PKG_CFLAGS = $(call pkg_once,PKG_CFLAGS,--cflags)
 PKG_LIBS   = $(call pkg_once,PKG_LIBS,--libs)
 
 ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
-BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -D__bpf__ -Iinclude \
+BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Iinclude \
+              -I/usr/include/$(shell uname -m)-linux-gnu \
               -I$(dir $(VMLINUX_H)) -Ibpf -Wall -Wextra -Werror -Wno-unused-parameter -MMD -MP
 K_CFLAGS = -std=gnu11 -Wall -Wextra $(WERROR) -Wno-unused-parameter -fPIC -fvisibility=default -pthread \
            -D_GNU_SOURCE -DKVMLENS_VERSION=\"$(VERSION)\" -Iinclude -Iuser -I$(BPF_B)/skel $(PKG_CFLAGS) \

@@ -3,9 +3,7 @@
 #ifndef KVMLENS_KVM_TYPES_H
 #define KVMLENS_KVM_TYPES_H
 
-#ifndef __bpf__
 #include <linux/types.h>
-#endif
 
 #define KVM_ABI_VERSION 1
 
@@ -41,7 +39,7 @@ enum kvm_stat {
 };
 
 /* Kinds of record that the task-file iterator writes. */
-enum kvm_found_kind { KVM_FOUND_VM = 1, KVM_FOUND_VCPU, KVM_FOUND_TAP };
+enum kvm_found_kind { KVM_FOUND_VM = 1, KVM_FOUND_VCPU };
 
 /* Of the VM behind an open kvm-vm or kvm-vcpu file. */
 struct kvm_found {

@@ -6,9 +6,7 @@
 #ifndef KVMLENS_SCHED_TYPES_H
 #define KVMLENS_SCHED_TYPES_H
 
-#ifndef __bpf__
 #include <linux/types.h>
-#endif
 
 /* Bumped on any change of a layout in this file; decides whether pinned maps may be adopted. */
 #define SCHED_ABI_VERSION 1
@@ -22,7 +20,7 @@
 
 /* A thread is found by pid & (SCHED_PID_SLOTS - 1), then along struct sched_thread.next. */
 #define SCHED_PID_SLOTS 65536
-#define SCHED_CHAIN_MAX 8
+#define SCHED_CHAIN_MAX 8 /* user space never makes a longer one */
 
 enum sched_role {
 	SCHED_ROLE_NONE = 0,
@@ -31,7 +29,11 @@ enum sched_role {
 	SCHED_ROLE_IOTHREAD,
 	SCHED_ROLE_VHOST,
 	SCHED_ROLE_AGENT, /* kvmlens itself: aligns the run queue clock with user space */
-	SCHED_ROLE_RETIRED, /* what threads that have left a VM had accumulated, one per VM */
+	/*
+	 * What threads that have left a VM had accumulated: one record for each role of which
+	 * threads left, the role in .state, outside the hash chains.
+	 */
+	SCHED_ROLE_RETIRED,
 	SCHED_ROLE_MAX,
 };
 
@@ -69,7 +71,8 @@ struct sched_thread {
 	__u64 preempts; /* times switched out while runnable */
 	__u64 migrations;
 	__u32 cpu; /* of the last switch-in */
-	__u32 flags; /* SCHED_F_* */
+	__u16 flags; /* SCHED_F_* */
+	__u16 slot; /* its own */
 	__u64 wake_hist[SCHED_HIST_BUCKETS];
 	__u64 preempt_hist[SCHED_HIST_BUCKETS];
 };
@@ -77,6 +80,7 @@ struct sched_thread {
 #define SCHED_F_SEEN 1u /* run_delay_seen is valid */
 #define SCHED_F_DELAYED 2u /* migrated while its dequeue was delayed: the next wait is not one */
 #define SCHED_F_TCG 4u /* set by user space: a vCPU thread with no KVM_RUN to look for */
+#define SCHED_F_EXITED 8u /* the thread is gone; the record waits for user space to free it */
 
 #ifdef __STDC_VERSION__
 _Static_assert(sizeof(struct sched_thread) == 512, "sched_thread is part of the ABI");
@@ -86,7 +90,6 @@ _Static_assert(sizeof(struct sched_thread) == 512, "sched_thread is part of the 
 enum sched_lost {
 	SCHED_LOST_NO_SCHED_INFO, /* switch-in without a kernel stamp */
 	SCHED_LOST_CLOCK, /* a stamp lay in the future of the run queue clock */
-	SCHED_LOST_CHAIN, /* a hash chain was longer than SCHED_CHAIN_MAX */
 	SCHED_LOST_DELAYED, /* samples dropped for SCHED_F_DELAYED */
 	SCHED_LOST_EVENT, /* ring buffer full: a thread's birth or death was not announced */
 	SCHED_LOST_MAX,

@@ -49,7 +49,7 @@ static int apply(struct config *config, const json_t *json, yaml_document_t *doc
 
 	err = load_struct(config_options, sizeof(struct config), json, &loaded, &problem);
 	if (err) {
-		g_string_append_printf(why, "cannot be loaded: %s", problem);
+		g_string_append_printf(why, "%scannot be loaded: %s", why->len ? " " : "", problem);
 		return err;
 	}
 	if (document)

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Every difference between kernels that BPF code has to know, each with the commit that made it.
+ * A flavour struct is named by the version up to, or from, which it holds.
+ *
+ * READ(): in a BTF-typed program a plain access, in a raw one a probe read. The same source makes
+ * both objects (sched_raw.bpf.c).
+ */
+#ifndef KVMLENS_CORE_FIXES_BPF_H
+#define KVMLENS_CORE_FIXES_BPF_H
+
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#ifdef KVMLENS_RAW
+#define READ(p, field) BPF_CORE_READ(p, field)
+#define TRACE_SEC(name) SEC("raw_tp/" name)
+#else
+#define READ(p, field) ((p)->field)
+#define TRACE_SEC(name) SEC("tp_btf/" name)
+#endif
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* 2f064a59a11f (5.14): task_struct.state became __state. */
+struct task_struct___before_5_14 {
+	long state;
+};
+
+/* 152e11f6df29 (6.12): a blocking task may stay queued, its dequeue delayed. */
+struct sched_entity___from_6_12 {
+	unsigned char sched_delayed;
+};
+
+struct task_struct___from_6_12 {
+	struct sched_entity___from_6_12 se;
+};
+
+/* 0193cc908b5a (5.14): the counters common to all architectures moved into "generic". */
+struct kvm_vcpu_stat___before_5_14 {
+	__u64 halt_successful_poll;
+	__u64 halt_attempted_poll;
+	__u64 halt_poll_invalid;
+	__u64 halt_wakeup;
+	__u64 halt_poll_success_ns;
+	__u64 halt_poll_fail_ns;
+	__u64 halt_wait_ns;
+};
+
+struct kvm_vcpu___before_5_14 {
+	struct kvm_vcpu_stat___before_5_14 stat;
+};
+
+/*
+ * 0a62a0319abb (5.16): the exit reason is no argument of the tracepoint any more, only a field of
+ * its record. arm64 calls the field ret.
+ */
+struct trace_event_raw_kvm_exit {
+	unsigned int exit_reason;
+};
+
+struct trace_event_raw_kvm_exit___arm64 {
+	int ret;
+};
+
+#pragma clang attribute pop
+
+static __always_inline __u32 exit_reason_of(struct trace_event_raw_kvm_exit *record)
+{
+	struct trace_event_raw_kvm_exit___arm64 *arm64 = (void *)record;
+
+	if (bpf_core_field_exists(record->exit_reason))
+		return BPF_CORE_READ(record, exit_reason);
+	if (bpf_core_field_exists(arm64->ret))
+		return BPF_CORE_READ(arm64, ret);
+	return ~0u;
+}
+
+static __always_inline unsigned int task_state(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return READ(task, __state);
+	return READ((struct task_struct___before_5_14 *)task, state);
+}
+
+static __always_inline bool task_dequeue_delayed(struct task_struct *task)
+{
+	struct task_struct___from_6_12 *t = (void *)task;
+
+	return bpf_core_field_exists(t->se.sched_delayed) && READ(t, se.sched_delayed);
+}
+
+/* Inside the KVM_RUN ioctl; only KVM registers preempt notifiers. */
+static __always_inline bool task_in_kvm_run(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->preempt_notifiers) &&
+	       READ(task, preempt_notifiers.first);
+}
+
+/* The run queue that the task is on; se.cfs_rq is kept up to date for every scheduling class. */
+static __always_inline struct rq *task_rq(struct task_struct *task)
+{
+#ifdef KVMLENS_RAW
+	return BPF_CORE_READ(task, se.cfs_rq, rq);
+#else
+	return task->se.cfs_rq->rq;
+#endif
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Finding a thread's record and writing one. Include after the map sched_threads, which the kvm
+ * programs share with the sched programs.
+ */
+#ifndef KVMLENS_THREAD_BPF_H
+#define KVMLENS_THREAD_BPF_H
+
+#include <sched_types.h>
+
+/* Pids that agree in their low 16 bits share a chain; the record's tid tells them apart. */
+static __always_inline struct sched_thread *thread_in_chain(__u32 slot, __u32 tid)
+{
+	struct sched_thread *thread;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < SCHED_CHAIN_MAX; i++) {
+		thread = bpf_map_lookup_elem(&sched_threads, &slot);
+		if (!thread || thread->tid == tid)
+			return thread;
+		slot = thread->next;
+		if (!slot)
+			break;
+	}
+	return NULL;
+}
+
+/* User space retries while seq is odd or has changed; the barriers keep the compiler's order. */
+static __always_inline void record_begin(__u32 *seq)
+{
+	*(volatile __u32 *)seq = *seq + 1;
+	barrier();
+}
+
+static __always_inline void record_end(__u32 *seq)
+{
+	barrier();
+	*(volatile __u32 *)seq = *seq + 1;
+}
+
+/* Index of the first of 24 buckets whose bound 2^(shift + i) is not below ns. */
+static __always_inline __u32 hist_bucket(__u64 ns, __u32 shift)
+{
+	__u64 v = ns ? (ns - 1) >> shift : 0;
+	__u32 i = 0;
+
+	if (v >> 22)
+		return 23;
+	if (v >> 16) {
+		v >>= 16;
+		i += 16;
+	}
+	if (v >> 8) {
+		v >>= 8;
+		i += 8;
+	}
+	if (v >> 4) {
+		v >>= 4;
+		i += 4;
+	}
+	if (v >> 2) {
+		v >>= 2;
+		i += 2;
+	}
+	return i + (v > 1 ? 2 : v);
+}
+
+_Static_assert(SCHED_HIST_BUCKETS == 24, "hist_bucket() is written for 24 buckets");
+
+#endif

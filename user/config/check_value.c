@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Scalars, lists and tags; and the same as a flag's text. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include "config/check.h"
+#include "config/checker.h"
+#include "util/text.h"
+
+#define TAG_KEY_MAX 64
+
+int checker_fail(struct checker *checker, const yaml_node_t *node, const char *what)
+{
+	if (node)
+		g_string_append_printf(checker->why, "%zu: ", node->start_mark.line + 1);
+	if (node && checker->path->len)
+		g_string_append_printf(checker->why, "%s: ", checker->path->str);
+	g_string_append(checker->why, what);
+	return -EINVAL;
+}
+
+static int check_scalar(struct checker *checker, const struct config_option *option,
+			const yaml_node_t *node, const char *text, json_t **ret_json)
+{
+	g_autoptr(GString) canonical = g_string_new(NULL);
+	g_autoptr(GString) problem = g_string_new(NULL);
+
+	if (option_canonical(option, text, canonical, problem))
+		return checker_fail(checker, node, problem->str);
+	*ret_json = json_string(canonical->str);
+	return 0;
+}
+
+/* A scalar that holds no NUL: everything behind one would be lost. */
+static int need_scalar(struct checker *checker, const struct config_option *option,
+		       const yaml_node_t *node)
+{
+	g_autofree char *what = NULL;
+
+	if (node->type != YAML_SCALAR_NODE) {
+		what = g_strdup_printf("takes one value; write for example %s", option->example);
+		return checker_fail(checker, node, what);
+	}
+	if (strlen(node_text(node)) != node->data.scalar.length)
+		return checker_fail(checker, node, "holds a NUL character; remove it");
+	if (node->data.scalar.length == 0 && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) {
+		what = g_strdup_printf("has no value; write for example %s", option->example);
+		return checker_fail(checker, node, what);
+	}
+	return 0;
+}
+
+static int check_count(struct checker *checker, const struct config_option *option,
+		       const yaml_node_t *node, size_t n)
+{
+	g_autofree char *what = NULL;
+	uint64_t max = option->kind != OPTION_FLAGS && option->max ? option->max : 1024;
+
+	if (n <= max && (n || option->kind != OPTION_FLAGS))
+		return 0;
+	if (!n)
+		return checker_fail(checker, node, "is empty; name one or leave it out");
+	what = g_strdup_printf("has %zu entries; use at most %" PRIu64, n, max);
+	return checker_fail(checker, node, what);
+}
+
+/* Words with commas between them. */
+static int check_words(struct checker *checker, const struct config_option *option,
+		       const yaml_node_t *node, const char *text, json_t **ret_json)
+{
+	g_auto(GStrv) words = g_strsplit(text, ",", -1);
+	json_auto_t *array = json_array();
+	int err = check_count(checker, option, node, g_strv_length(words));
+
+	for (char **word = words; !err && *word; word++) {
+		json_t *item;
+
+		err = check_scalar(checker, option, node, g_strstrip(*word), &item);
+		if (!err)
+			json_array_append_new(array, item);
+	}
+	if (err)
+		return err;
+	*ret_json = g_steal_pointer(&array);
+	return 0;
+}
+
+static int check_list(struct checker *checker, const struct config_option *option,
+		      const yaml_node_t *node, json_t **ret_json)
+{
+	json_auto_t *array = json_array();
+	int err;
+
+	if (node->type == YAML_SCALAR_NODE && option->kind != OPTION_LIST) {
+		err = need_scalar(checker, option, node);
+		return err ? err : check_words(checker, option, node, node_text(node), ret_json);
+	}
+	if (node->type != YAML_SEQUENCE_NODE) {
+		g_autofree char *what =
+			g_strdup_printf("takes a list; write for example %s", option->example);
+		return checker_fail(checker, node, what);
+	}
+	err = check_count(checker, option, node,
+			  node->data.sequence.items.top - node->data.sequence.items.start);
+	for (yaml_node_item_t *i = node->data.sequence.items.start;
+	     !err && i < node->data.sequence.items.top; i++) {
+		const yaml_node_t *item = checker_node(checker, *i);
+		json_t *json;
+
+		if (option->kind == OPTION_LIST) {
+			bool outer = checker->in_list;
+
+			checker->in_list = true;
+			err = checker_mapping(checker, option->fields, item, &json);
+			checker->in_list = outer;
+		} else {
+			err = need_scalar(checker, option, item);
+			if (!err)
+				err = check_scalar(checker, option, item, node_text(item), &json);
+		}
+		if (!err)
+			json_array_append_new(array, json);
+	}
+	if (err)
+		return err;
+	*ret_json = g_steal_pointer(&array);
+	return 0;
+}
+
+static bool tag_key_ok(const char *key)
+{
+	if (strlen(key) > TAG_KEY_MAX || !(g_ascii_isalpha(*key) || *key == '_'))
+		return false;
+	for (const char *p = key; *p; p++)
+		if (!g_ascii_isalnum(*p) && *p != '_')
+			return false;
+	return !g_str_has_prefix(key, "__") && strcmp(key, "vm") && strcmp(key, "uuid");
+}
+
+static int check_tag(struct checker *checker, const struct config_option *option,
+		     const yaml_node_t *node, const char *key, const char *value, json_t *array)
+{
+	json_t *text, *other;
+	size_t i;
+	int err;
+
+	json_array_foreach(
+		array, i,
+		other) if (strcmp(json_string_value(json_object_get(other, "key")), key) ==
+			   0) return checker_fail(checker, node, "a tag is given twice; keep one");
+	if (!tag_key_ok(key)) {
+		g_autofree char *shown = text_quote(key);
+		g_autofree char *what = g_strdup_printf(
+			"%s cannot be a tag's name; use letters, digits and _, at most %d, not vm "
+			"or uuid, for example %s",
+			shown, TAG_KEY_MAX, "rack");
+
+		return checker_fail(checker, node, what);
+	}
+	err = check_scalar(checker, option, node, value, &text);
+	if (!err)
+		json_array_append_new(array, json_pack("{s:s,s:o}", "key", key, "value", text));
+	return err;
+}
+
+static int check_tags(struct checker *checker, const struct config_option *option,
+		      const yaml_node_t *node, json_t **ret_json)
+{
+	json_auto_t *array = json_array();
+	int err;
+
+	if (node->type != YAML_MAPPING_NODE) {
+		g_autofree char *what = g_strdup_printf(
+			"takes names with values; write for example %s", option->example);
+		return checker_fail(checker, node, what);
+	}
+	err = check_count(checker, option, node,
+			  node->data.mapping.pairs.top - node->data.mapping.pairs.start);
+	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+	     !err && pair < node->data.mapping.pairs.top; pair++) {
+		const yaml_node_t *key = checker_node(checker, pair->key);
+		const yaml_node_t *value = checker_node(checker, pair->value);
+
+		err = need_scalar(checker, option, key);
+		if (!err)
+			err = need_scalar(checker, option, value);
+		if (!err)
+			err = check_tag(checker, option, key, node_text(key), node_text(value),
+					array);
+	}
+	if (err)
+		return err;
+	*ret_json = g_steal_pointer(&array);
+	return 0;
+}
+
+int checker_value(struct checker *checker, const struct config_option *option,
+		  const yaml_node_t *node, json_t **ret_json)
+{
+	int err;
+
+	switch (option->kind) {
+	case OPTION_SECTION:
+		return checker_mapping(checker, option->fields, node, ret_json);
+	case OPTION_LIST:
+	case OPTION_FLAGS:
+	case OPTION_STRINGS:
+		return check_list(checker, option, node, ret_json);
+	case OPTION_TAGS:
+		return check_tags(checker, option, node, ret_json);
+	default:
+		err = need_scalar(checker, option, node);
+		return err ? err : check_scalar(checker, option, node, node_text(node), ret_json);
+	}
+}
+
+static int check_tag_text(struct checker *checker, const struct config_option *option,
+			  const char *text, json_t **ret_json)
+{
+	const char *equals = strchr(text, '=');
+	json_auto_t *array = json_array();
+	g_autofree char *key = NULL;
+	int err;
+
+	if (!equals) {
+		g_autofree char *shown = text_quote(text);
+		g_autofree char *what = g_strdup_printf("%s has no value; write rack=r12", shown);
+
+		return checker_fail(checker, NULL, what);
+	}
+	key = g_strndup(text, equals - text);
+	err = check_tag(checker, option, NULL, key, equals + 1, array);
+	if (err)
+		return err;
+	*ret_json = g_steal_pointer(&array);
+	return 0;
+}
+
+int check_text(const struct config_option *option, const char *text, json_t **ret_json,
+	       GString *why)
+{
+	struct checker checker = {.why = why};
+
+	switch (option->kind) {
+	case OPTION_FLAGS:
+	case OPTION_STRINGS:
+		return check_words(&checker, option, NULL, text, ret_json);
+	case OPTION_TAGS:
+		return check_tag_text(&checker, option, text, ret_json);
+	case OPTION_SECTION:
+	case OPTION_LIST:
+		return checker_fail(&checker, NULL, "can be set in the configuration file alone");
+	default:
+		return check_scalar(&checker, option, NULL, text, ret_json);
+	}
+}

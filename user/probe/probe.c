@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include "probe/kvm.h"
+#include "probe/pin.h"
+#include "probe/probe.h"
+#include "probe/sched.h"
+
+#define READ_TRIES 1000
+
+struct probe {
+	struct features features;
+	struct pin *pin;
+	struct sched *sched;
+	struct kvm *kvm;
+	struct threads *threads;
+	struct ring_buffer *ring;
+	probe_event_fn event_fn;
+	void *event_arg;
+	int n_cpus;
+	bool adopted;
+	enum kvmlens_level level;
+};
+
+static void try_btf(struct probe *p)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	if (btf)
+		feature_yes(&p->features, FEATURE_BTF);
+	else
+		feature_no(&p->features, FEATURE_BTF, "/sys/kernel/btf/vmlinux: %s",
+			   strerror(errno));
+	btf__free(btf);
+}
+
+static int try_pin(struct probe *p, const char *dir)
+{
+	int err;
+
+	if (!dir) {
+		feature_off(&p->features, FEATURE_BPFFS, "private maps were asked for");
+		feature_off(&p->features, FEATURE_PINNED, "private maps were asked for");
+		return 0;
+	}
+	err = pin_open(dir, &p->pin);
+	if (!err) {
+		feature_yes(&p->features, FEATURE_BPFFS);
+		return 0;
+	}
+	feature_no(&p->features, FEATURE_BPFFS, "%s: %s", dir, strerror(-err));
+	feature_no(&p->features, FEATURE_PINNED, "%s: %s", dir, strerror(-err));
+	return err == -EBUSY ? err : 0;
+}
+
+/* The pinned maps are ours to adopt when they have the layouts and the size that we need. */
+static bool may_adopt(struct probe *p, const struct pin_config *mine, struct pin_config *ret_theirs)
+{
+	if (!p->pin || pin_config_read(p->pin, ret_theirs))
+		return false;
+	return ret_theirs->sched_abi == mine->sched_abi && ret_theirs->kvm_abi == mine->kvm_abi &&
+	       ret_theirs->max_threads == mine->max_threads;
+}
+
+static int start_afresh(struct probe *p)
+{
+	g_autofree char *dir = g_strdup(p->pin->dir);
+	int err = pin_remove(p->pin);
+
+	pin_close(p->pin);
+	p->pin = NULL;
+	return err ? err : pin_open(dir, &p->pin);
+}
+
+static int on_event(void *ctx, void *data, size_t size)
+{
+	struct probe *p = ctx;
+
+	if (size >= sizeof(struct sched_event) && p->event_fn)
+		p->event_fn(p->event_arg, data);
+	return 0;
+}
+
+static void open_sched(struct probe *p, const struct pin_config *mine)
+{
+	struct pin_config theirs = {};
+	bool adopt = may_adopt(p, mine, &theirs);
+
+	if (p->pin && !adopt)
+		start_afresh(p);
+	if (adopt && sched_open(p->pin, mine->max_threads, true, theirs.build == mine->build,
+				&p->features, &p->sched) == 0)
+		p->adopted = true;
+	else if (adopt)
+		start_afresh(p);
+	if (!p->sched)
+		sched_open(p->pin, mine->max_threads, false, false, &p->features, &p->sched);
+	p->kvm = kvm_open(p->pin, p->sched, p->adopted, &p->features);
+	if (p->pin)
+		pin_config_write(p->pin, mine);
+	if (!p->sched)
+		return;
+	p->threads = threads_new(p->sched->pid_slots, p->sched->records, p->sched->n);
+	p->ring = ring_buffer__new(p->sched->maps[SCHED_MAP_EVENTS].fd, on_event, p, NULL);
+	kvm_attach(p->kvm, p->level >= KVMLENS_DETAILED, p->level >= KVMLENS_DIAGNOSTIC,
+		   p->adopted && theirs.build == mine->build, &p->features);
+	if (p->pin)
+		feature_yes(&p->features, FEATURE_PINNED);
+}
+
+int probe_open(const struct probe_options *options, struct probe **ret_probe)
+{
+	struct pin_config mine = {.sched_abi = SCHED_ABI_VERSION,
+				  .kvm_abi = KVM_ABI_VERSION,
+				  .max_threads = options->max_threads};
+	struct probe *p;
+	int err;
+
+	if (!options->max_threads || options->max_threads > 65535)
+		return -EINVAL;
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	p = g_new0(struct probe, 1);
+	p->level = options->level;
+	p->n_cpus = libbpf_num_possible_cpus();
+	try_btf(p);
+	err = try_pin(p, options->pin_dir);
+	if (err) {
+		g_free(p);
+		return err;
+	}
+	mine.build = sched_build() ^ kvm_build();
+	open_sched(p, &mine);
+	*ret_probe = p;
+	return 0;
+}
+
+void probe_close(struct probe *p, bool keep_pins)
+{
+	if (!p)
+		return;
+	ring_buffer__free(p->ring);
+	threads_free(p->threads);
+	kvm_close(p->kvm, keep_pins);
+	sched_close(p->sched, keep_pins);
+	if (p->pin && !keep_pins)
+		pin_remove(p->pin);
+	pin_close(p->pin);
+	g_free(p);
+}
+
+int probe_unload(const char *pin_dir)
+{
+	struct pin *pin;
+	int err;
+
+	if (access(pin_dir, F_OK))
+		return -errno;
+	err = pin_open(pin_dir, &pin);
+	if (err)
+		return err;
+	err = pin_remove(pin);
+	pin_close(pin);
+	return err;
+}
+
+void probe_set_level(struct probe *p, enum kvmlens_level level)
+{
+	p->level = level;
+	kvm_attach(p->kvm, level >= KVMLENS_DETAILED, level >= KVMLENS_DIAGNOSTIC, false,
+		   &p->features);
+}
+
+const struct features *probe_features(const struct probe *p)
+{
+	return &p->features;
+}
+
+bool probe_adopted(const struct probe *p)
+{
+	return p->adopted;
+}
+
+struct threads *probe_threads(struct probe *p)
+{
+	return p->threads;
+}
+
+int probe_scan_kvm(struct probe *p, GArray *found)
+{
+	return kvm_scan(p->kvm, found);
+}
+
+int probe_vcpu_times(struct probe *p, uint16_t slot, struct kvm_vcpu_times *ret_times)
+{
+	struct kvm_vcpu_times *times = kvm_times(p->kvm), copy;
+	uint32_t seq;
+	int i;
+
+	if (!times || !slot || slot >= p->sched->n || !times[slot].exits)
+		return -ENOENT;
+	for (i = 0; i < READ_TRIES; i++) {
+		seq = __atomic_load_n(&times[slot].seq, __ATOMIC_ACQUIRE);
+		memcpy(&copy, &times[slot], sizeof(copy));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (seq & 1 || __atomic_load_n(&times[slot].seq, __ATOMIC_RELAXED) != seq)
+			continue;
+		*ret_times = copy;
+		return 0;
+	}
+	return -EAGAIN;
+}
+
+void probe_vcpu_clear(struct probe *p, uint16_t slot)
+{
+	struct kvm_vcpu_times *times = kvm_times(p->kvm);
+
+	if (times && slot && slot < p->sched->n)
+		memset(&times[slot], 0, sizeof(*times));
+}
+
+int probe_reasons(struct probe *p, probe_reason_fn fn, void *arg)
+{
+	struct kvm_reason_key key, *last = NULL, next;
+	struct kvm_reason_value value;
+	int fd = kvm_reasons_fd(p->kvm);
+	unsigned n = 0;
+
+	if (fd < 0 || p->features.f[FEATURE_KVM_REASONS].state != FEATURE_YES)
+		return -ENOTSUP;
+	while (n++ < 65536 && !bpf_map_get_next_key(fd, last, &next)) {
+		key = next;
+		last = &key;
+		if (!bpf_map_lookup_elem(fd, &key, &value))
+			fn(arg, &key, &value);
+	}
+	return 0;
+}
+
+void probe_reason_forget(struct probe *p, const struct kvm_reason_key *key)
+{
+	int fd = kvm_reasons_fd(p->kvm);
+
+	if (fd >= 0)
+		bpf_map_delete_elem(fd, key);
+}
+
+int probe_events_fd(struct probe *p)
+{
+	return p->ring ? ring_buffer__epoll_fd(p->ring) : -1;
+}
+
+void probe_events_consume(struct probe *p, probe_event_fn fn, void *arg)
+{
+	if (!p->ring)
+		return;
+	p->event_fn = fn;
+	p->event_arg = arg;
+	ring_buffer__consume(p->ring);
+}
+
+static uint64_t percpu_sum(int fd, uint32_t key, int n_cpus)
+{
+	g_autofree uint64_t *values = NULL;
+	uint64_t sum = 0;
+	int i;
+
+	if (fd < 0 || n_cpus <= 0)
+		return 0;
+	values = g_new0(uint64_t, n_cpus);
+	if (bpf_map_lookup_elem(fd, &key, values))
+		return 0;
+	for (i = 0; i < n_cpus; i++)
+		sum += values[i];
+	return sum;
+}
+
+uint64_t probe_lost(struct probe *p, enum sched_lost why)
+{
+	return p->sched ? percpu_sum(p->sched->maps[SCHED_MAP_LOST].fd, why, p->n_cpus) : 0;
+}
+
+uint64_t probe_lost_reasons(struct probe *p)
+{
+	return percpu_sum(kvm_lost_fd(p->kvm), 0, p->n_cpus);
+}
+
+/* fdinfo of a BPF map or program has a line "memlock:\tBYTES". */
+static uint64_t fd_memory(const char *fd)
+{
+	g_autofree char *path = g_strdup_printf("/proc/self/fdinfo/%s", fd);
+	g_autofree char *text = NULL;
+	const char *line;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return 0;
+	line = strstr(text, "memlock:");
+	return line ? g_ascii_strtoull(line + strlen("memlock:"), NULL, 10) : 0;
+}
+
+uint64_t probe_memory(struct probe *p)
+{
+	GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
+	const char *fd;
+	uint64_t sum = 0;
+
+	(void)p;
+	if (!dir)
+		return 0;
+	while ((fd = g_dir_read_name(dir)))
+		sum += fd_memory(fd);
+	g_dir_close(dir);
+	return sum;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel side, loaded: which programs and maps there are, pinned or private, and reading
+ * them. The only layer that knows libbpf. Each subsystem loads alone; what the kernel refuses is
+ * in the feature table and costs nothing else.
+ */
+#ifndef KVMLENS_PROBE_PROBE_H
+#define KVMLENS_PROBE_PROBE_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <kvm_types.h>
+#include <sched_types.h>
+#include <kvmlens.h>
+#include "probe/feature.h"
+#include "probe/threads.h"
+
+#define PROBE_PIN_DIR "/sys/fs/bpf/kvmlens"
+
+struct probe;
+
+struct probe_options {
+	const char *pin_dir; /* NULL: private maps that end with the process */
+	unsigned max_threads; /* records to make room for, at most 65535 */
+	enum kvmlens_level level;
+	unsigned groups; /* enum kvmlens_group */
+};
+
+/*
+ * Load, or adopt what an earlier run left pinned. Succeeds even if the kernel refuses every
+ * program (see probe_features). -EBUSY: another process holds pin_dir; -EPERM: no right to BPF
+ * at all.
+ */
+int probe_open(const struct probe_options *options, struct probe **ret_probe);
+
+/* Detach. Pins are removed, unless keep_pins, as after a crash: the next start adopts them. */
+void probe_close(struct probe *probe, bool keep_pins);
+
+/* Remove everything under pin_dir. -EBUSY: a running kvmlens owns it; -ENOENT: nothing there. */
+int probe_unload(const char *pin_dir);
+
+/* Attach and detach what the level asks for. Errors are in the feature table. */
+void probe_set_level(struct probe *probe, enum kvmlens_level level);
+
+const struct features *probe_features(const struct probe *probe);
+
+/* Did probe_open take over the maps of an earlier run? */
+bool probe_adopted(const struct probe *probe);
+
+/* The thread records, NULL when sched was refused. Owned by probe. */
+struct threads *probe_threads(struct probe *probe);
+
+/*
+ * Append a struct kvm_found for every open KVM file on the host. -ENOTSUP: this kernel cannot.
+ * Never blocks on a process. At most 65536 are read; -E2BIG then.
+ */
+int probe_scan_kvm(struct probe *probe, GArray *found);
+
+/* Exact guest time of a slot. -ENOENT: not collected, or no exit seen yet; -EAGAIN: torn. */
+int probe_vcpu_times(struct probe *probe, uint16_t slot, struct kvm_vcpu_times *ret_times);
+
+/* Forget what a slot's former thread did, before the slot is published for another. */
+void probe_vcpu_clear(struct probe *probe, uint16_t slot);
+
+typedef void (*probe_reason_fn)(void *arg, const struct kvm_reason_key *key,
+				const struct kvm_reason_value *value);
+
+/* Every pair of thread and exit reason. -ENOTSUP when not at diagnostic. */
+int probe_reasons(struct probe *probe, probe_reason_fn fn, void *arg);
+void probe_reason_forget(struct probe *probe, const struct kvm_reason_key *key);
+
+typedef void (*probe_event_fn)(void *arg, const struct sched_event *event);
+
+/* Descriptor to poll for thread events, -1: there are none. */
+int probe_events_fd(struct probe *probe);
+/* Hand out what is there, without blocking. Call from one thread only. */
+void probe_events_consume(struct probe *probe, probe_event_fn fn, void *arg);
+
+/* Cumulative counts of enum sched_lost, and of exit reasons that found no room. */
+uint64_t probe_lost(struct probe *probe, enum sched_lost why);
+uint64_t probe_lost_reasons(struct probe *probe);
+
+/* Kernel memory of all maps and programs, bytes, from /proc/self/fdinfo. */
+uint64_t probe_memory(struct probe *probe);
+
+#endif

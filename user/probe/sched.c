@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include "probe/log.h"
+#include "probe/sched.h"
+#include "sched.skel.h"
+#include "sched_raw.skel.h"
+
+static const char *const program_names[SCHED_PROGS] = {
+	[SCHED_PROG_SWITCH] = "sched_switch",	[SCHED_PROG_MIGRATE] = "sched_migrate",
+	[SCHED_PROG_WAKEUP] = "sched_wakeup",	[SCHED_PROG_WAKEUP_NEW] = "sched_wakeup_new",
+	[SCHED_PROG_NEWTASK] = "sched_newtask", [SCHED_PROG_EXIT] = "sched_exit",
+};
+
+static const struct object_map map_specs[SCHED_MAPS] = {
+	[SCHED_MAP_THREADS] = {"sched_threads", "sched_threads", sizeof(struct sched_thread), 0,
+			       -1},
+	[SCHED_MAP_PIDS] = {".bss", "sched_pids", SCHED_PID_SLOTS * sizeof(uint16_t), 1, -1},
+	[SCHED_MAP_LOST] = {"sched_lost", "sched_lost", sizeof(uint64_t), SCHED_LOST_MAX, -1},
+	[SCHED_MAP_EVENTS] = {"sched_events", "sched_events", 0, 64 * 1024, -1},
+};
+
+/* Which programs this kernel needs: wakeup hooks only without stamps, migrate only from 6.12. */
+static void wanted_programs(bool wanted[SCHED_PROGS], struct features *features)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf_type *type;
+	bool info = false, delayed = false;
+	int id, i;
+
+	id = btf ? btf__find_by_name_kind(btf, "sched_info", BTF_KIND_STRUCT) : -1;
+	type = id > 0 ? btf__type_by_id(btf, id) : NULL;
+	info = type && btf_vlen(type) > 0;
+	id = btf ? btf__find_by_name_kind(btf, "sched_entity", BTF_KIND_STRUCT) : -1;
+	type = id > 0 ? btf__type_by_id(btf, id) : NULL;
+	for (i = 0; type && i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off),
+			    "sched_delayed"))
+			delayed = true;
+	btf__free(btf);
+	if (info)
+		feature_yes(features, FEATURE_SCHED_INFO);
+	else
+		feature_no(features, FEATURE_SCHED_INFO, "struct sched_info has no fields");
+	for (i = 0; i < SCHED_PROGS; i++)
+		wanted[i] = true;
+	wanted[SCHED_PROG_MIGRATE] = delayed;
+	wanted[SCHED_PROG_WAKEUP] = wanted[SCHED_PROG_WAKEUP_NEW] = !info;
+}
+
+static struct sched *sched_new(const struct pin *pin, unsigned max_threads)
+{
+	struct sched *s = g_new0(struct sched, 1);
+
+	memcpy(s->maps, map_specs, sizeof(map_specs));
+	s->pin = pin;
+	s->n = max_threads + 1;
+	s->maps[SCHED_MAP_THREADS].entries = s->n;
+	return s;
+}
+
+static int map_memory(struct sched *s)
+{
+	size_t size = s->n * sizeof(struct sched_thread);
+
+	s->records = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  s->maps[SCHED_MAP_THREADS].fd, 0);
+	if (s->records == MAP_FAILED) {
+		s->records = NULL;
+		return -errno;
+	}
+	s->pid_slots = mmap(NULL, SCHED_PID_SLOTS * sizeof(uint16_t), PROT_READ | PROT_WRITE,
+			    MAP_SHARED, s->maps[SCHED_MAP_PIDS].fd, 0);
+	if (s->pid_slots == MAP_FAILED) {
+		s->pid_slots = NULL;
+		return -errno;
+	}
+	return 0;
+}
+
+static int load_variant(struct sched *s, bool raw, const char *const *programs)
+{
+	struct object_spec spec = {
+		.name = "sched", .programs = programs, .maps = s->maps, .n_maps = SCHED_MAPS};
+
+	spec.bytes = raw ? sched_raw_bpf__elf_bytes(&spec.size) : sched_bpf__elf_bytes(&spec.size);
+	return object_load(&spec, s->pin, &s->obj);
+}
+
+static int load(struct sched *s, const bool *wanted, struct features *features)
+{
+	const char *programs[SCHED_PROGS + 1] = {};
+	unsigned i, n = 0;
+	int err;
+
+	for (i = 0; i < SCHED_PROGS; i++)
+		if (wanted[i])
+			programs[n++] = program_names[i];
+	err = load_variant(s, false, programs);
+	if (!err) {
+		feature_yes(features, FEATURE_SCHED_BTF);
+		return 0;
+	}
+	feature_no(features, FEATURE_SCHED_BTF, "%s (%s)", probe_log_reason(), strerror(-err));
+	err = load_variant(s, true, programs);
+	if (err)
+		feature_no(features, FEATURE_SCHED, "%s (%s)", probe_log_reason(), strerror(-err));
+	return err;
+}
+
+static void detach_old(const struct pin *pin)
+{
+	unsigned i;
+
+	for (i = 0; i < SCHED_PROGS; i++)
+		object_detach(NULL, program_names[i], pin, false);
+}
+
+/* sched_switch must be there; the others each add something. */
+static int attach(struct sched *s, const bool *wanted, bool adopt, struct features *features)
+{
+	unsigned i;
+	int err;
+
+	if (s->pin && !adopt)
+		detach_old(s->pin);
+	for (i = 0; i < SCHED_PROGS; i++) {
+		if (!wanted[i])
+			continue;
+		err = adopt ? object_link_adopt(program_names[i], s->pin, &s->links[i])
+			    : object_attach(s->obj, program_names[i], s->pin, &s->links[i]);
+		if (err && i == SCHED_PROG_SWITCH) {
+			feature_no(features, FEATURE_SCHED, "attach: %s", strerror(-err));
+			return err;
+		}
+	}
+	feature_yes(features, FEATURE_SCHED);
+	if (s->links[SCHED_PROG_NEWTASK] && s->links[SCHED_PROG_EXIT])
+		feature_yes(features, FEATURE_THREAD_EVENTS);
+	else
+		feature_no(features, FEATURE_THREAD_EVENTS, "no tracepoint for births and deaths");
+	return 0;
+}
+
+int sched_open(const struct pin *pin, unsigned max_threads, bool adopt_maps, bool adopt_links,
+	       struct features *features, struct sched **ret_sched)
+{
+	struct sched *s = sched_new(pin, max_threads);
+	bool wanted[SCHED_PROGS];
+	int err;
+
+	wanted_programs(wanted, features);
+	if (adopt_maps) {
+		err = object_maps_adopt(s->maps, SCHED_MAPS, pin);
+		if (err)
+			goto fail;
+	}
+	if (adopt_links)
+		feature_yes(features, FEATURE_SCHED_BTF);
+	if (!adopt_links || attach(s, wanted, true, features)) {
+		err = load(s, wanted, features);
+		if (!err)
+			err = attach(s, wanted, false, features);
+		if (err)
+			goto fail;
+	}
+	err = map_memory(s);
+	if (err) {
+		feature_no(features, FEATURE_SCHED, "mmap: %s", strerror(-err));
+		goto fail;
+	}
+	*ret_sched = s;
+	return 0;
+fail:
+	sched_close(s, false);
+	return err;
+}
+
+void sched_close(struct sched *s, bool keep_pins)
+{
+	unsigned i;
+
+	if (!s)
+		return;
+	for (i = 0; i < SCHED_PROGS; i++)
+		if (s->links[i])
+			object_detach(s->links[i], program_names[i], s->pin, keep_pins);
+	if (s->records)
+		munmap(s->records, s->n * sizeof(struct sched_thread));
+	if (s->pid_slots)
+		munmap(s->pid_slots, SCHED_PID_SLOTS * sizeof(uint16_t));
+	bpf_object__close(s->obj);
+	object_maps_close(s->maps, SCHED_MAPS);
+	g_free(s);
+}
+
+uint64_t sched_build(void)
+{
+	size_t size;
+	const void *bytes = sched_bpf__elf_bytes(&size);
+	uint64_t hash = object_hash(0xcbf29ce484222325ull, bytes, size);
+
+	bytes = sched_raw_bpf__elf_bytes(&size);
+	return object_hash(hash, bytes, size);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loading sched.bpf.c in the best form that the kernel takes, with its maps. */
+#ifndef KVMLENS_PROBE_SCHED_H
+#define KVMLENS_PROBE_SCHED_H
+
+#include <stdbool.h>
+#include "probe/feature.h"
+#include "probe/object.h"
+#include <sched_types.h>
+
+enum sched_map { SCHED_MAP_THREADS, SCHED_MAP_PIDS, SCHED_MAP_LOST, SCHED_MAP_EVENTS, SCHED_MAPS };
+
+enum sched_program {
+	SCHED_PROG_SWITCH,
+	SCHED_PROG_MIGRATE,
+	SCHED_PROG_WAKEUP,
+	SCHED_PROG_WAKEUP_NEW,
+	SCHED_PROG_NEWTASK,
+	SCHED_PROG_EXIT,
+	SCHED_PROGS,
+};
+
+struct sched {
+	const struct pin *pin; /* NULL: private */
+	struct object_map maps[SCHED_MAPS];
+	struct bpf_object *obj; /* NULL when links were adopted */
+	struct bpf_link *links[SCHED_PROGS];
+	struct sched_thread *records; /* mapped */
+	uint16_t *pid_slots; /* mapped */
+	unsigned n;
+};
+
+/*
+ * Load and attach, or take over pinned maps (adopt_maps) and links (adopt_links). What happened
+ * goes into features. On failure *ret_sched is untouched.
+ */
+int sched_open(const struct pin *pin, unsigned max_threads, bool adopt_maps, bool adopt_links,
+	       struct features *features, struct sched **ret_sched);
+void sched_close(struct sched *sched, bool keep_pins);
+
+/* Hash of both objects. */
+uint64_t sched_build(void);
+
+#endif
