@@ -2,7 +2,7 @@
 /*
  * The kernel's types as far as kvmlens reads them: only these fields, in no particular order.
  * CO-RE relocates each access to the running kernel. `make VMLINUX_H=FILE` builds against a
- * generated header instead; scripts/check-vmlinux.sh compares this one with a kernel's BTF.
+ * generated header instead; scripts/check-vmlinux.py compares this one with a kernel's BTF.
  * Older layouts of the same struct are flavours in bpf/core_fixes.bpf.h.
  */
 #ifndef KVMLENS_VMLINUX_H

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The C sources are as clang-format leaves them, and no line is longer than 100 columns.
 set -uo pipefail
-cd "$TOP"
+cd "$TOP" || exit
 
 status=0
 scripts/format.sh || status=1
