@@ -1,5 +1,5 @@
-# shellcheck shell=sh
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
 # Sourced by the scenarios inside the emulated host (busybox or bash). Results go to descriptor 9:
 # "ok NAME: detail", "fail NAME: detail", "skip NAME: reason". Everything else is log.
 

@@ -114,7 +114,7 @@ const struct config_option *option_find(const struct config_option *table, const
 /* The nearest key of a table, NULL when none is near. */
 const char *option_nearest(const struct config_option *table, const char *name);
 
-/* Append the range, or the choices, as a person reads it: "100ms to 1h", "auto, libvirt or proc". */
+/* Append the range, or the choices, as people read it: "100ms to 1h", "auto, proc or x". */
 void option_append_range(const struct config_option *option, GString *out);
 
 /*

@@ -18,7 +18,7 @@ char *text_quote(const char *foreign);
  */
 const char *text_nearest(const char *word, const char *const *names, size_t n);
 
-/* Does name match the glob, which knows * and ? (one byte)? Takes at most length times length steps. */
+/* Does name match the glob, which knows * and ? (one byte)? At most length squared steps. */
 bool text_glob(const char *glob, const char *name);
 
 #endif

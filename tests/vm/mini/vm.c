@@ -13,12 +13,12 @@
 #include "stats.h"
 #include "vm.h"
 
-#define MEM_SIZE  0x10000
-#define CODE	  0x1000
+#define MEM_SIZE 0x10000
+#define CODE 0x1000
 #define STOP_FLAG 0x2000
 #define STACK_TOP 0x8000
-#define IRET	  0x0f00
-#define NMI_IVT	  (2 * 4)
+#define IRET 0x0f00
+#define NMI_IVT (2 * 4)
 #define DONE_PORT 0xf4
 
 /* Real-mode code; a count is in ecx. Each ends with a write to DONE_PORT. */
@@ -30,22 +30,22 @@ static const uint8_t code_io[] = {
 };
 static const uint8_t code_mix[] = {
 	0x66, 0xba,	 0xd0, 0x07, 0, 0, /* l: mov edx, 2000 */
-	0x66, 0x4a,			   /* m: dec edx */
-	0x75, 0xfc,			   /* jnz m */
-	0xe6, 0x10,			   /* out 0x10, al */
-	0x66, 0x49,			   /* dec ecx */
-	0x75, 0xf0,			   /* jnz l */
+	0x66, 0x4a, /* m: dec edx */
+	0x75, 0xfc, /* jnz m */
+	0xe6, 0x10, /* out 0x10, al */
+	0x66, 0x49, /* dec ecx */
+	0x75, 0xf0, /* jnz l */
 	0xe6, DONE_PORT,
 };
 static const uint8_t code_hlt[] = {
-	0xf4,	    /* l: hlt */
+	0xf4, /* l: hlt */
 	0x66, 0x49, /* dec ecx */
 	0x75, 0xfb, /* jnz l */
 	0xe6, DONE_PORT,
 };
 static const uint8_t code_spin[] = {
 	0x80, 0x3e,	 STOP_FLAG & 0xff, STOP_FLAG >> 8, 0, /* l: cmp byte [STOP_FLAG], 0 */
-	0x74, 0xf9,					      /* je l */
+	0x74, 0xf9, /* je l */
 	0xe6, DONE_PORT,
 };
 

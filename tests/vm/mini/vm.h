@@ -22,7 +22,7 @@ struct vcpu {
 	struct kvm_run *run;
 	pid_t tid;
 	_Atomic unsigned generation; /* of the last command that it finished */
-	uint64_t pio, hlt;	     /* exits that reached this program; HLT commands executed */
+	uint64_t pio, hlt; /* exits that reached this program; HLT commands executed */
 	uint64_t born_ns;
 };
 

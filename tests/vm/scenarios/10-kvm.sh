@@ -1,5 +1,5 @@
-# shellcheck shell=sh
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
 # The oracles themselves: what the mini VM did, KVM's counters and the kvm_exit tracepoint agree.
 # Without this no other scenario's comparison would mean anything.
 # shellcheck source=tests/vm/lib.sh
