@@ -35,7 +35,7 @@ endif
 # Flags. What asks pkg-config is expanded when a rule needs it, so that `make setup` works where
 # nothing is installed yet.
 PKGS     := libbpf libvirt glib-2.0 libmicrohttpd jansson libcyaml yaml-0.1 libcap-ng libseccomp libmnl \
-            ncursesw sqlite3 libcurl
+            ncursesw sqlite3 libcurl gsl libzstd
 CFLAGS   ?= -O2 -g
 WERROR   ?= -Werror
 pkg_once = $(eval $1 := $(shell pkg-config $2 $(PKGS)))$($1)
