@@ -4,10 +4,10 @@
 #include <string.h>
 #include "guest/btf.h"
 
-#define BTF_MAGIC	0xeb9f
-#define TYPES_MIN	65536u
-#define STRS_MIN	16384u
-#define RESOLVE_DEPTH	32
+#define BTF_MAGIC 0xeb9f
+#define TYPES_MIN 65536u
+#define STRS_MIN 16384u
+#define RESOLVE_DEPTH 32
 #define ANONYMOUS_DEPTH 8
 
 struct btf_header {

@@ -41,13 +41,13 @@ struct btf_extent {
 	uint32_t type_off, type_len; /* offsets from the blob's first byte */
 	uint32_t str_off, str_len;
 	uint32_t layout_off, layout_len; /* 0: none */
-	uint32_t len;			 /* of the whole blob */
+	uint32_t len; /* of the whole blob */
 };
 
 /* Smallest header that btf_extent() can judge, and the largest blob that is looked at. */
 #define BTF_HEADER_LEN 24u
 #define BTF_HEADER_MAX 32u
-#define BTF_BLOB_MAX   (32u << 20)
+#define BTF_BLOB_MAX (32u << 20)
 
 /* Read a header. -EINVAL: it is none, or its numbers make no kernel's BTF. */
 int btf_extent(const void *header, size_t len, struct btf_extent *ret_extent);
@@ -57,7 +57,7 @@ struct btf_view {
 	const char *strs;
 	uint32_t type_len, str_len;
 	uint32_t *index; /* offset of each type in types; owned */
-	uint32_t n;	 /* types, numbered from 1 */
+	uint32_t n; /* types, numbered from 1 */
 	struct {
 		uint8_t known, info, elem;
 	} shape[KIND_MAX]; /* bytes after a type: once, and for each of its elements */
@@ -77,7 +77,7 @@ void btf_find(const struct btf_view *view, struct btf_wanted *wanted, unsigned n
 
 struct btf_member {
 	uint32_t offset, size; /* bytes; offset + size <= the outer struct's size */
-	uint32_t type;	       /* typedefs and qualifiers stripped */
+	uint32_t type; /* typedefs and qualifiers stripped */
 };
 
 /*

@@ -3,13 +3,13 @@
 #include <string.h>
 #include "guest/kallsyms.h"
 
-#define TOKENS		256
-#define TOKEN_LEN_MAX	256
-#define BLOCK		256 /* names between two markers */
+#define TOKENS 256
+#define TOKEN_LEN_MAX 256
+#define BLOCK 256 /* names between two markers */
 #define BLOCK_BYTES_MIN 400
 #define BLOCK_BYTES_MAX 51200
-#define BLOCKS_MIN	60
-#define NAMES_MAX	(8u << 20) /* bytes of the names table */
+#define BLOCKS_MIN 60
+#define NAMES_MAX (8u << 20) /* bytes of the names table */
 
 static uint16_t get16(const struct kallsyms *k, size_t at)
 {

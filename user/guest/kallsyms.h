@@ -15,8 +15,8 @@
 
 enum kallsyms_layout {
 	KALLSYMS_BASE_FIRST = 1, /* offsets and relative_base before the names: up to 6.3 */
-	KALLSYMS_BASE_LAST,	 /* after token_index: from 6.4 */
-	KALLSYMS_PLACE,		 /* after token_index, each relative to its own place: from 7.0 */
+	KALLSYMS_BASE_LAST, /* after token_index: from 6.4 */
+	KALLSYMS_PLACE, /* after token_index, each relative to its own place: from 7.0 */
 };
 
 /* Offsets into the window; every table lies inside it. */

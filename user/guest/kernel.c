@@ -7,15 +7,15 @@
 #include "guest/kernel.h"
 #include "guest/scan.h"
 
-#define IMAGE_ALIGN   (2ull << 20)
-#define IMAGE_MAX     (1ull << 30)
-#define SEARCH_MAX    (48ull << 20) /* the symbol table lies at most so far below the BTF */
-#define SEARCH_PIECE  (4ull << 20)
-#define SEARCH_LAP    65536ull
-#define WINDOW_BELOW  (8ull << 20)
-#define WINDOW_ABOVE  (2ull << 20)
-#define FOUR_GIB      (4ull << 30)
-#define LEVEL5_BELOW  0xffff800000000000ull
+#define IMAGE_ALIGN (2ull << 20)
+#define IMAGE_MAX (1ull << 30)
+#define SEARCH_MAX (48ull << 20) /* the symbol table lies at most so far below the BTF */
+#define SEARCH_PIECE (4ull << 20)
+#define SEARCH_LAP 65536ull
+#define WINDOW_BELOW (8ull << 20)
+#define WINDOW_ABOVE (2ull << 20)
+#define FOUR_GIB (4ull << 30)
+#define LEVEL5_BELOW 0xffff800000000000ull
 #define LINEAR_FIXED4 0xffff888000000000ull
 #define LINEAR_FIXED5 0xff11000000000000ull
 
@@ -72,7 +72,7 @@ struct candidate {
 	struct guest_kernel *k;
 	uint64_t btf_gpa, btf_len;
 	uint64_t text_gpa; /* in the map of the moment */
-	bool place;	   /* addresses below are guest-physical */
+	bool place; /* addresses below are guest-physical */
 	uint64_t at[SYM_MAX];
 	bool has[SYM_MAX];
 };

@@ -50,14 +50,14 @@ enum kernel_symbol {
 /* Why a guest could not be read; the order is that of the steps. */
 enum guest_status {
 	GUEST_OK,
-	GUEST_NO_RAM,	  /* no block of memory that may be guest RAM */
-	GUEST_NO_BTF,	  /* nothing that looks like a Linux kernel with BTF */
-	GUEST_BAD_BTF,	  /* only remains of one: still booting, or an older boot's */
+	GUEST_NO_RAM, /* no block of memory that may be guest RAM */
+	GUEST_NO_BTF, /* nothing that looks like a Linux kernel with BTF */
+	GUEST_BAD_BTF, /* only remains of one: still booting, or an older boot's */
 	GUEST_NO_SYMBOLS, /* BTF, but no symbol table with data symbols near it */
-	GUEST_NO_IMAGE,	  /* symbols, but they do not lead to a kernel image */
-	GUEST_NO_TABLES,  /* the page tables do not agree with the image */
-	GUEST_BUSY,	  /* the budget was used up, or the guest changed too fast */
-	GUEST_IO,	  /* the VMM's memory could not be read: it has gone */
+	GUEST_NO_IMAGE, /* symbols, but they do not lead to a kernel image */
+	GUEST_NO_TABLES, /* the page tables do not agree with the image */
+	GUEST_BUSY, /* the budget was used up, or the guest changed too fast */
+	GUEST_IO, /* the VMM's memory could not be read: it has gone */
 	GUEST_STATUS_MAX,
 };
 
@@ -68,8 +68,8 @@ struct guest_kernel {
 	struct guest_mem *mem;
 	struct guest_space space;
 	struct layout layout;
-	uint64_t symbol[SYM_MAX];	 /* kernel virtual addresses; 0: this kernel has none */
-	uint32_t cpus;			 /* nr_cpu_ids */
+	uint64_t symbol[SYM_MAX]; /* kernel virtual addresses; 0: this kernel has none */
+	uint32_t cpus; /* nr_cpu_ids */
 	uint64_t percpu[GUEST_CPUS_MAX]; /* offset of each CPU's copy */
 	uint64_t btf_hash;
 	char banner[16];

@@ -4,8 +4,8 @@
 #include "guest/layout.h"
 
 #define ANY_ARRAY -1
-#define FILES_MAX 1024u	 /* its embedded table and bitmap lie in there */
-#define SPAN_MAX  16384u /* bytes read of one object at most */
+#define FILES_MAX 1024u /* its embedded table and bitmap lie in there */
+#define SPAN_MAX 16384u /* bytes read of one object at most */
 
 struct field_row {
 	const char *holder, *path, *other;

@@ -137,9 +137,9 @@ struct layout {
 	uint32_t percpu_counter_size;
 	uint32_t files_size; /* at most FILES_MAX, see layout.c */
 	uint32_t fdtable_size, zone_size, tick_size;
-	uint32_t zones;		     /* of a node */
-	uint32_t tk_offset;	     /* of the timekeeper behind its symbol */
-	uint32_t task_lo, task_hi;   /* what is read of a task, of its signal_struct, ... */
+	uint32_t zones; /* of a node */
+	uint32_t tk_offset; /* of the timekeeper behind its symbol */
+	uint32_t task_lo, task_hi; /* what is read of a task, of its signal_struct, ... */
 	uint32_t check_lo, check_hi; /* what is read again to see that a task is the same */
 	uint32_t signal_lo, signal_hi, mm_lo, mm_hi, tk_lo, tk_hi;
 };

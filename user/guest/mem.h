@@ -11,7 +11,7 @@
 
 /* Pages whose presence is asked for at once: 2 MiB, aligned in the VMM. */
 #define GUEST_CHUNK_PAGES 512
-#define GUEST_CHUNK	  (GUEST_CHUNK_PAGES * GUEST_PAGE)
+#define GUEST_CHUNK (GUEST_CHUNK_PAGES * GUEST_PAGE)
 
 struct guest_io_ops {
 	/* Copy len bytes at hva, all or nothing: 0 or a negative errno. */
@@ -22,17 +22,17 @@ struct guest_io_ops {
 
 struct guest_budget {
 	uint64_t bytes, calls; /* left; a call is one system call or its like */
-	uint64_t deadline_ns;  /* CLOCK_MONOTONIC */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC */
 };
 
 struct guest_mem_stats {
 	uint64_t calls, bytes;
-	uint64_t absent;  /* reads refused because a page is not in memory */
+	uint64_t absent; /* reads refused because a page is not in memory */
 	uint64_t outside; /* reads refused because an address is no guest RAM */
 };
 
 struct guest_chunk {
-	uint64_t hva;	     /* of its first byte */
+	uint64_t hva; /* of its first byte */
 	uint32_t generation; /* of the fill; 0: empty */
 	uint64_t bits[GUEST_CHUNK_PAGES / 64];
 };

@@ -10,12 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GUEST_PAGE	   4096ull
+#define GUEST_PAGE 4096ull
 #define GUEST_RAM_SEGMENTS 64
 
 struct guest_segment {
 	uint64_t gpa, size; /* multiples of the page size */
-	uint64_t hva;	    /* in the VMM */
+	uint64_t hva; /* in the VMM */
 };
 
 struct guest_ram {

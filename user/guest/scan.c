@@ -3,9 +3,9 @@
 #include <string.h>
 #include "guest/scan.h"
 
-#define STEP	 (1ull << 20)
+#define STEP (1ull << 20)
 #define BACK_MAX (24ull << 20) /* the types lie before the strings */
-#define PIECE	 65536u
+#define PIECE 65536u
 
 /* A kernel's strings are over 1 MiB long, so that the first pass finds them; small kernels' less.
  */

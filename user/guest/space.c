@@ -4,7 +4,7 @@
 #include "guest/space.h"
 
 #define ENTRY_PRESENT 1ull
-#define ENTRY_HUGE    (1ull << 7)
+#define ENTRY_HUGE (1ull << 7)
 #define ENTRY_ADDRESS 0x000ffffffffff000ull
 
 void guest_space_flush(struct guest_space *space)

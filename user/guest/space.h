@@ -12,10 +12,10 @@
 struct guest_space {
 	struct guest_mem *mem;
 	uint64_t text_va, text_end, text_pa; /* the kernel image */
-	uint64_t linear_va, linear_len;	     /* the direct map of all RAM */
+	uint64_t linear_va, linear_len; /* the direct map of all RAM */
 	uint64_t pgd_pa;
 	uint64_t encrypt_mask; /* address bits of an entry that only mark encryption */
-	unsigned levels;       /* 4 or 5 */
+	unsigned levels; /* 4 or 5 */
 	struct {
 		uint64_t page, gpa; /* page 0: empty */
 	} cache[SPACE_CACHE];

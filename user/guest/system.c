@@ -3,11 +3,11 @@
 #include <string.h>
 #include "guest/system.h"
 
-#define NODES_MAX   64u
-#define EVENTS_MAX  512u
-#define ZONES_MAX   8u
-#define LOAD_SHIFT  11 /* fixed-point bits of avenrun */
-#define TK_MAX	    1024u
+#define NODES_MAX 64u
+#define EVENTS_MAX 512u
+#define ZONES_MAX 8u
+#define LOAD_SHIFT 11 /* fixed-point bits of avenrun */
+#define TK_MAX 1024u
 #define PAGES_LIMIT (1ull << 40)
 
 static uint64_t read_u64(struct guest_kernel *k, enum kernel_symbol symbol, uint64_t offset)

@@ -3,18 +3,18 @@
 #include <string.h>
 #include "guest/task.h"
 
-#define PID_LIMIT     (1u << 22)
-#define THREADS_MAX   32768u
+#define PID_LIMIT (1u << 22)
+#define THREADS_MAX 32768u
 #define THREADS_SLACK 16u
-#define FDS_MAX	      (1u << 20)
-#define BITMAP_PIECE  4096u
-#define SIGNAL_MAX    16384u
-#define OBJECT_MAX    1024u
-#define PF_KTHREAD    0x00200000u
+#define FDS_MAX (1u << 20)
+#define BITMAP_PIECE 4096u
+#define SIGNAL_MAX 16384u
+#define OBJECT_MAX 1024u
+#define PF_KTHREAD 0x00200000u
 
 #define EXIT_ZOMBIE 0x20u
-#define EXIT_DEAD   0x10u
-#define STATE_IDLE  0x402u
+#define EXIT_DEAD 0x10u
+#define STATE_IDLE 0x402u
 
 /* Signed page counts of mm_struct, by the kernel's own order: file, anonymous, swap, shared. */
 struct pages {

@@ -4,7 +4,7 @@
 #include "guest/task.h"
 #include "guest/walk.h"
 
-#define LIST_MAX     65536u
+#define LIST_MAX 65536u
 #define LIST_RETRIES 20u
 #define TASK_RETRIES 3u
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * guestdump PID [WALKS]: attach to the guest of a VMM process, walk it, print one line a process
- * in the form of tests/vm/guest/init's own report, so that both can be compared.
+ * in the form of tests/e2e/guest/init's own report, so that both can be compared.
  */
 #include <errno.h>
 #include <fcntl.h>
