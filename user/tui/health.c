@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <inttypes.h>
+#include "tui/health.h"
+
+#define NS_PER_MS 1000000ull
+#define NS_PER_SEC 1000000000ull
+
+/* Intervals after which an answer counts as overdue, but not below that many seconds. */
+#define LATE_INTERVALS 3
+#define LATE_MIN_SEC 5
+
+static const char *label(const struct labels *labels, const char *key)
+{
+	const char *value = labels_get(labels, key);
+
+	return value ? value : "?";
+}
+
+static void clear_problem(gpointer problem)
+{
+	g_free(((struct problem *)problem)->text);
+}
+
+static void add(GArray *problems, enum tone tone, char *text)
+{
+	struct problem problem = {.tone = tone, .text = text};
+
+	g_array_append_val(problems, problem);
+}
+
+static double late_after(unsigned interval_ms)
+{
+	return MAX(LATE_INTERVALS * (interval_ms / 1e3), LATE_MIN_SEC);
+}
+
+static void check_age(GArray *problems, const struct kvmlens_snapshot *snapshot, uint64_t now_ns,
+		      unsigned interval_ms)
+{
+	double age;
+
+	if (now_ns <= snapshot->mono_ns)
+		return;
+	age = (double)(now_ns - snapshot->mono_ns) / NS_PER_SEC;
+	if (age > late_after(interval_ms))
+		add(problems, TONE_CRIT,
+		    g_strdup_printf("no new numbers for %.0f s: the collector is stuck", age));
+}
+
+static void check_providers(GArray *problems, const struct kvmlens_snapshot *snapshot,
+			    unsigned interval_ms)
+{
+	for (size_t i = 0; i < snapshot->providers.n; i++) {
+		const struct snap_provider *p = entities_at(&snapshot->providers, i);
+		const char *name = label(p->labels, "provider");
+
+		if (p->up == 0)
+			add(problems, TONE_WARN,
+			    g_strdup_printf("%s does not answer: names and states of its VMs may "
+					    "be old or missing",
+					    name));
+		else if (p->age > late_after(interval_ms))
+			add(problems, TONE_WARN,
+			    g_strdup_printf("%s answered last %.0f s ago", name, p->age));
+	}
+}
+
+static void check_sources(GArray *problems, const struct kvmlens_snapshot *snapshot)
+{
+	const struct snap_source *first = NULL;
+	unsigned down = 0;
+
+	for (size_t i = 0; i < snapshot->vms.n; i++) {
+		const struct snap_vm *vm = entities_at(&snapshot->vms, i);
+
+		for (size_t j = 0; j < vm->sources.n; j++) {
+			const struct snap_source *source = entities_at(&vm->sources, j);
+
+			if (source->up != 0)
+				continue;
+			first = first ? first : source;
+			down++;
+		}
+	}
+	if (down == 1)
+		add(problems, TONE_WARN,
+		    g_strdup_printf("no answer from %s of %s", label(first->labels, "source"),
+				    label(first->labels, "vm")));
+	else if (down > 1)
+		add(problems, TONE_WARN,
+		    g_strdup_printf("no answer from %u sources, %s of %s among them", down,
+				    label(first->labels, "source"), label(first->labels, "vm")));
+}
+
+/* Without these, the numbers themselves are worse; what else is missing only adds to them. */
+static void check_essentials(GArray *problems, const struct kvmlens_snapshot *snapshot)
+{
+	static const char *const essentials[] = {"btf", "sched", NULL};
+
+	for (size_t i = 0; i < snapshot->features.n; i++) {
+		const struct snap_feature *feature = entities_at(&snapshot->features, i);
+		const char *name = label(feature->labels, "feature");
+
+		if (feature->ok == 0 && g_strv_contains(essentials, name))
+			add(problems, TONE_WARN,
+			    g_strdup_printf("lesser numbers, from /proc: without %s (%s)", name,
+					    feature->why ? feature->why : "?"));
+	}
+}
+
+char *health_losses(const struct kvmlens_snapshot *snapshot)
+{
+	GString *text = g_string_new("lost since the start:");
+	size_t empty = text->len;
+
+	for (size_t i = 0; i < snapshot->losses.n; i++) {
+		const struct snap_loss *loss = entities_at(&snapshot->losses, i);
+
+		if (loss->count == 0 || loss->count == ABSENT)
+			continue;
+		g_string_append_printf(text, " %s %" PRIu64, label(loss->labels, "reason"),
+				       loss->count);
+	}
+	return g_string_free(text, text->len == empty);
+}
+
+uint64_t health_loss_total(const struct kvmlens_snapshot *snapshot)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < snapshot->losses.n; i++) {
+		const struct snap_loss *loss = entities_at(&snapshot->losses, i);
+
+		if (loss->count != ABSENT)
+			total += loss->count;
+	}
+	return total;
+}
+
+GArray *health_problems(const struct kvmlens_snapshot *snapshot, uint64_t now_ns,
+			unsigned interval_ms, bool losses)
+{
+	char *lost = losses ? health_losses(snapshot) : NULL;
+	GArray *problems = g_array_new(FALSE, FALSE, sizeof(struct problem));
+
+	g_array_set_clear_func(problems, clear_problem);
+	check_age(problems, snapshot, now_ns, interval_ms);
+	check_providers(problems, snapshot, interval_ms);
+	check_sources(problems, snapshot);
+	check_essentials(problems, snapshot);
+	if (lost)
+		add(problems, TONE_WARN, lost);
+	return problems;
+}
+
+GPtrArray *health_missing(const struct kvmlens_snapshot *snapshot)
+{
+	GPtrArray *text = g_ptr_array_new_with_free_func(g_free);
+
+	for (size_t i = 0; i < snapshot->features.n; i++) {
+		const struct snap_feature *feature = entities_at(&snapshot->features, i);
+
+		if (feature->ok == 0)
+			g_ptr_array_add(text,
+					g_strdup_printf("%s: %s", label(feature->labels, "feature"),
+							feature->why ? feature->why : "no"));
+	}
+	return text;
+}
+
+GPtrArray *health_no_vms(const struct kvmlens_snapshot *snapshot)
+{
+	GPtrArray *text = g_ptr_array_new_with_free_func(g_free);
+
+	g_ptr_array_add(text, g_strdup("No VM is running on this host, as far as can be seen."));
+	g_ptr_array_add(text, g_strdup("Looked for: processes that hold a KVM VM open (QEMU, "
+				       "Firecracker, Cloud Hypervisor, crosvm), QEMU processes "
+				       "without KVM, and what these say:"));
+	for (size_t i = 0; i < snapshot->providers.n; i++) {
+		const struct snap_provider *p = entities_at(&snapshot->providers, i);
+		const char *name = label(p->labels, "provider");
+
+		if (p->up == 0)
+			g_ptr_array_add(text, g_strdup_printf("  %s: no answer", name));
+		else
+			g_ptr_array_add(text, g_strdup_printf("  %s: answers, and knows of %" PRIu64
+							      " running",
+							      name, p->vms == ABSENT ? 0 : p->vms));
+	}
+	g_ptr_array_add(text, g_strdup("A VM appears here within one interval of its start."));
+	return text;
+}
