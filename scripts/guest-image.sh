@@ -34,7 +34,7 @@ modules_of() {
 	case $1 in
 	plain) echo virtio_pci virtio_blk virtio_net virtio_balloon virtio_console ;;
 	host) echo kvm kvm-amd tun virtio_net ;;
-	hostroot) echo virtio_pci 9pnet_virtio 9p kvm kvm-amd tun loop ;;
+	hostroot) echo virtio_pci 9pnet_virtio 9p overlay kvm kvm-amd tun loop ;;
 	*) die "unknown kind '$1', see --help" ;;
 	esac
 }

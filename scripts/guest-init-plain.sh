@@ -6,6 +6,8 @@
 #   doze=N      N loops that are busy for a moment and then sleep 10 ms, pinned likewise
 #   addr=A/L    static address of eth0; gw=A the default route
 #   write=DEV   4 KiB direct writes to /dev/DEV without end, read=DEV reads
+#   wait=S      the loads start S seconds after GUEST-READY, not at once
+#   for=S       and end after S seconds; GUEST-LOAD lines tell /proc/stat before and after
 #   report=S    one line on the console every S seconds: uptime, and /proc/stat's cpu lines
 #   shell       a shell on the console
 # shellcheck source=scripts/guest-init-common.sh
@@ -15,6 +17,7 @@ pinned() {
 	cpu=$1
 	shift
 	taskset -c "$((cpu % $(nproc)))" "$@" </dev/null >/dev/null 2>&1 &
+	load_pids="$load_pids $!"
 }
 
 loads() {
@@ -55,11 +58,26 @@ guest_agent() {
 		qemu-ga -m virtio-serial -p $channel >/tmp/agent.log 2>&1 &
 }
 
+stat_line() {
+	echo "$1 $(uptime_s) $(grep '^cpu' /proc/stat | tr '\n' ';')"
+}
+
 report() {
 	while :; do
-		echo "GUEST-STAT $(uptime_s) $(grep '^cpu' /proc/stat | tr '\n' ';')"
+		stat_line GUEST-STAT
 		sleep "$1"
 	done
+}
+
+timed_loads() {
+	sleep "$(arg wait 0)"
+	[ -n "$(arg for '')" ] || { loads && return; }
+	stat_line "GUEST-LOAD begin"
+	loads
+	sleep "$(arg for '')"
+	# shellcheck disable=SC2086 # words are wanted
+	kill -9 $load_pids
+	stat_line "GUEST-LOAD end"
 }
 
 mount_basics
@@ -67,9 +85,9 @@ load_modules
 hostname "$(arg name guest)"
 network
 guest_agent
-loads
 echo "GUEST-READY $(uname -r) $(uptime_s)"
 [ -z "$(arg report '')" ] || report "$(arg report '')" &
+timed_loads &
 if flag shell; then
 	while :; do setsid cttyhack sh; done
 fi

@@ -1,5 +1,5 @@
-# shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # domain_xml NAME [KEY=VALUE]...: a domain's XML on standard output, for guests made by
 # scripts/guest-image.sh. Keys, with their defaults:
 #   type=qemu         or kvm

@@ -1,5 +1,5 @@
-# shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # A libvirtd of a test's own, sourced by tests: nothing of the machine's libvirt is read or
 # changed, and several may run side by side. Needs BUILD and root.
 #
