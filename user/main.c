@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
+#include "cli/cli.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-	puts("kvmlens " KVMLENS_VERSION);
-	return 0;
+	return cli_main(argc, argv, stdout, stderr);
 }

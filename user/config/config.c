@@ -40,26 +40,6 @@ void config_free(struct config *config)
 	free_loaded(config);
 }
 
-/* All or nothing: load what the canonical form holds, run the last checks, then exchange. */
-static int apply(struct config *config, const json_t *json, yaml_document_t *document, GString *why)
-{
-	const char *problem = "out of memory";
-	void *loaded;
-	int err;
-
-	err = load_struct(config_options, sizeof(struct config), json, &loaded, &problem);
-	if (err) {
-		g_string_append_printf(why, "%scannot be loaded: %s", why->len ? " " : "", problem);
-		return err;
-	}
-	if (document)
-		err = check_loaded(config_options, document, loaded, why);
-	if (!err)
-		load_swap(config_options, json, config, loaded);
-	free_loaded(loaded);
-	return err;
-}
-
 int config_load_text(struct config *config, const char *path, const char *text, size_t len,
 		     char **ret_error)
 {
@@ -74,7 +54,7 @@ int config_load_text(struct config *config, const char *path, const char *text, 
 	if (!err)
 		err = check_document(config_options, &document, &json, why);
 	if (!err)
-		err = apply(config, json, &document, why);
+		err = load_merge(config_options, sizeof(*config), config, json, &document, why);
 	if (err) {
 		*ret_error = g_strdup(why->str);
 		return err;
@@ -130,23 +110,6 @@ int config_load(struct config *config, const char *path, char **ret_error)
 	return config_load_text(config, path, text->str, text->len, ret_error);
 }
 
-/* The tags there are and the new one, which replaces one of the same name. */
-static json_t *merge_tags(const struct config *config, json_t *added)
-{
-	json_t *one = json_array_get(added, 0);
-	const char *key = json_string_value(json_object_get(one, "key"));
-	json_t *merged = json_array();
-
-	for (size_t i = 0; i < config->n_tags; i++)
-		if (strcmp(config->tags[i].key, key))
-			json_array_append_new(merged,
-					      json_pack("{s:s,s:s}", "key", config->tags[i].key,
-							"value", config->tags[i].value));
-	json_array_extend(merged, added);
-	json_decref(added);
-	return merged;
-}
-
 static int unknown_option(const char *name, char **ret_error)
 {
 	g_autofree char *shown = text_quote(name);
@@ -161,26 +124,17 @@ int config_set(struct config *config, const char *name, const char *value, char 
 {
 	const char *dot = strchr(name, '.');
 	g_autofree char *top = dot ? g_strndup(name, dot - name) : g_strdup(name);
-	const struct config_option *option = option_find(config_options, top);
+	const struct config_option *option = option_find(config_options, top), *section = NULL;
 	g_autoptr(GString) why = g_string_new(NULL);
-	json_auto_t *object = json_object();
-	json_t *json;
 	int err;
 
-	if (dot && option)
-		option = option->kind == OPTION_SECTION ? option_find(option->fields, dot + 1)
-							: NULL;
-	if (!option)
-		return unknown_option(name, ret_error);
-	err = check_text(option, value, &json, why);
-	if (!err) {
-		if (option->kind == OPTION_TAGS)
-			json = merge_tags(config, json);
-		if (dot)
-			json = json_pack("{s:o}", option->name, json);
-		json_object_set_new(object, top, json);
-		err = apply(config, object, NULL, why);
+	if (dot && option) {
+		section = option;
+		option = section->fields ? option_find(section->fields, dot + 1) : NULL;
 	}
+	if (!option || (section && section->kind != OPTION_SECTION))
+		return unknown_option(name, ret_error);
+	err = load_option(config_options, sizeof(*config), config, section, option, value, why);
 	if (err)
 		*ret_error = g_strdup(why->str);
 	return err;

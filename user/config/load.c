@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <string.h>
 #include <kvmlens.h>
+#include "config/check.h"
 
 /* libcyaml's schema of a table, made when it is needed: all that it points to is in parts. */
 typedef struct schema {
@@ -187,7 +188,8 @@ static void swap_bytes(char *a, char *b, size_t n)
 	}
 }
 
-void load_swap(const struct config_option *table, const json_t *json, void *a, void *b)
+/* Exchange, between two structs of one table, the members that the canonical form holds. */
+static void swap_given(const struct config_option *table, const json_t *json, void *a, void *b)
 {
 	for (; table->kind != OPTION_END; table++) {
 		json_t *given = json_object_get(json, table->name);
@@ -196,7 +198,7 @@ void load_swap(const struct config_option *table, const json_t *json, void *a, v
 		if (!given)
 			continue;
 		if (table->kind == OPTION_SECTION) {
-			load_swap(table->fields, given, (char *)a + offset, (char *)b + offset);
+			swap_given(table->fields, given, (char *)a + offset, (char *)b + offset);
 			continue;
 		}
 		swap_bytes((char *)a + offset, (char *)b + offset, table->size);
@@ -214,4 +216,60 @@ void load_free(const struct config_option *table, size_t size, void *base)
 		return;
 	schema_init(&schema, table, size);
 	cyaml_free(&cyaml_setup, &schema.top, base, 0);
+}
+
+int load_merge(const struct config_option *table, size_t size, void *base, const json_t *json,
+	       yaml_document_t *document, GString *why)
+{
+	const char *problem = "out of memory";
+	void *loaded;
+	int err;
+
+	err = load_struct(table, size, json, &loaded, &problem);
+	if (err) {
+		g_string_append_printf(why, "%scannot be loaded: %s", why->len ? " " : "", problem);
+		return err;
+	}
+	if (document)
+		err = check_loaded(table, document, loaded, why);
+	if (!err)
+		swap_given(table, json, base, loaded);
+	load_free(table, size, loaded);
+	return err;
+}
+
+/* The tags there are and the new one, which replaces one of the same name. */
+static json_t *merge_tags(const struct config_option *option, const char *base, json_t *added)
+{
+	const struct kvmlens_tag *tags = *(struct kvmlens_tag **)(base + option->offset);
+	size_t n = *(size_t *)(base + option->count_offset);
+	const char *key = json_string_value(json_object_get(json_array_get(added, 0), "key"));
+	json_t *merged = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(tags[i].key, key))
+			json_array_append_new(merged, json_pack("{s:s,s:s}", "key", tags[i].key,
+								"value", tags[i].value));
+	json_array_extend(merged, added);
+	json_decref(added);
+	return merged;
+}
+
+int load_option(const struct config_option *table, size_t size, void *base,
+		const struct config_option *section, const struct config_option *option,
+		const char *text, GString *why)
+{
+	json_auto_t *object = NULL;
+	json_t *json;
+	int err;
+
+	err = check_text(option, text, &json, why);
+	if (err)
+		return err;
+	if (option->kind == OPTION_TAGS)
+		json = merge_tags(option, (char *)base + (section ? section->offset : 0), json);
+	object = json_pack("{s:o}", option->name, json);
+	if (section)
+		object = json_pack("{s:o}", section->name, object);
+	return load_merge(table, size, base, object, NULL, why);
 }

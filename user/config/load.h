@@ -3,7 +3,9 @@
 #ifndef KVMLENS_CONFIG_LOAD_H
 #define KVMLENS_CONFIG_LOAD_H
 
+#include <glib.h>
 #include <jansson.h>
+#include <yaml.h>
 #include "config/option.h"
 
 /*
@@ -13,8 +15,21 @@
 int load_struct(const struct config_option *table, size_t size, const json_t *json, void **ret_base,
 		const char **ret_why);
 
-/* Exchange, between two structs of one table, the members that the canonical form holds. */
-void load_swap(const struct config_option *table, const json_t *json, void *a, void *b);
+/*
+ * Load over base, a struct of load_struct(): all or nothing. document, where the canonical form
+ * comes from a file, is for the lines of the rules between members; else NULL. -EINVAL, -ENOMEM:
+ * *why has been appended what is wrong.
+ */
+int load_merge(const struct config_option *table, size_t size, void *base, const json_t *json,
+	       yaml_document_t *document, GString *why);
+
+/*
+ * Set one option from its text; section is the row that it lies in, NULL at the top. A tag is
+ * added to those there are. Errors as load_merge.
+ */
+int load_option(const struct config_option *table, size_t size, void *base,
+		const struct config_option *section, const struct config_option *option,
+		const char *text, GString *why);
 
 /* Free a struct of load_struct() with all that it owns; NULL is fine. */
 void load_free(const struct config_option *table, size_t size, void *base);

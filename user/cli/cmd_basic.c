@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The commands that touch neither the kernel nor a VM: help, version, check-config. */
+#include <curl/curl.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <libvirt/libvirt.h>
+#include "cli/command.h"
+#include "cli/help.h"
+#include "util/text.h"
+
+static enum exit_code help_on(struct cli *cli, const char *topic)
+{
+	const struct cli_command *command = cli_command_find(topic);
+	g_autofree char *shown = NULL;
+	const char *near;
+
+	if (command) {
+		help_command(command, cli->out);
+	} else if (strcmp(topic, "config") == 0) {
+		help_config(cli->out);
+	} else if (strcmp(topic, "man") == 0) {
+		help_man(cli->out);
+	} else {
+		shown = text_quote(topic);
+		near = cli_command_nearest(topic);
+		if (near)
+			cli_error(cli, "help: unknown command %s; did you mean \"%s\"?", shown, near);
+		else
+			cli_error(cli, "help: unknown command %s; kvmlens help lists them", shown);
+		return EXIT_USAGE;
+	}
+	return EXIT_DONE;
+}
+
+enum exit_code cmd_help(struct cli *cli)
+{
+	if (cli->n_args)
+		return help_on(cli, cli->args[0]);
+	if (cli->flags->format == CLI_FORMAT_MARKDOWN)
+		help_markdown(cli->out);
+	else
+		help_overview(cli->out);
+	return EXIT_DONE;
+}
+
+enum exit_code cmd_version(struct cli *cli)
+{
+	unsigned long virt = 0;
+
+	fprintf(cli->out, "kvmlens %s\n", KVMLENS_VERSION);
+	if (virGetVersion(&virt, NULL, NULL) == 0)
+		fprintf(cli->out, "libvirt %lu.%lu.%lu\n", virt / 1000000, virt / 1000 % 1000,
+			virt % 1000);
+	fprintf(cli->out, "libmicrohttpd %s\nlibcurl %s\nSQLite %s\n", MHD_get_version(),
+		curl_version_info(CURLVERSION_NOW)->version, sqlite3_libversion());
+	return EXIT_DONE;
+}
+
+enum exit_code cmd_check_config(struct cli *cli)
+{
+	const char *path = cli->n_args ? cli->args[0] : cli->flags->config;
+	g_autofree char *error = NULL;
+	g_autofree char *shown = NULL;
+
+	if (!path)
+		path = CONFIG_DEFAULT_PATH;
+	if (config_load(cli->config, path, &error)) {
+		cli_error(cli, "%s", error);
+		return EXIT_CONFIG;
+	}
+	shown = g_strescape(path, NULL);
+	fprintf(cli->out, "%s: valid\n", shown);
+	return EXIT_DONE;
+}

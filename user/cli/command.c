@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The subcommands and the flags that are no keys of the file. */
+#include "cli/command.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include "util/text.h"
+
+#define F(format)   (1u << CLI_FORMAT_##format)
+#define EXPOSITIONS (F(TABLE) | F(PROMETHEUS) | F(OPENMETRICS) | F(JSON))
+#define ALL_COMMANDS                                                                              \
+	(FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_UNLOAD | FOR_CHECK_CONFIG | \
+	 FOR_VERSION | FOR_HELP)
+
+static const cyaml_strval_t formats[] = {
+	{"auto", CLI_FORMAT_AUTO},
+	{"table", CLI_FORMAT_TABLE},
+	{"prometheus", CLI_FORMAT_PROMETHEUS},
+	{"openmetrics", CLI_FORMAT_OPENMETRICS},
+	{"json", CLI_FORMAT_JSON},
+	{"markdown", CLI_FORMAT_MARKDOWN},
+};
+
+const struct config_option cli_options[] = {
+	{.name = "config",
+	 AS_STRING(struct cli_flags, config),
+	 .min = 1,
+	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_CHECK_CONFIG,
+	 .value = "FILE",
+	 .help = "the configuration; by default " CONFIG_DEFAULT_PATH ", if it exists",
+	 .example = "config: /etc/kvmlens/kvmlens.yaml"},
+	{.name = "format",
+	 AS_ENUM(struct cli_flags, format, enum cli_format, formats),
+	 .def = "auto",
+	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_HELP,
+	 .value = "FORMAT",
+	 .help = "how it is written",
+	 .example = "format: json"},
+	{.name = "once",
+	 AS_BOOL(struct cli_flags, once),
+	 .commands = FOR_TOP | FOR_METRICS,
+	 .help = "print one interval's values and end",
+	 .example = "once: true"},
+	{.name = "catalog",
+	 AS_BOOL(struct cli_flags, catalog),
+	 .commands = FOR_METRICS,
+	 .help = "list every metric there is, with its unit, level and meaning",
+	 .example = "catalog: true"},
+	{.name = "vm",
+	 AS_STRING(struct cli_flags, vm),
+	 .min = 1,
+	 .max = 256,
+	 .commands = FOR_TOP | FOR_VMS | FOR_METRICS,
+	 .value = "NAME",
+	 .help = "only these VMs: a name, where * and ? match anything, or a uuid",
+	 .example = "vm: db-*"},
+	{.name = "help",
+	 AS_BOOL(struct cli_flags, help),
+	 .commands = ALL_COMMANDS,
+	 .help = "explain the command and end",
+	 .example = "help: true"},
+	{.kind = OPTION_END},
+};
+
+const struct cli_command cli_commands[] = {
+	{
+		.name = "run",
+		.bit = FOR_RUN,
+		.formats = F(TABLE) | F(JSON),
+		.summary = "collect and serve metrics until it is stopped",
+		.help = "Loads what this kernel accepts, finds the VMs of this host, and serves their metrics. "
+			"On a terminal it shows the live table as well; --format table forces the "
+			"plain form of it, --format json prints each snapshot as a line of JSON. "
+			"SIGTERM and SIGINT end it cleanly and remove what was loaded.",
+		.examples = "kvmlens run\tthis host, no configuration\n"
+			    "kvmlens run --interval 2s --detail detailed\tmore, more often\n"
+			    "kvmlens run --listen 0.0.0.0:10177 --tag rack=r12\tfor a Prometheus elsewhere\n"
+			    "kvmlens run --listen none --json /var/log/kvmlens.jsonl\tto a file alone",
+		.run = cmd_run,
+	},
+	{
+		.name = "top",
+		.bit = FOR_TOP,
+		.formats = F(TABLE),
+		.summary = "the live table of VMs, sorted by ready time",
+		.help = "Shows each VM's run, ready, steal, hypervisor and halted time. Keys: h for help, q "
+			"to quit. It collects by itself and needs no running agent. --once prints one "
+			"plain table.",
+		.examples = "kvmlens top\tall VMs\n"
+			    "kvmlens top --vm 'db-*' --interval 1s\tsome of them, every second\n"
+			    "kvmlens top --once\tone table for a script or a ticket",
+		.run = cmd_top,
+	},
+	{
+		.name = "vms",
+		.bit = FOR_VMS,
+		.formats = F(TABLE) | F(JSON),
+		.summary = "list the VMs of this host",
+		.help = "Lists name, uuid, process, vCPUs, accelerator, provider and state of every VM that is "
+			"found through the kernel, libvirt and /proc.",
+		.examples = "kvmlens vms\tall VMs\n"
+			    "kvmlens vms --vm web1 --format json\tone, for a script",
+		.run = cmd_vms,
+	},
+	{
+		.name = "metrics",
+		.bit = FOR_METRICS,
+		.formats = EXPOSITIONS | F(MARKDOWN),
+		.summary = "print metrics once, or the catalogue of all of them",
+		.help = "Takes two snapshots one interval apart (1s unless --interval says "
+			"otherwise), so that rates are known, and prints the second. --catalog needs no "
+			"rights and lists every metric with its unit, level, source and meaning.",
+		.examples = "kvmlens metrics --once\tin the Prometheus text format\n"
+			    "kvmlens metrics --once --vm web1 --format table\tone VM, to read\n"
+			    "kvmlens metrics --once --detail diagnostic --format json\teverything\n"
+			    "kvmlens metrics --catalog\twhat there is to measure",
+		.run = cmd_metrics,
+	},
+	{
+		.name = "doctor",
+		.bit = FOR_DOCTOR,
+		.formats = F(TABLE) | F(JSON),
+		.summary = "say what works on this host, what does not, and what to do",
+		.help = "Tries everything that run would use: rights, kernel, BTF, BPF programs, libvirt, the "
+			"listen address. It changes nothing. The exit code is 0 when all is well, 1 when "
+			"something is reduced, 5 when nothing useful can run.",
+		.examples = "kvmlens doctor\tbefore the first run\n"
+			    "kvmlens doctor --format json\tfor a fleet's inventory",
+		.run = cmd_doctor,
+	},
+	{
+		.name = "unload",
+		.bit = FOR_UNLOAD,
+		.summary = "remove what a crashed run left in the kernel",
+		.help = "A run that was killed leaves its programs and counters pinned under "
+			"/sys/fs/bpf/kvmlens, so that the next one goes on without a gap. This removes "
+			"them. It refuses while an agent is running.",
+		.examples = "kvmlens unload\tremove programs, maps and the directory",
+		.run = cmd_unload,
+	},
+	{
+		.name = "check-config",
+		.bit = FOR_CHECK_CONFIG,
+		.raw = true,
+		.args = "[FILE]",
+		.max_args = 1,
+		.summary = "check a configuration file",
+		.help = "Reads the file and says what is wrong, with its line. Needs no rights.",
+		.examples = "kvmlens check-config\tthe default file\n"
+			    "kvmlens check-config new.yaml && systemctl reload kvmlens\tbefore a reload",
+		.run = cmd_check_config,
+	},
+	{
+		.name = "version",
+		.bit = FOR_VERSION,
+		.raw = true,
+		.summary = "print the version",
+		.help = "Prints the version of kvmlens and of the libraries that it runs with.",
+		.examples = "kvmlens version\tfor a bug report",
+		.run = cmd_version,
+	},
+	{
+		.name = "help",
+		.bit = FOR_HELP,
+		.raw = true,
+		.args = "[COMMAND|config|man]",
+		.max_args = 1,
+		.formats = F(TABLE) | F(MARKDOWN),
+		.summary = "explain a command or the configuration file",
+		.help = "Without an argument, lists the commands. config prints a commented configuration "
+			"file with every key, man the manual page, --format markdown the reference in "
+			"Markdown.",
+		.examples = "kvmlens help metrics\tone command\n"
+			    "kvmlens help config >kvmlens.yaml\ta file to start from\n"
+			    "kvmlens help man | man -l -\tthe manual page",
+		.run = cmd_help,
+	},
+};
+
+const size_t n_cli_commands = G_N_ELEMENTS(cli_commands);
+
+const struct cli_command *cli_command_find(const char *name)
+{
+	for (size_t i = 0; i < n_cli_commands; i++)
+		if (strcmp(cli_commands[i].name, name) == 0)
+			return &cli_commands[i];
+	return NULL;
+}
+
+const char *cli_command_nearest(const char *name)
+{
+	const char *names[G_N_ELEMENTS(cli_commands)];
+
+	for (size_t i = 0; i < n_cli_commands; i++)
+		names[i] = cli_commands[i].name;
+	return text_nearest(name, names, n_cli_commands);
+}
+
+void cli_error(const struct cli *cli, const char *format, ...)
+{
+	g_autofree char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	fprintf(cli->err, "kvmlens: %s\n", text);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Subcommands: rows of a constant table, each with what it takes, says of itself, and does. */
+#ifndef KVMLENS_CLI_COMMAND_H
+#define KVMLENS_CLI_COMMAND_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include "cli/exit_code.h"
+#include "config/config.h"
+#include "config/option.h"
+
+enum cli_format {
+	CLI_FORMAT_AUTO, /* the command's own choice */
+	CLI_FORMAT_TABLE,
+	CLI_FORMAT_PROMETHEUS,
+	CLI_FORMAT_OPENMETRICS,
+	CLI_FORMAT_JSON,
+	CLI_FORMAT_MARKDOWN,
+};
+
+/* What only the command line can say; its rows are cli_options[]. */
+struct cli_flags {
+	char *config; /* path, NULL: CONFIG_DEFAULT_PATH where that exists */
+	enum cli_format format;
+	bool once, catalog, help, version;
+	char *vm; /* a glob on the name, or a uuid; NULL: all */
+};
+
+/* Commands that somebody watches or waits for are quicker than the default, unless told. */
+enum interval_by { INTERVAL_BY_DEFAULT, INTERVAL_BY_FILE, INTERVAL_BY_FLAG };
+
+struct cli_command;
+
+/* One invocation. */
+struct cli {
+	const struct cli_command *command;
+	struct cli_flags *flags;
+	struct config *config; /* defaults, file, flags */
+	enum interval_by interval; /* who set config->interval_ms */
+	char *const *args; /* what is neither flag nor subcommand */
+	int n_args;
+	FILE *out, *err;
+};
+
+struct cli_command {
+	const char *name;
+	unsigned bit; /* enum option_for: the flags it knows */
+	bool raw; /* the file is not read before it runs */
+	const char *args; /* "[FILE]", NULL: it takes none */
+	int max_args;
+	unsigned formats; /* 1 << enum cli_format: what --format may be */
+	const char *summary; /* one line for the list */
+	const char *help; /* a paragraph */
+	const char *examples; /* lines of "command\tcomment" */
+	enum exit_code (*run)(struct cli *cli);
+};
+
+extern const struct cli_command cli_commands[];
+extern const size_t n_cli_commands;
+extern const struct config_option cli_options[];
+
+const struct cli_command *cli_command_find(const char *name);
+
+/* The name nearest to a misspelt subcommand, NULL. */
+const char *cli_command_nearest(const char *name);
+
+/* One line on cli->err: "kvmlens: ...". */
+void cli_error(const struct cli *cli, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+enum exit_code cmd_check_config(struct cli *cli);
+enum exit_code cmd_doctor(struct cli *cli);
+enum exit_code cmd_help(struct cli *cli);
+enum exit_code cmd_metrics(struct cli *cli);
+enum exit_code cmd_run(struct cli *cli);
+enum exit_code cmd_top(struct cli *cli);
+enum exit_code cmd_unload(struct cli *cli);
+enum exit_code cmd_version(struct cli *cli);
+enum exit_code cmd_vms(struct cli *cli);
+
+#endif
