@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What can be said of the host without loading anything. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include "cli/doctor.h"
+#include "config/endpoint.h"
+#include "probe/probe.h"
+#include "util/privilege.h"
+
+const struct doctor_paths doctor_paths_here = {
+	.btf = "/sys/kernel/btf/vmlinux",
+	.bpffs = "/sys/fs/bpf",
+	.kvm = "/dev/kvm",
+	.proc = "/proc",
+	.pins = PROBE_PIN_DIR,
+};
+
+static void check_rights(struct doctor *doctor)
+{
+	g_autofree char *why = NULL;
+	const char *missing;
+
+	doctor->rights = privilege_suffices(&missing);
+	if (doctor->rights) {
+		doctor_add(doctor, FINDING_OK, "rights", "may load BPF programs and see every process",
+			   NULL, NULL);
+		return;
+	}
+	why = g_strdup_printf("%s is missing", missing);
+	doctor_add(doctor, FINDING_FATAL, "rights", "to load BPF programs and see every process", why,
+		   "run it as root: sudo kvmlens doctor");
+}
+
+static void check_kernel(struct doctor *doctor)
+{
+	g_autofree char *what = NULL;
+	struct utsname name;
+	int major = 0, minor = 0;
+
+	if (uname(&name))
+		return;
+	what = g_strdup_printf("Linux %s %s", name.release, name.machine);
+	if (sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+	    (major < 5 || (major == 5 && minor < 8)))
+		doctor_add(doctor, FINDING_NO, "kernel", what, "older than 5.8",
+			   "use 5.10 or newer; numbers come from /proc until then");
+	else
+		doctor_add(doctor, FINDING_OK, "kernel", what, NULL, NULL);
+}
+
+static void check_file(struct doctor *doctor, const char *name, const char *path, const char *what,
+		       const char *remedy)
+{
+	g_autofree char *why = NULL;
+
+	if (access(path, R_OK) == 0) {
+		doctor_add(doctor, FINDING_OK, name, what, NULL, NULL);
+		return;
+	}
+	why = g_strdup_printf("%s: %s", path, g_strerror(errno));
+	doctor_add(doctor, FINDING_NO, name, what, why, remedy);
+}
+
+static void check_bpffs(struct doctor *doctor)
+{
+	g_autofree char *why = NULL;
+	struct statfs fs;
+
+	if (statfs(doctor->paths->bpffs, &fs) == 0 && fs.f_type == BPF_FS_MAGIC) {
+		doctor_add(doctor, FINDING_OK, "bpffs", "counters survive a restart", NULL, NULL);
+		return;
+	}
+	why = g_strdup_printf("no bpffs is mounted on %s", doctor->paths->bpffs);
+	doctor_add(doctor, FINDING_OFF, "bpffs", "counters survive a restart", why,
+		   "nothing: kvmlens run mounts it");
+}
+
+static void check_schedstat(struct doctor *doctor)
+{
+	g_autofree char *path = g_build_filename(doctor->paths->proc, "self/schedstat", NULL);
+
+	doctor->schedstat = access(path, R_OK) == 0;
+	check_file(doctor, "schedstat", path, "ready time from /proc, where BPF is refused",
+		   "use a kernel with CONFIG_SCHED_INFO, which CONFIG_KVM selects");
+}
+
+/* An agent holds a lock on its directory for as long as it runs. */
+static void check_pins(struct doctor *doctor)
+{
+	int fd = open(doctor->paths->pins, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0) {
+		if (errno == ENOENT)
+			doctor_add(doctor, FINDING_OK, "pins", "no agent is running, none has crashed",
+				   NULL, NULL);
+		return;
+	}
+	doctor->agent = flock(fd, LOCK_EX | LOCK_NB) != 0;
+	if (!doctor->agent)
+		doctor_add(doctor, FINDING_OFF, "pins", "left by a run that was killed",
+			   doctor->paths->pins,
+			   "nothing: the next run adopts them; kvmlens unload removes them");
+	else
+		doctor_add(doctor, FINDING_OK, "pins", "an agent is running", NULL, NULL);
+	close(fd);
+}
+
+/* Bind as the agent would, but without ever accepting. 0 or negative errno. */
+static int try_listen(const struct endpoint *endpoint)
+{
+	int fd = socket(endpoint->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, err = 0;
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, &endpoint->sa, endpoint->len) || listen(fd, 1))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static void check_listen(struct doctor *doctor)
+{
+	const char *listen = doctor->config->listen;
+	struct endpoint endpoint;
+	int err;
+
+	if (strcmp(listen, "none") == 0 || endpoint_parse(listen, &endpoint)) {
+		doctor_add(doctor, FINDING_OFF, "listen", "/metrics", "switched off", NULL);
+		return;
+	}
+	err = try_listen(&endpoint);
+	if (err == -EADDRINUSE && doctor->agent)
+		doctor_add(doctor, FINDING_OK, "listen", "in use, as an agent is running", NULL, NULL);
+	else if (err == -EADDRINUSE)
+		doctor_add(doctor, FINDING_NO, "listen", listen, "the address is in use",
+			   "stop what has it (ss -ltnp), or choose another with --listen");
+	else if (err)
+		doctor_add(doctor, FINDING_NO, "listen", listen, g_strerror(-err),
+			   "choose another with --listen");
+	else if (!endpoint_is_loopback(&endpoint))
+		doctor_add(doctor, FINDING_OK, "listen", "free, but open to the network: anybody who "
+							 "reaches it can read it",
+			   NULL, NULL);
+	else
+		doctor_add(doctor, FINDING_OK, "listen", listen, NULL, NULL);
+}
+
+void doctor_check_host(struct doctor *doctor)
+{
+	check_rights(doctor);
+	check_kernel(doctor);
+	check_file(doctor, "btf", doctor->paths->btf, "kernel type information for BPF programs",
+		   "use a kernel with CONFIG_DEBUG_INFO_BTF; numbers come from /proc until then");
+	check_bpffs(doctor);
+	check_file(doctor, "kvm", doctor->paths->kvm, "VMs with hardware help",
+		   "modprobe kvm_intel or kvm_amd; VMs without KVM are seen all the same");
+	check_schedstat(doctor);
+	check_pins(doctor);
+	check_listen(doctor);
+}

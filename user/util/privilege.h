@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What this process may do, and giving up what it needs no more. */
+#ifndef KVMLENS_UTIL_PRIVILEGE_H
+#define KVMLENS_UTIL_PRIVILEGE_H
+
+#include <stdbool.h>
+
+/*
+ * May this process load BPF programs (CAP_SYS_ADMIN, or CAP_BPF with CAP_PERFMON) and look into
+ * other users' processes (CAP_SYS_PTRACE)? False: *ret_missing is the first right that is
+ * missing, a static text; it may be NULL.
+ */
+bool privilege_suffices(const char **ret_missing);
+
+/*
+ * Keep only the capabilities that a loaded agent needs: reading its maps and attaching at another
+ * detail level (BPF, PERFMON), looking into VMMs (SYS_PTRACE, DAC_READ_SEARCH), starting its
+ * unprivileged children anew (SETUID, SETGID, SYS_CHROOT, KILL). The bounding set goes too, and
+ * no program that is executed gains any (no_new_privs). The kernel keeps rights by thread: call
+ * it before any other thread is made. Negative errno.
+ */
+int privilege_drop(void);
+
+/*
+ * No core dump and no debugger of the same user: memory holds what tenants' VMs are called and,
+ * later, what they run. No inherited descriptor above 2 survives an exec. Negative errno.
+ */
+int privilege_hygiene(void);
+
+#endif
