@@ -26,7 +26,8 @@ static enum exit_code help_on(struct cli *cli, const char *topic)
 		shown = text_quote(topic);
 		near = cli_command_nearest(topic);
 		if (near)
-			cli_error(cli, "help: unknown command %s; did you mean \"%s\"?", shown, near);
+			cli_error(cli, "help: unknown command %s; did you mean \"%s\"?", shown,
+				  near);
 		else
 			cli_error(cli, "help: unknown command %s; kvmlens help lists them", shown);
 		return EXIT_USAGE;

@@ -27,7 +27,8 @@ static enum exit_code code_of(const struct doctor *doctor)
 
 static void print_finding(const struct finding *finding, FILE *out)
 {
-	fprintf(out, "  %-4s %-14s %s\n", state_names[finding->state], finding->name, finding->what);
+	fprintf(out, "  %-4s %-14s %s\n", state_names[finding->state], finding->name,
+		finding->what);
 	if (finding->why && *finding->why)
 		fprintf(out, "       %-14s why: %s\n", "", finding->why);
 	if (finding->remedy)
@@ -50,8 +51,8 @@ static void print_json(const struct doctor *doctor, FILE *out)
 
 		json_array_append_new(findings,
 				      json_pack("{s:s,s:s,s:s,s:s*,s:s*}", "name", f->name, "state",
-						state_names[f->state], "what", f->what, "why", f->why,
-						"do", f->remedy));
+						state_names[f->state], "what", f->what, "why",
+						f->why, "do", f->remedy));
 	}
 	json_dumpf(findings, out, JSON_INDENT(1));
 	fputc('\n', out);

@@ -16,8 +16,8 @@ enum exit_code cmd_unload(struct cli *cli)
 		fputs("nothing to remove\n", cli->out);
 		return EXIT_DONE;
 	case -EBUSY:
-		cli_error(cli, "unload: an agent is running and owns " PROBE_PIN_DIR
-			       "; stop it first");
+		cli_error(cli,
+			  "unload: an agent is running and owns " PROBE_PIN_DIR "; stop it first");
 		return EXIT_BUSY;
 	case -EPERM:
 	case -EACCES:

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "util/text.h"
 
-#define F(format)   (1u << CLI_FORMAT_##format)
+#define F(format) (1u << CLI_FORMAT_##format)
 #define ALL_COMMANDS                                                                              \
 	(FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_UNLOAD | FOR_CHECK_CONFIG | \
 	 FOR_VERSION | FOR_HELP)
@@ -92,8 +92,9 @@ const struct cli_command cli_commands[] = {
 		.max_args = 1,
 		.summary = "check a configuration file",
 		.help = "Reads the file and says what is wrong, with its line. Needs no rights.",
-		.examples = "kvmlens check-config\tthe default file\n"
-			    "kvmlens check-config new.yaml && systemctl reload kvmlens\tbefore a reload",
+		.examples =
+			"kvmlens check-config\tthe default file\n"
+			"kvmlens check-config new.yaml && systemctl reload kvmlens\tbefore a reload",
 		.run = cmd_check_config,
 	},
 	{

@@ -32,8 +32,8 @@ void doctor_free(struct doctor *doctor)
 	g_free(doctor);
 }
 
-void doctor_add(struct doctor *doctor, enum finding_state state, const char *name,
-		const char *what, const char *why, const char *remedy)
+void doctor_add(struct doctor *doctor, enum finding_state state, const char *name, const char *what,
+		const char *why, const char *remedy)
 {
 	struct finding finding = {
 		.state = state,

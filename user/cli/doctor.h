@@ -39,8 +39,8 @@ struct doctor *doctor_new(const struct config *config, const struct doctor_paths
 void doctor_free(struct doctor *doctor);
 
 /* Strings are copied; why and remedy may be NULL. */
-void doctor_add(struct doctor *doctor, enum finding_state state, const char *name,
-		const char *what, const char *why, const char *remedy);
+void doctor_add(struct doctor *doctor, enum finding_state state, const char *name, const char *what,
+		const char *why, const char *remedy);
 
 /* Rights, kernel, BTF, bpffs, /dev/kvm, schedstat, pins, the listen address. */
 void doctor_check_host(struct doctor *doctor);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -29,13 +30,13 @@ static void check_rights(struct doctor *doctor)
 
 	doctor->rights = privilege_suffices(&missing);
 	if (doctor->rights) {
-		doctor_add(doctor, FINDING_OK, "rights", "may load BPF programs and see every process",
-			   NULL, NULL);
+		doctor_add(doctor, FINDING_OK, "rights",
+			   "may load BPF programs and see every process", NULL, NULL);
 		return;
 	}
 	why = g_strdup_printf("%s is missing", missing);
-	doctor_add(doctor, FINDING_FATAL, "rights", "to load BPF programs and see every process", why,
-		   "run it as root: sudo kvmlens doctor");
+	doctor_add(doctor, FINDING_FATAL, "rights", "to load BPF programs and see every process",
+		   why, "run it as root: sudo kvmlens doctor");
 }
 
 static void check_kernel(struct doctor *doctor)
@@ -98,8 +99,8 @@ static void check_pins(struct doctor *doctor)
 
 	if (fd < 0) {
 		if (errno == ENOENT)
-			doctor_add(doctor, FINDING_OK, "pins", "no agent is running, none has crashed",
-				   NULL, NULL);
+			doctor_add(doctor, FINDING_OK, "pins",
+				   "no agent is running, none has crashed", NULL, NULL);
 		return;
 	}
 	doctor->agent = flock(fd, LOCK_EX | LOCK_NB) != 0;
@@ -138,7 +139,8 @@ static void check_listen(struct doctor *doctor)
 	}
 	err = try_listen(&endpoint);
 	if (err == -EADDRINUSE && doctor->agent)
-		doctor_add(doctor, FINDING_OK, "listen", "in use, as an agent is running", NULL, NULL);
+		doctor_add(doctor, FINDING_OK, "listen", "in use, as an agent is running", NULL,
+			   NULL);
 	else if (err == -EADDRINUSE)
 		doctor_add(doctor, FINDING_NO, "listen", listen, "the address is in use",
 			   "stop what has it (ss -ltnp), or choose another with --listen");
@@ -146,8 +148,9 @@ static void check_listen(struct doctor *doctor)
 		doctor_add(doctor, FINDING_NO, "listen", listen, g_strerror(-err),
 			   "choose another with --listen");
 	else if (!endpoint_is_loopback(&endpoint))
-		doctor_add(doctor, FINDING_OK, "listen", "free, but open to the network: anybody who "
-							 "reaches it can read it",
+		doctor_add(doctor, FINDING_OK, "listen",
+			   "free, but open to the network: anybody who "
+			   "reaches it can read it",
 			   NULL, NULL);
 	else
 		doctor_add(doctor, FINDING_OK, "listen", listen, NULL, NULL);

@@ -32,13 +32,15 @@ static void print_wrapped(FILE *out, const char *text, int column)
 
 void help_append_limits(const struct config_option *option, GString *out)
 {
-	g_autoptr(GString) range = g_string_new(NULL);
+	g_autoptr(GString) limits = g_string_new(NULL);
 
-	option_append_range(option, range);
-	if (range->len && option->kind != OPTION_BOOL)
-		g_string_append_printf(out, ": %s", range->str);
+	if (option->kind != OPTION_BOOL)
+		option_append_range(option, limits);
 	if (option->def)
-		g_string_append_printf(out, "; default %s", option->def);
+		g_string_append_printf(limits, "%sdefault %s", limits->len ? "; " : "",
+				       option->def);
+	if (limits->len)
+		g_string_append_printf(out, " (%s)", limits->str);
 }
 
 static void print_option(const struct config_option *option, const struct cli_command *command,
@@ -71,9 +73,10 @@ void help_append_formats(const struct cli_command *command, GString *out)
 	for (size_t i = 0; i < option->n_choices; i++) {
 		if (!(command->formats & (1u << option->choices[i].val)))
 			continue;
-		g_string_append_printf(out, "%s%s", first ? ": " : ", ", option->choices[i].str);
+		g_string_append_printf(out, "%s%s", first ? " (" : ", ", option->choices[i].str);
 		first = false;
 	}
+	g_string_append_c(out, ')');
 }
 
 static void print_options(const struct config_option *table, const struct cli_command *command,

@@ -21,10 +21,10 @@ void help_man(FILE *out);
 /* README's sections "Commands", "Configuration" and "Exit codes", in Markdown. */
 void help_markdown(FILE *out);
 
-/* Append ": table, json": what --format may be for a command. */
+/* Append " (table, json)": what --format may be for a command. */
 void help_append_formats(const struct cli_command *command, GString *out);
 
-/* Append ": 100ms to 1h" and the default, as every kind of help shows them. */
+/* Append " (100ms to 1h; default 10s)", as every kind of help shows them. */
 void help_append_limits(const struct config_option *option, GString *out);
 
 #endif

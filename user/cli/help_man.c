@@ -23,8 +23,8 @@ static void print_roff(FILE *out, const char *text)
 
 static void man_term(FILE *out, const char *name, const char *value)
 {
-	g_autofree char *term = g_strdup_printf("%s%s%s", name, value ? " " : "",
-						value ? value : "");
+	g_autofree char *term =
+		g_strdup_printf("%s%s%s", name, value ? " " : "", value ? value : "");
 
 	fputs(".TP\n.B ", out);
 	print_roff(out, term);
@@ -35,9 +35,9 @@ static void man_commands(FILE *out)
 	fputs(".SH COMMANDS\n", out);
 	for (size_t i = 0; i < n_cli_commands; i++) {
 		const struct cli_command *command = &cli_commands[i];
-		g_autofree char *summary = g_strdup_printf("%c%s. %s",
-							   g_ascii_toupper(command->summary[0]),
-							   command->summary + 1, command->help);
+		g_autofree char *summary =
+			g_strdup_printf("%c%s. %s", g_ascii_toupper(command->summary[0]),
+					command->summary + 1, command->help);
 
 		man_term(out, command->name, command->args);
 		print_roff(out, summary);
@@ -139,9 +139,9 @@ static void markdown_keys(const struct config_option *table, const char *prefix,
 		g_autofree char *inner = g_strconcat(name, ".", NULL);
 		g_autofree char *flag_name = parse_flag_name(table);
 		g_autoptr(GString) limits = g_string_new(NULL);
-		g_autofree char *flag = table->commands && !*prefix ?
-						g_strdup_printf("`--%s`", flag_name) :
-						g_strdup("");
+		g_autofree char *flag = table->commands && !*prefix
+						? g_strdup_printf("`--%s`", flag_name)
+						: g_strdup("");
 
 		option_append_range(table, limits);
 		fprintf(out, "| `%s` | %s | %s | %s | %s | `%s` |\n", name, flag, table->help,
@@ -159,7 +159,8 @@ void help_markdown(FILE *out)
 			cli_commands[i].summary);
 	fputs("\n`kvmlens COMMAND --help` lists a command's flags and examples.\n\n"
 	      "## Configuration\n\n"
-	      "`" CONFIG_DEFAULT_PATH "`, if it exists, or `--config FILE`. Flags win over the file. "
+	      "`" CONFIG_DEFAULT_PATH
+	      "`, if it exists, or `--config FILE`. Flags win over the file. "
 	      "`kvmlens help config` prints\na commented file to start from, `kvmlens check-config "
 	      "FILE` checks one.\n\n"
 	      "| key | flag | meaning | allowed | default | example |\n|---|---|---|---|---|---|\n",

@@ -80,8 +80,8 @@ static int unknown_flag(struct parser *parser, const char *name)
 	if (other) {
 		g_autofree char *who = commands_with(other->commands);
 
-		return fail(parser, g_strdup_printf("%s: takes no --%s; %s take it", command->name,
-						    name, who));
+		return fail(parser, g_strdup_printf("%s: takes no --%s, a flag of %s",
+						    command->name, name, who));
 	}
 	add_names(config_options, command->bit, names);
 	add_names(cli_options, command->bit, names);
@@ -111,8 +111,8 @@ static int take_flag(struct parser *parser, const char *arg)
 		flag.value = flag.value ? flag.value : "true";
 	} else if (!flag.value) {
 		if (parser->next == parser->argc)
-			return fail(parser, g_strdup_printf("--%s: needs a value; write --%s=%s", name,
-							    name, flag.option->value));
+			return fail(parser, g_strdup_printf("--%s: needs a value; write --%s=%s",
+							    name, name, flag.option->value));
 		flag.value = parser->argv[parser->next++];
 	}
 	g_array_append_val(parser->parsed.flags, flag);
@@ -129,8 +129,8 @@ static int take_command(struct parser *parser, const char *name)
 		return 0;
 	near = cli_command_nearest(name);
 	if (near)
-		return fail(parser, g_strdup_printf("unknown command %s; did you mean \"%s\"?", shown,
-						    near));
+		return fail(parser, g_strdup_printf("unknown command %s; did you mean \"%s\"?",
+						    shown, near));
 	return fail(parser, g_strdup_printf("unknown command %s; kvmlens help lists them", shown));
 }
 
@@ -140,9 +140,10 @@ static int take_arg(struct parser *parser, char *arg)
 	g_autofree char *shown = text_quote(arg);
 
 	if ((int)parser->parsed.args->len >= command->max_args)
-		return fail(parser, g_strdup_printf("%s: %s is one argument too many; see kvmlens %s "
-						    "--help",
-						    command->name, shown, command->name));
+		return fail(parser,
+			    g_strdup_printf("%s: %s is one argument too many; see kvmlens %s "
+					    "--help",
+					    command->name, shown, command->name));
 	g_ptr_array_add(parser->parsed.args, arg);
 	return 0;
 }
