@@ -260,4 +260,28 @@ int BPF_PROG(sched_exit, struct task_struct *task)
 	return 0;
 }
 
+#ifndef KVMLENS_RAW
+/* Waits that go on while user space reads the records; run by user space once a tick. */
+SEC("iter/task")
+int sched_waiting(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct sched_waiting waiting = {};
+	struct sched_thread *t;
+
+	if (!task || !use_sched_info)
+		return 0;
+	t = thread_find(task->pid);
+	if (!t || t->state == SCHED_STATE_RUNNING || t->state == SCHED_STATE_PREEMPTED)
+		return 0;
+	waiting.since = task->sched_info.last_queued;
+	if (!waiting.since || (t->flags & SCHED_F_DELAYED))
+		return 0;
+	waiting.tid = t->tid;
+	waiting.slot = t->slot;
+	bpf_seq_write(ctx->meta->seq, &waiting, sizeof(waiting));
+	return 0;
+}
+#endif
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

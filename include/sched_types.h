@@ -95,6 +95,16 @@ enum sched_lost {
 	SCHED_LOST_MAX,
 };
 
+/*
+ * What the task iterator says of a tracked thread that blocked but has been woken since, and
+ * still waits for a CPU: sched_switch learns of that only when the wait ends.
+ */
+struct sched_waiting {
+	__u32 tid;
+	__u32 slot;
+	__u64 since; /* run queue clock */
+};
+
 /* Ring buffer "sched_events": a thread was born in, or left, a tracked process. */
 enum sched_event_kind { SCHED_EVENT_THREAD_NEW = 1, SCHED_EVENT_THREAD_EXIT };
 

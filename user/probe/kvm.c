@@ -201,27 +201,9 @@ void kvm_attach(struct kvm *k, bool times, bool reasons, bool adopt_links,
 
 int kvm_scan(struct kvm *k, GArray *found)
 {
-	struct kvm_found batch[64];
-	ssize_t n;
-	int fd, err = 0;
-
 	if (!is_loaded(k, GROUP_FILES))
 		return -ENOTSUP;
-	fd = bpf_iter_create(bpf_link__fd(k->links[GROUP_FILES][0]));
-	if (fd < 0)
-		return -errno;
-	/* The kernel hands out whole records: each fits its page-sized buffer many times. */
-	while ((n = read(fd, batch, sizeof(batch))) > 0) {
-		if (found->len + n / sizeof(batch[0]) > SCAN_MAX) {
-			err = -E2BIG;
-			break;
-		}
-		g_array_append_vals(found, batch, n / sizeof(batch[0]));
-	}
-	if (n < 0)
-		err = -errno;
-	close(fd);
-	return err;
+	return object_iterate(k->links[GROUP_FILES][0], found, sizeof(struct kvm_found), SCAN_MAX);
 }
 
 struct kvm_vcpu_times *kvm_times(struct kvm *k)

@@ -171,6 +171,33 @@ void object_detach(struct bpf_link *link, const char *program, const struct pin 
 	bpf_link__destroy(link);
 }
 
+int object_iterate(struct bpf_link *link, GArray *records, size_t size, unsigned max)
+{
+	char batch[16384];
+	size_t whole = sizeof(batch) / size * size;
+	int fd = bpf_iter_create(bpf_link__fd(link)), err = 0;
+	size_t have = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	/* A read may end within a record. */
+	while ((n = read(fd, batch + have, whole - have)) > 0) {
+		have += n;
+		if (records->len + have / size > max) {
+			err = -E2BIG;
+			break;
+		}
+		g_array_append_vals(records, batch, have / size);
+		memmove(batch, batch + have / size * size, have % size);
+		have %= size;
+	}
+	if (n < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 uint64_t object_hash(uint64_t hash, const void *bytes, size_t size)
 {
 	const uint8_t *p = bytes;

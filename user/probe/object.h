@@ -3,6 +3,7 @@
 #ifndef KVMLENS_PROBE_OBJECT_H
 #define KVMLENS_PROBE_OBJECT_H
 
+#include <glib.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <bpf/libbpf.h>
@@ -47,6 +48,12 @@ int object_link_adopt(const char *program, const struct pin *pin, struct bpf_lin
 /* Detach, unless keep_pin and it is pinned. link may be NULL. */
 void object_detach(struct bpf_link *link, const char *program, const struct pin *pin,
 		   bool keep_pin);
+
+/*
+ * Run an iterator once and append the fixed-size records that it writes. -E2BIG: there were more
+ * than max.
+ */
+int object_iterate(struct bpf_link *link, GArray *records, size_t size, unsigned max);
 
 /* FNV-1a over some bytes, continued from hash. */
 uint64_t object_hash(uint64_t hash, const void *bytes, size_t size);

@@ -25,6 +25,7 @@ struct probe {
 	int n_cpus;
 	bool adopted;
 	enum kvmlens_level level;
+	uint64_t memory; /* 0: to be counted */
 };
 
 static void try_btf(struct probe *p)
@@ -171,6 +172,7 @@ int probe_unload(const char *pin_dir)
 void probe_set_level(struct probe *p, enum kvmlens_level level)
 {
 	p->level = level;
+	p->memory = 0;
 	kvm_attach(p->kvm, level >= KVMLENS_DETAILED, level >= KVMLENS_DIAGNOSTIC, false,
 		   &p->features);
 }
@@ -193,6 +195,11 @@ struct threads *probe_threads(struct probe *p)
 int probe_scan_kvm(struct probe *p, GArray *found)
 {
 	return kvm_scan(p->kvm, found);
+}
+
+int probe_scan_waiting(struct probe *p, GArray *waiting)
+{
+	return p->sched ? sched_scan_waiting(p->sched, waiting) : -ENOTSUP;
 }
 
 int probe_vcpu_times(struct probe *p, uint16_t slot, struct kvm_vcpu_times *ret_times)
@@ -289,30 +296,43 @@ uint64_t probe_lost_reasons(struct probe *p)
 	return percpu_sum(kvm_lost_fd(p->kvm), 0, p->n_cpus);
 }
 
-/* fdinfo of a BPF map or program has a line "memlock:\tBYTES". */
-static uint64_t fd_memory(const char *fd)
+/* fdinfo of a BPF map or program has lines "map_id:" or "prog_id:", and "memlock:". */
+static uint64_t fdinfo_number(const char *text, const char *key)
+{
+	const char *line = strstr(text, key);
+
+	return line ? g_ascii_strtoull(line + strlen(key), NULL, 10) : 0;
+}
+
+static uint64_t fd_memory(const char *fd, GHashTable *seen)
 {
 	g_autofree char *path = g_strdup_printf("/proc/self/fdinfo/%s", fd);
 	g_autofree char *text = NULL;
-	const char *line;
+	uint64_t id;
 
-	if (!g_file_get_contents(path, &text, NULL, NULL))
+	if (!g_file_get_contents(path, &text, NULL, NULL) || !strstr(text, "memlock:"))
 		return 0;
-	line = strstr(text, "memlock:");
-	return line ? g_ascii_strtoull(line + strlen("memlock:"), NULL, 10) : 0;
+	/* Maps and programs count their ids apart. */
+	id = fdinfo_number(text, "map_id:") << 1 | fdinfo_number(text, "prog_id:") << 33;
+	if (!g_hash_table_add(seen, GSIZE_TO_POINTER(id)))
+		return 0;
+	return fdinfo_number(text, "memlock:");
 }
 
 uint64_t probe_memory(struct probe *p)
 {
-	GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
+	g_autoptr(GHashTable) seen = NULL;
 	const char *fd;
-	uint64_t sum = 0;
+	GDir *dir;
 
-	(void)p;
+	if (p->memory)
+		return p->memory;
+	dir = g_dir_open("/proc/self/fd", 0, NULL);
 	if (!dir)
 		return 0;
+	seen = g_hash_table_new(NULL, NULL);
 	while ((fd = g_dir_read_name(dir)))
-		sum += fd_memory(fd);
+		p->memory += fd_memory(fd, seen);
 	g_dir_close(dir);
-	return sum;
+	return p->memory;
 }

@@ -112,6 +112,28 @@ static int load(struct sched *s, const bool *wanted, struct features *features)
 	return err;
 }
 
+static void open_iterator(struct sched *s, struct features *features)
+{
+	static const char *const programs[] = { "sched_waiting", NULL };
+	struct object_spec spec = { .name = "sched", .programs = programs, .maps = s->maps,
+				    .n_maps = SCHED_MAPS };
+	struct bpf_program *prog;
+	int err;
+
+	spec.bytes = sched_bpf__elf_bytes(&spec.size);
+	err = object_load(&spec, NULL, &s->iter_obj);
+	if (!err) {
+		prog = bpf_object__find_program_by_name(s->iter_obj, programs[0]);
+		s->iter_link = bpf_program__attach_iter(prog, NULL);
+		err = s->iter_link ? 0 : -errno;
+	}
+	if (err)
+		feature_no(features, FEATURE_WAITING, "%s (%s)", probe_log_reason(),
+			   strerror(-err));
+	else
+		feature_yes(features, FEATURE_WAITING);
+}
+
 static void detach_old(const struct pin *pin)
 {
 	unsigned i;
@@ -173,6 +195,7 @@ int sched_open(const struct pin *pin, unsigned max_threads, bool adopt_maps, boo
 		feature_no(features, FEATURE_SCHED, "mmap: %s", strerror(-err));
 		goto fail;
 	}
+	open_iterator(s, features);
 	*ret_sched = s;
 	return 0;
 fail:
@@ -194,8 +217,17 @@ void sched_close(struct sched *s, bool keep_pins)
 	if (s->pid_slots)
 		munmap(s->pid_slots, SCHED_PID_SLOTS * sizeof(uint16_t));
 	bpf_object__close(s->obj);
+	bpf_link__destroy(s->iter_link);
+	bpf_object__close(s->iter_obj);
 	object_maps_close(s->maps, SCHED_MAPS);
 	g_free(s);
+}
+
+int sched_scan_waiting(struct sched *s, GArray *waiting)
+{
+	if (!s->iter_link)
+		return -ENOTSUP;
+	return object_iterate(s->iter_link, waiting, sizeof(struct sched_waiting), s->n);
 }
 
 uint64_t sched_build(void)

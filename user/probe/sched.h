@@ -3,6 +3,7 @@
 #ifndef KVMLENS_PROBE_SCHED_H
 #define KVMLENS_PROBE_SCHED_H
 
+#include <glib.h>
 #include <stdbool.h>
 #include "probe/feature.h"
 #include "probe/object.h"
@@ -25,6 +26,8 @@ struct sched {
 	struct object_map maps[SCHED_MAPS];
 	struct bpf_object *obj; /* NULL when links were adopted */
 	struct bpf_link *links[SCHED_PROGS];
+	struct bpf_object *iter_obj; /* the task iterator, never pinned */
+	struct bpf_link *iter_link;
 	struct sched_thread *records; /* mapped */
 	uint16_t *pid_slots; /* mapped */
 	unsigned n;
@@ -37,6 +40,9 @@ struct sched {
 int sched_open(const struct pin *pin, unsigned max_threads, bool adopt_maps, bool adopt_links,
 	       struct features *features, struct sched **ret_sched);
 void sched_close(struct sched *sched, bool keep_pins);
+
+/* Append struct sched_waiting of threads woken but not yet run. -ENOTSUP: the kernel cannot. */
+int sched_scan_waiting(struct sched *sched, GArray *waiting);
 
 /* Hash of both objects. */
 uint64_t sched_build(void);
