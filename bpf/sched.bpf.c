@@ -81,7 +81,7 @@ static __always_inline __u8 state_after(struct sched_thread *t, struct task_stru
 static __always_inline void switch_out(struct sched_thread *t, struct task_struct *prev,
 				       bool preempt, __u64 now)
 {
-	__u64 in = use_sched_info ? READ(prev, sched_info.last_arrival) : t->last_in;
+	__u64 in = use_sched_info ? READ(prev, sched_info.last_arrival) : t->since;
 
 	record_begin(&t->seq);
 	t->state = state_after(t, prev, preempt);
@@ -90,7 +90,11 @@ static __always_inline void switch_out(struct sched_thread *t, struct task_struc
 	if (in && now > in)
 		t->run_ns += now - in;
 	t->gtime_ns = READ(prev, gtime);
-	t->last_out = now;
+	if (!(t->flags & SCHED_F_GTIME)) {
+		t->flags |= SCHED_F_GTIME;
+		t->gtime_base = t->gtime_ns;
+	}
+	t->since = now;
 	record_end(&t->seq);
 }
 
@@ -121,7 +125,7 @@ static __always_inline __u64 kernel_wait(struct sched_thread *t, struct task_str
 /* Without the kernel's stamps: since the preemption or, after a sleep, since the wakeup. */
 static __always_inline __u64 own_wait(struct sched_thread *t, __u64 now)
 {
-	__u64 since = t->state == SCHED_STATE_PREEMPTED ? t->last_out : t->run_delay_seen;
+	__u64 since = t->state == SCHED_STATE_PREEMPTED ? t->since : t->run_delay_seen;
 
 	t->run_delay_seen = 0;
 	return since && now > since ? now - since : 0;
@@ -129,7 +133,7 @@ static __always_inline __u64 own_wait(struct sched_thread *t, __u64 now)
 
 static __always_inline void account_gap(struct sched_thread *t, __u64 wait, __u64 now)
 {
-	__u64 gap = t->last_out && now > t->last_out ? now - t->last_out : wait;
+	__u64 gap = t->since && now > t->since ? now - t->since : wait;
 	__u64 rest = gap > wait ? gap - wait : 0;
 
 	if (t->state == SCHED_STATE_PREEMPTED) {
@@ -166,7 +170,7 @@ static __always_inline void switch_in(struct sched_thread *t, struct task_struct
 		t->migrations++;
 	t->switches++;
 	t->cpu = cpu;
-	t->last_in = now;
+	t->since = now;
 	t->state = SCHED_STATE_RUNNING;
 	record_end(&t->seq);
 }

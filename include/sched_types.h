@@ -40,9 +40,9 @@ enum sched_role {
 enum sched_state {
 	SCHED_STATE_UNKNOWN = 0, /* not seen since it was registered */
 	SCHED_STATE_RUNNING,
-	SCHED_STATE_PREEMPTED, /* runnable since last_out */
-	SCHED_STATE_HALTED, /* blocked since last_out, interruptibly and inside KVM_RUN, or TCG */
-	SCHED_STATE_BLOCKED, /* blocked since last_out for any other cause */
+	SCHED_STATE_PREEMPTED, /* runnable */
+	SCHED_STATE_HALTED, /* blocked interruptibly and inside KVM_RUN, or TCG */
+	SCHED_STATE_BLOCKED, /* blocked for any other cause */
 };
 
 /*
@@ -57,8 +57,7 @@ struct sched_thread {
 	__u16 next; /* next slot of the same hash chain, 0 ends it */
 	__u8 role; /* enum sched_role */
 	__u8 state; /* enum sched_state */
-	__u64 last_in;
-	__u64 last_out;
+	__u64 since; /* of the state: last switch-in while running, else last switch-out */
 	__u64 run_delay_seen; /* sched_info.run_delay as it stands after the last switch-in */
 	__u64 run_ns;
 	__u64 wake_ns; /* wake latency; ready time is wake_ns + preempt_ns */
@@ -66,6 +65,7 @@ struct sched_thread {
 	__u64 halted_ns;
 	__u64 blocked_ns;
 	__u64 gtime_ns; /* task_struct.gtime at the last switch-out: tick-sampled guest time */
+	__u64 gtime_base; /* the same when tracking began */
 	__u64 dropped_ns; /* run_delay that was sleep in truth (delayed dequeue, migrated) */
 	__u64 switches; /* times switched in */
 	__u64 preempts; /* times switched out while runnable */
@@ -80,6 +80,7 @@ struct sched_thread {
 #define SCHED_F_SEEN 1u /* run_delay_seen is valid */
 #define SCHED_F_DELAYED 2u /* migrated while its dequeue was delayed: the next wait is not one */
 #define SCHED_F_TCG 4u /* set by user space: a vCPU thread with no KVM_RUN to look for */
+#define SCHED_F_GTIME 16u /* gtime_base is valid */
 #define SCHED_F_EXITED 8u /* the thread is gone; the record waits for user space to free it */
 
 #ifdef __STDC_VERSION__

@@ -164,7 +164,7 @@ static void add_up(struct sched_thread *sum, const struct sched_thread *r)
 	sum->preempt_ns += r->preempt_ns;
 	sum->halted_ns += r->halted_ns;
 	sum->blocked_ns += r->blocked_ns;
-	sum->gtime_ns += r->gtime_ns;
+	sum->gtime_ns += r->gtime_ns - r->gtime_base;
 	sum->dropped_ns += r->dropped_ns;
 	sum->switches += r->switches;
 	sum->preempts += r->preempts;
