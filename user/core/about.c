@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "core/about.h"
+
+#define N_LOSSES (SCHED_LOST_MAX + 5)
+
+struct about {
+	const struct config *config;
+	uint64_t started_ns;
+	struct labels *build;
+	enum kvmlens_level build_level; /* that build was made for */
+	struct labels *none; /* of entities that need no label */
+	struct labels *losses[N_LOSSES];
+	struct labels *features[FEATURE_MAX];
+	struct labels *providers[8];
+};
+
+static const char *const loss_names[N_LOSSES] = {
+	[SCHED_LOST_NO_SCHED_INFO] = "switch_without_stamp",
+	[SCHED_LOST_CLOCK] = "stamp_in_future",
+	[SCHED_LOST_DELAYED] = "wait_not_attributable",
+	[SCHED_LOST_EVENT] = "thread_event_dropped",
+	[SCHED_LOST_MAX] = "exit_reason_no_room",
+	[SCHED_LOST_MAX + 1] = "thread_no_room",
+	[SCHED_LOST_MAX + 2] = "record_torn",
+	[SCHED_LOST_MAX + 3] = "discovery_bound",
+	[SCHED_LOST_MAX + 4] = "command_line_blocked",
+};
+
+struct about *about_new(const struct config *config)
+{
+	struct about *a = g_new0(struct about, 1);
+	unsigned i;
+
+	a->config = config;
+	a->started_ns = mono_raw_ns();
+	a->none = labels_new(NULL, NULL, 0);
+	for (i = 0; i < N_LOSSES; i++)
+		a->losses[i] = labels_new_one(NULL, "reason", loss_names[i]);
+	for (i = 0; i < FEATURE_MAX; i++)
+		a->features[i] = labels_new_one(NULL, "feature", feature_name(i));
+	return a;
+}
+
+void about_free(struct about *a)
+{
+	unsigned i;
+
+	if (!a)
+		return;
+	labels_unref(a->build);
+	labels_unref(a->none);
+	for (i = 0; i < N_LOSSES; i++)
+		labels_unref(a->losses[i]);
+	for (i = 0; i < FEATURE_MAX; i++)
+		labels_unref(a->features[i]);
+	for (i = 0; i < G_N_ELEMENTS(a->providers); i++)
+		labels_unref(a->providers[i]);
+	g_free(a);
+}
+
+static void fill_build(struct about *a, enum kvmlens_level level, struct kvmlens_snapshot *s)
+{
+	struct snap_build *build;
+	struct kvmlens_tag tags[] = {
+		{ "version", KVMLENS_VERSION },
+		{ "node", a->config->node_id },
+		{ "detail", config_level_name(level) },
+	};
+
+	if (!a->build || a->build_level != level) {
+		labels_unref(a->build);
+		a->build = labels_new(NULL, tags, G_N_ELEMENTS(tags));
+		a->build_level = level;
+	}
+	entities_alloc(&s->build, 1, sizeof(*build));
+	build = entities_at(&s->build, 0);
+	build->labels = labels_ref(a->build);
+	build->one = 1;
+}
+
+static void fill_host(struct about *a, struct kvmlens_snapshot *s)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct snap_host *host;
+	size_t i;
+
+	entities_alloc(&s->hosts, 1, sizeof(*host));
+	host = entities_at(&s->hosts, 0);
+	host->labels = labels_ref(a->none);
+	host->cpus = cpus > 0 ? (uint64_t)cpus : ABSENT;
+	host->vms = s->vms.n;
+	for (i = 0; i < s->vms.n; i++)
+		host->vcpus += ((struct snap_vm *)entities_at(&s->vms, i))->vcpus;
+	host->overcommit = cpus > 0 ? (double)host->vcpus / (double)cpus : NAN;
+}
+
+static uint64_t own_cpu_ns(void)
+{
+	struct rusage u;
+
+	if (getrusage(RUSAGE_SELF, &u))
+		return ABSENT;
+	return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000 +
+	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000;
+}
+
+/* Second field of /proc/self/statm, in pages. Our own: it cannot hang. */
+static uint64_t own_rss(void)
+{
+	unsigned long long size, resident;
+	FILE *f = fopen("/proc/self/statm", "re");
+	int n;
+
+	if (!f)
+		return ABSENT;
+	n = fscanf(f, "%llu %llu", &size, &resident);
+	fclose(f);
+	return n == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : ABSENT;
+}
+
+static void fill_self(struct about *a, struct collect *c, const struct about_ticks *ticks,
+		      struct kvmlens_snapshot *s)
+{
+	struct threads *threads = probe_threads(c->probe);
+	struct snap_self *self;
+
+	entities_alloc(&s->self, 1, sizeof(*self));
+	self = entities_at(&s->self, 0);
+	self->labels = labels_ref(a->none);
+	self->uptime_ns = mono_raw_ns() - a->started_ns;
+	self->ticks = ticks->ticks;
+	self->tick_overruns = ticks->overruns;
+	self->tick_ns = ticks->ticks ? ticks->last_ns : ABSENT;
+	self->tick_total_ns = ticks->total_ns;
+	self->cpu_ns = own_cpu_ns();
+	self->rss_bytes = own_rss();
+	self->bpf_bytes = probe_memory(c->probe);
+	self->threads_tracked = threads ? threads_used(threads) : 0;
+	self->threads_max = threads ? threads_max(threads) : 0;
+	self->adopted = probe_adopted(c->probe);
+}
+
+static void fill_losses(struct about *a, struct collect *c, struct kvmlens_snapshot *s)
+{
+	uint64_t counts[N_LOSSES] = {};
+	struct discover_health health = {};
+	unsigned i;
+
+	discover_health(c->discover, &health);
+	for (i = 0; i < SCHED_LOST_MAX; i++)
+		counts[i] = probe_lost(c->probe, i);
+	counts[SCHED_LOST_MAX] = probe_lost_reasons(c->probe);
+	counts[SCHED_LOST_MAX + 1] = tracker_refused(c->tracker);
+	counts[SCHED_LOST_MAX + 2] = c->torn;
+	counts[SCHED_LOST_MAX + 3] = health.dropped;
+	counts[SCHED_LOST_MAX + 4] = health.blocked;
+	entities_alloc(&s->losses, N_LOSSES, sizeof(struct snap_loss));
+	for (i = 0; i < N_LOSSES; i++) {
+		struct snap_loss *loss = entities_at(&s->losses, i);
+
+		loss->labels = labels_ref(a->losses[i]);
+		loss->count = counts[i];
+	}
+}
+
+static void fill_features(struct about *a, struct collect *c, struct kvmlens_snapshot *s)
+{
+	const struct features *features = probe_features(c->probe);
+	unsigned i;
+
+	entities_alloc(&s->features, FEATURE_MAX, sizeof(struct snap_feature));
+	for (i = 0; i < FEATURE_MAX; i++) {
+		struct snap_feature *f = entities_at(&s->features, i);
+
+		f->labels = labels_ref(a->features[i]);
+		f->ok = features->f[i].state == FEATURE_YES;
+		f->why = features->f[i].why;
+	}
+}
+
+static void fill_providers(struct about *a, struct collect *c, struct kvmlens_snapshot *s)
+{
+	size_t i, n = MIN(c->n_workers, G_N_ELEMENTS(a->providers));
+	struct worker_health health;
+
+	entities_alloc(&s->providers, n, sizeof(struct snap_provider));
+	for (i = 0; i < n; i++) {
+		struct snap_provider *p = entities_at(&s->providers, i);
+
+		if (!a->providers[i])
+			a->providers[i] =
+				labels_new_one(NULL, "provider", worker_name(c->workers[i]));
+		worker_health(c->workers[i], &health);
+		p->labels = labels_ref(a->providers[i]);
+		p->up = health.up;
+		p->vms = health.vms;
+		p->reconnects = health.reconnects;
+		p->overruns = health.overruns;
+		p->age = health.list_ns && s->mono_ns > health.list_ns ?
+				 (double)(s->mono_ns - health.list_ns) / 1e9 :
+				 NAN;
+	}
+}
+
+void about_fill(struct about *a, struct collect *c, const struct about_ticks *ticks,
+		struct kvmlens_snapshot *s)
+{
+	fill_build(a, c->level, s);
+	fill_host(a, s);
+	fill_self(a, c, ticks, s);
+	fill_losses(a, c, s);
+	fill_features(a, c, s);
+	fill_providers(a, c, s);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of a snapshot that are no VM: host, kvmlens itself, losses, features, providers. */
+#ifndef KVMLENS_CORE_ABOUT_H
+#define KVMLENS_CORE_ABOUT_H
+
+#include "core/collect.h"
+
+struct about;
+
+struct about *about_new(const struct config *config);
+void about_free(struct about *about);
+
+/* What the collector counts of its own ticks. */
+struct about_ticks {
+	uint64_t ticks, overruns, last_ns, total_ns;
+};
+
+/* Fill in everything but the VMs, which must be there already: they are counted. */
+void about_fill(struct about *about, struct collect *collect, const struct about_ticks *ticks,
+		struct kvmlens_snapshot *snapshot);
+
+#endif

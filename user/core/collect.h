@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One tick: from the inventory, the kernel's records and the providers' results to a snapshot. */
+#ifndef KVMLENS_CORE_COLLECT_H
+#define KVMLENS_CORE_COLLECT_H
+
+#include "config/config.h"
+#include "core/rqclock.h"
+#include "core/track.h"
+#include "core/vmlabels.h"
+#include "probe/probe.h"
+#include "vm/discover.h"
+#include "vm/worker.h"
+
+/* What a tick reads; all of it the collector's. */
+struct collect {
+	const struct config *config;
+	enum kvmlens_level level; /* the default in force: config->level until it is changed */
+	struct probe *probe;
+	struct tracker *tracker;
+	struct discover *discover;
+	struct worker *const *workers;
+	size_t n_workers;
+	struct vmlabels *labels;
+	struct rqclock clock;
+	GArray *found; /* struct kvm_found of this tick */
+	GHashTable *found_by_tid; /* to struct kvm_found */
+	GArray *waiting; /* struct sched_waiting */
+	GHashTable *waiting_by_slot;
+	GHashTable *reasons_by_tid; /* to GArray of struct collect_reason */
+	uint64_t torn; /* records that could not be read in time, since the start */
+};
+
+struct collect_reason {
+	uint32_t reason;
+	uint64_t count, ns;
+};
+
+void collect_init(struct collect *collect);
+void collect_clear(struct collect *collect);
+
+/*
+ * A new snapshot's VMs, without rates; before (may be NULL) keeps counters from going back.
+ * Call on the tracked tick thread, after rqclock_sync.
+ */
+void collect_vms(struct collect *collect, struct kvmlens_snapshot *snapshot,
+		 const struct kvmlens_snapshot *before);
+
+#endif

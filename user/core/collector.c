@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include "core/about.h"
+#include "core/collect.h"
+#include "core/collector.h"
+#include "core/events.h"
+#include "core/rates.h"
+#include "core/sink.h"
+
+#define WORKERS_MAX 2
+
+struct kvmlens_collector {
+	struct collector_options options;
+	struct collect collect;
+	struct about *about;
+	struct about_ticks ticks;
+	struct worker *workers[WORKERS_MAX];
+	struct events *events;
+	GPtrArray *sinks; /* struct sink */
+	GThread *thread;
+	GMutex lock; /* guards what follows */
+	GCond wake, published;
+	struct kvmlens_snapshot *last;
+	uint64_t seq;
+	unsigned interval_ms;
+	enum kvmlens_level level;
+	bool stop, tick_now, keep_pins, started;
+};
+
+static void free_sink(gpointer sink)
+{
+	sink_free(sink);
+}
+
+int collector_new(const struct collector_options *options, struct kvmlens_collector **ret_collector)
+{
+	struct kvmlens_collector *c = g_new0(struct kvmlens_collector, 1);
+
+	c->options = *options;
+	c->interval_ms = options->config->interval_ms;
+	c->level = options->config->level;
+	c->sinks = g_ptr_array_new_with_free_func(free_sink);
+	g_mutex_init(&c->lock);
+	g_cond_init(&c->wake);
+	g_cond_init(&c->published);
+	*ret_collector = c;
+	return 0;
+}
+
+int kvmlens_collector_add_sink(struct kvmlens_collector *c, kvmlens_sink_fn fn, void *arg)
+{
+	if (c->started)
+		return -EBUSY;
+	g_ptr_array_add(c->sinks, sink_new(fn, arg));
+	return 0;
+}
+
+static void add_worker(struct kvmlens_collector *c, const struct kvmlens_provider_ops *ops,
+		       const char *uri, void *arg)
+{
+	struct worker_config config = {
+		.ops = ops,
+		.uri = uri,
+		.arg = arg,
+		.interval_ms = c->interval_ms,
+		.level = c->level,
+	};
+
+	c->workers[c->collect.n_workers++] = worker_new(&config);
+}
+
+/* libvirt first: its names win over those that QEMU's command line gives. */
+static void add_workers(struct kvmlens_collector *c)
+{
+	const struct config *config = c->options.config;
+
+	if (c->options.provider) {
+		add_worker(c, c->options.provider, c->options.uri, c->options.provider_arg);
+		return;
+	}
+	if (strcmp(config->provider, "proc"))
+		add_worker(c, &kvmlens_provider_libvirt, config->uri, NULL);
+	if (strcmp(config->provider, "libvirt"))
+		add_worker(c, &kvmlens_provider_proc, NULL, NULL);
+}
+
+static void provider_changed(void *arg)
+{
+	struct kvmlens_collector *c = arg;
+
+	discover_poke(c->collect.discover, 0);
+}
+
+static struct kvmlens_snapshot *take_snapshot(struct kvmlens_collector *c, uint64_t begun)
+{
+	struct kvmlens_snapshot *s = snapshot_new();
+	struct kvmlens_snapshot *before = c->last; /* only this thread replaces it */
+
+	s->seq = ++c->seq;
+	s->wall_ms = g_get_real_time() / 1000;
+	s->level = c->collect.level;
+	s->groups = c->options.config->groups;
+	collect_vms(&c->collect, s, before);
+	rates_derive(s, before);
+	about_fill(c->about, &c->collect, &c->ticks, s);
+	c->ticks.ticks++;
+	c->ticks.last_ns = mono_raw_ns() - begun;
+	c->ticks.total_ns += c->ticks.last_ns;
+	c->ticks.overruns += c->ticks.last_ns > (uint64_t)c->interval_ms * 1000000;
+	return s;
+}
+
+static void publish(struct kvmlens_collector *c, struct kvmlens_snapshot *s)
+{
+	struct kvmlens_snapshot *old;
+	unsigned i;
+
+	g_mutex_lock(&c->lock);
+	old = c->last;
+	c->last = s;
+	g_cond_broadcast(&c->published);
+	g_mutex_unlock(&c->lock);
+	kvmlens_snapshot_unref(old);
+	for (i = 0; i < c->sinks->len; i++)
+		sink_offer(c->sinks->pdata[i], s);
+}
+
+static void apply_level(struct kvmlens_collector *c)
+{
+	enum kvmlens_level level, highest;
+	size_t i;
+
+	g_mutex_lock(&c->lock);
+	level = highest = c->level;
+	g_mutex_unlock(&c->lock);
+	for (i = 0; i < c->options.config->n_vms; i++)
+		highest = MAX(highest, c->options.config->vms[i].level);
+	if (c->collect.level == level)
+		return;
+	c->collect.level = level;
+	probe_set_level(c->collect.probe, highest);
+}
+
+/* Sleep until deadline (monotonic, us) or until somebody wants a tick. False: end. */
+static bool wait_tick(struct kvmlens_collector *c, gint64 deadline)
+{
+	bool go_on;
+
+	g_mutex_lock(&c->lock);
+	while (!c->stop && !c->tick_now && g_cond_wait_until(&c->wake, &c->lock, deadline))
+		;
+	c->tick_now = false;
+	go_on = !c->stop;
+	g_mutex_unlock(&c->lock);
+	return go_on;
+}
+
+static gint64 next_deadline(struct kvmlens_collector *c, gint64 deadline)
+{
+	gint64 step = (gint64)c->interval_ms * 1000, now = g_get_monotonic_time();
+
+	deadline += step;
+	return deadline > now && deadline <= now + step ? deadline : now + step;
+}
+
+static gpointer run(gpointer data)
+{
+	struct kvmlens_collector *c = data;
+	gint64 deadline = g_get_monotonic_time();
+
+	c->collect.clock.slot = tracker_add_self(c->collect.tracker);
+	g_usleep(1000); /* to be switched out and in once, so that the clock can be read */
+	do {
+		uint64_t begun = mono_raw_ns();
+
+		if (c->collect.clock.slot)
+			rqclock_sync(&c->collect.clock, probe_threads(c->collect.probe));
+		apply_level(c);
+		publish(c, take_snapshot(c, begun));
+		deadline = next_deadline(c, deadline);
+	} while (wait_tick(c, deadline));
+	return NULL;
+}
+
+static enum kvmlens_level highest_level(const struct config *config)
+{
+	enum kvmlens_level level = config->level;
+	size_t i;
+
+	for (i = 0; i < config->n_vms; i++)
+		level = MAX(level, config->vms[i].level);
+	return level;
+}
+
+static int start_discovery(struct kvmlens_collector *c)
+{
+	struct discover_config config = {
+		.ops = &tracker_ops,
+		.ctx = c->collect.tracker,
+		.interval_ms = c->interval_ms,
+		.workers = c->workers,
+		.n_workers = c->collect.n_workers,
+		.unnamed = !c->options.provider,
+	};
+	size_t i;
+	int err;
+
+	c->collect.discover = discover_new(&config);
+	for (i = 0; i < c->collect.n_workers; i++) {
+		err = worker_start(c->workers[i], provider_changed, c);
+		if (err)
+			return err;
+	}
+	discover_scan(c->collect.discover); /* the first snapshot shall not be empty */
+	return discover_start(c->collect.discover);
+}
+
+int kvmlens_collector_start(struct kvmlens_collector *c)
+{
+	struct probe_options options = {
+		.pin_dir = c->options.pin_dir,
+		.max_threads = c->options.config->max_threads,
+		.level = highest_level(c->options.config),
+		.groups = c->options.config->groups,
+	};
+	unsigned i;
+	int err;
+
+	if (geteuid())
+		return -EPERM;
+	err = probe_open(&options, &c->collect.probe);
+	if (err)
+		return err;
+	c->started = true;
+	c->collect.config = c->options.config;
+	c->collect.level = c->level;
+	c->collect.tracker = tracker_new(c->collect.probe);
+	add_workers(c);
+	c->collect.workers = c->workers;
+	collect_init(&c->collect);
+	c->about = about_new(c->options.config);
+	err = start_discovery(c);
+	for (i = 0; !err && i < c->sinks->len; i++)
+		err = sink_start(c->sinks->pdata[i]);
+	if (!err) {
+		c->events = events_start(c->collect.probe, c->collect.discover);
+		c->thread = g_thread_try_new("tick", run, c, NULL);
+		err = c->thread ? 0 : -EAGAIN;
+	}
+	if (err)
+		kvmlens_collector_stop(c);
+	return err;
+}
+
+static void join_tick(struct kvmlens_collector *c)
+{
+	if (!c->thread)
+		return;
+	g_mutex_lock(&c->lock);
+	c->stop = true;
+	g_cond_broadcast(&c->wake);
+	g_mutex_unlock(&c->lock);
+	g_thread_join(c->thread);
+	c->thread = NULL;
+}
+
+void kvmlens_collector_stop(struct kvmlens_collector *c)
+{
+	size_t i;
+
+	if (!c->started || !c->collect.probe)
+		return;
+	join_tick(c);
+	events_stop(c->events);
+	g_ptr_array_set_size(c->sinks, 0);
+	discover_stop(c->collect.discover);
+	discover_free(c->collect.discover);
+	for (i = 0; i < c->collect.n_workers; i++)
+		worker_free(c->workers[i]);
+	collect_clear(&c->collect);
+	tracker_free(c->collect.tracker);
+	about_free(c->about);
+	probe_close(c->collect.probe, c->keep_pins);
+	c->collect.probe = NULL;
+}
+
+void kvmlens_collector_free(struct kvmlens_collector *c)
+{
+	if (!c)
+		return;
+	kvmlens_collector_stop(c);
+	g_ptr_array_unref(c->sinks);
+	kvmlens_snapshot_unref(c->last);
+	g_mutex_clear(&c->lock);
+	g_cond_clear(&c->wake);
+	g_cond_clear(&c->published);
+	g_free(c);
+}
+
+const struct kvmlens_snapshot *kvmlens_collector_snapshot(struct kvmlens_collector *c)
+{
+	const struct kvmlens_snapshot *s;
+
+	g_mutex_lock(&c->lock);
+	s = c->last ? kvmlens_snapshot_ref(c->last) : NULL;
+	g_mutex_unlock(&c->lock);
+	return s;
+}
+
+const struct kvmlens_snapshot *collector_wait(struct kvmlens_collector *c, uint64_t seq,
+					      unsigned timeout_ms)
+{
+	gint64 deadline = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+	const struct kvmlens_snapshot *s = NULL;
+
+	g_mutex_lock(&c->lock);
+	while (!c->last || c->last->seq <= seq)
+		if (!g_cond_wait_until(&c->published, &c->lock, deadline))
+			break;
+	if (c->last && c->last->seq > seq)
+		s = kvmlens_snapshot_ref(c->last);
+	g_mutex_unlock(&c->lock);
+	return s;
+}
+
+const struct features *collector_features(const struct kvmlens_collector *c)
+{
+	return probe_features(c->collect.probe);
+}
+
+static void wake(struct kvmlens_collector *c)
+{
+	c->tick_now = true;
+	g_cond_broadcast(&c->wake);
+}
+
+void collector_set_interval(struct kvmlens_collector *c, unsigned ms)
+{
+	g_mutex_lock(&c->lock);
+	c->interval_ms = CLAMP(ms, 100, 3600000);
+	wake(c);
+	g_mutex_unlock(&c->lock);
+}
+
+void collector_set_level(struct kvmlens_collector *c, enum kvmlens_level level)
+{
+	g_mutex_lock(&c->lock);
+	c->level = level;
+	wake(c);
+	g_mutex_unlock(&c->lock);
+}
+
+void collector_tick_now(struct kvmlens_collector *c)
+{
+	g_mutex_lock(&c->lock);
+	wake(c);
+	g_mutex_unlock(&c->lock);
+}
+
+void collector_keep_pins(struct kvmlens_collector *c)
+{
+	c->keep_pins = true;
+}

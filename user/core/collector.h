@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The collector behind the public API: owns probe, providers' workers, discovery and the tick.
+ *
+ * Threads: the tick (reads kernel memory, never blocks), one a provider, discovery, thread
+ * events, and one a sink. The only thing they share is immutable: inventory and snapshot.
+ */
+#ifndef KVMLENS_CORE_COLLECTOR_H
+#define KVMLENS_CORE_COLLECTOR_H
+
+#include "config/config.h"
+#include "metric/model.h"
+#include "probe/feature.h"
+
+struct collector_options {
+	const struct config *config; /* must outlive the collector */
+	const struct kvmlens_provider_ops *provider; /* NULL: what config->provider names */
+	void *provider_arg;
+	const char *uri; /* for provider; config->uri is for libvirt */
+	/* NULL: private maps, for a view beside a running agent. Must outlive the collector. */
+	const char *pin_dir;
+};
+
+int collector_new(const struct collector_options *options,
+		  struct kvmlens_collector **ret_collector);
+
+/* What the kernel lets us do; valid after kvmlens_collector_start. */
+const struct features *collector_features(const struct kvmlens_collector *collector);
+
+/* Take effect at the next tick. 100 ms to an hour. */
+void collector_set_interval(struct kvmlens_collector *collector, unsigned ms);
+void collector_set_level(struct kvmlens_collector *collector, enum kvmlens_level level);
+
+/* Wait for a snapshot newer than seq (0: any), at most timeout_ms; NULL then. Counted. */
+const struct kvmlens_snapshot *collector_wait(struct kvmlens_collector *collector, uint64_t seq,
+					      unsigned timeout_ms);
+
+/* Tick once more, now. */
+void collector_tick_now(struct kvmlens_collector *collector);
+
+/* Leave the pins to the next start when stopping, for an upgrade. */
+void collector_keep_pins(struct kvmlens_collector *collector);
+
+#endif

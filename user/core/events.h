@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thread that hears of births and deaths of VMM threads and tells discovery. */
+#ifndef KVMLENS_CORE_EVENTS_H
+#define KVMLENS_CORE_EVENTS_H
+
+#include "probe/probe.h"
+#include "vm/discover.h"
+
+struct events;
+
+/* NULL when the kernel announces nothing: discovery then finds out by itself. */
+struct events *events_start(struct probe *probe, struct discover *discover);
+void events_stop(struct events *events);
+
+#endif

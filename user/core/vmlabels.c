@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include "core/vmlabels.h"
+
+struct vm_parts {
+	const struct vm_ident *ident; /* a reference */
+	GHashTable *vcpus; /* id to struct labels */
+	GHashTable *parts; /* "key=value" to struct labels */
+	struct labels *info, *info_from;
+	uint64_t used;
+};
+
+struct vmlabels {
+	GHashTable *vms; /* struct vm_ident to struct vm_parts */
+	const struct kvmlens_tag *tags;
+	size_t n_tags;
+	uint64_t tick;
+};
+
+static void unref_labels(gpointer labels)
+{
+	labels_unref(labels);
+}
+
+static void parts_free(gpointer data)
+{
+	struct vm_parts *p = data;
+
+	g_hash_table_unref(p->vcpus);
+	g_hash_table_unref(p->parts);
+	labels_unref(p->info);
+	labels_unref(p->info_from);
+	vm_ident_unref((struct vm_ident *)p->ident);
+	g_free(p);
+}
+
+struct vmlabels *vmlabels_new(const struct kvmlens_tag *tags, size_t n_tags)
+{
+	struct vmlabels *v = g_new0(struct vmlabels, 1);
+
+	v->vms = g_hash_table_new_full(NULL, NULL, NULL, parts_free);
+	v->tags = tags;
+	v->n_tags = n_tags;
+	return v;
+}
+
+void vmlabels_free(struct vmlabels *v)
+{
+	if (!v)
+		return;
+	g_hash_table_unref(v->vms);
+	g_free(v);
+}
+
+static gboolean unused(gpointer key, gpointer value, gpointer tick)
+{
+	return ((struct vm_parts *)value)->used != *(uint64_t *)tick;
+}
+
+void vmlabels_begin(struct vmlabels *v)
+{
+	g_hash_table_foreach_remove(v->vms, unused, &v->tick);
+	v->tick++;
+}
+
+static struct vm_parts *parts_of(struct vmlabels *v, const struct vm_ident *ident)
+{
+	struct vm_parts *p = g_hash_table_lookup(v->vms, ident);
+
+	if (!p) {
+		p = g_new0(struct vm_parts, 1);
+		p->ident = vm_ident_ref((struct vm_ident *)ident);
+		p->vcpus = g_hash_table_new_full(NULL, NULL, NULL, unref_labels);
+		p->parts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, unref_labels);
+		g_hash_table_insert(v->vms, (gpointer)ident, p);
+	}
+	p->used = v->tick;
+	return p;
+}
+
+struct labels *vmlabels_vcpu(struct vmlabels *v, const struct vm_ident *ident, uint32_t vcpu)
+{
+	struct vm_parts *p = parts_of(v, ident);
+	struct labels *labels = g_hash_table_lookup(p->vcpus, GUINT_TO_POINTER(vcpu));
+	char id[16];
+
+	if (!labels) {
+		snprintf(id, sizeof(id), "%u", vcpu);
+		labels = labels_new_one(ident->labels, "vcpu", id);
+		g_hash_table_insert(p->vcpus, GUINT_TO_POINTER(vcpu), labels);
+	}
+	return labels_ref(labels);
+}
+
+struct labels *vmlabels_part(struct vmlabels *v, const struct vm_ident *ident, const char *key,
+			     const char *value)
+{
+	struct vm_parts *p = parts_of(v, ident);
+	g_autofree char *name = g_strdup_printf("%s=%s", key, value);
+	struct labels *labels = g_hash_table_lookup(p->parts, name);
+
+	if (!labels) {
+		labels = labels_new_one(ident->labels, key, value);
+		g_hash_table_insert(p->parts, g_steal_pointer(&name), labels);
+	}
+	return labels_ref(labels);
+}
+
+struct labels *vmlabels_info(struct vmlabels *v, const struct inventory_vm *vm)
+{
+	struct vm_parts *p = parts_of(v, vm->ident);
+
+	if (!p->info || p->info_from != vm->info) {
+		labels_unref(p->info);
+		labels_unref(p->info_from);
+		p->info_from = vm->info ? labels_ref(vm->info) : NULL;
+		p->info = labels_new(vm->info ? vm->info : vm->ident->labels, v->tags, v->n_tags);
+	}
+	return labels_ref(p->info);
+}
