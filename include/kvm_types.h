@@ -71,7 +71,7 @@ struct kvm_vcpu_times {
 	__u64 entered_at; /* CLOCK_MONOTONIC; 0 while outside the guest */
 	__u64 exited_at;
 	__u64 guest_ns;
-	__u64 base_ns; /* guest time before exact counting began; written by user space */
+	__u64 base_ns; /* 1 + guest time before exact counting began; written by user space */
 	__u64 exits;
 	__u64 exit_ns; /* time from an exit to the next entry, sleep included */
 	__u64 irq_injected;

@@ -74,7 +74,7 @@ static void split(struct cpu_times *times, uint64_t guest)
 
 void account_guest(struct cpu_times *times, const struct kvm_vcpu_times *guest, uint64_t mono_now)
 {
-	uint64_t ns = guest->base_ns + guest->guest_ns;
+	uint64_t ns = guest->base_ns - !!guest->base_ns + guest->guest_ns;
 
 	if (guest->entered_at && mono_now > guest->entered_at)
 		ns += mono_now - guest->entered_at;
@@ -107,7 +107,7 @@ void account_keep(struct cpu_times *times, const struct cpu_times *before)
 			now[i] = old[i];
 }
 
-void account_hist(struct hist *hist, const uint64_t *count, uint32_t shift, uint64_t sum_ns)
+void account_hist(struct hist *hist, const __u64 *count, uint32_t shift, uint64_t sum_ns)
 {
 	memcpy(hist->count, count, sizeof(hist->count));
 	hist->sum_ns = sum_ns;

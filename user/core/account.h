@@ -25,7 +25,7 @@ void account_add(struct cpu_times *sum, const struct cpu_times *times);
 /* Counters never go back while the thread lives: raise each to what was shown before. */
 void account_keep(struct cpu_times *times, const struct cpu_times *before);
 
-void account_hist(struct hist *hist, const uint64_t *count, uint32_t shift, uint64_t sum_ns);
+void account_hist(struct hist *hist, const __u64 *count, uint32_t shift, uint64_t sum_ns);
 void account_hist_add(struct hist *sum, const struct hist *hist);
 
 #endif

@@ -102,17 +102,23 @@ static void vcpu_guest_time(struct collect *c, const struct vm_thread *thread,
 			    const struct sched_thread *record, const struct instant *now,
 			    struct snap_vm *vm, struct snap_vcpu *v)
 {
+	uint64_t sampled = record->gtime_ns - record->gtime_base;
 	struct kvm_vcpu_times times;
 
 	if (vm->level >= KVMLENS_DETAILED && !probe_vcpu_times(c->probe, thread->slot, &times) &&
 	    times.tid == (uint32_t)thread->tid) {
+		if (!times.base_ns) {
+			times.base_ns =
+				1 + (sampled > times.guest_ns ? sampled - times.guest_ns : 0);
+			probe_vcpu_base(c->probe, thread->slot, times.base_ns);
+		}
 		account_guest(&v->time, &times, now->mono);
 		account_hist(&v->exit_hist, times.exit_hist, KVM_HIST_SHIFT, times.exit_ns);
 		v->irq_injected = times.irq_injected;
 		return;
 	}
 	vm->guest_time_sampled = true;
-	account_sampled_guest(&v->time, record->gtime_ns - record->gtime_base);
+	account_sampled_guest(&v->time, sampled);
 }
 
 static void vcpu_kernel(struct collect *c, const struct vm_thread *thread,

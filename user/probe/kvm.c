@@ -84,6 +84,16 @@ static bool adopt(struct kvm *k, enum group g)
 	return true;
 }
 
+/* Counting begins anew after a gap. */
+static void forget_times(struct kvm *k, enum group g)
+{
+	bool other = is_loaded(k, GROUP_TIMES) || is_loaded(k, GROUP_REASONS) ||
+		     is_loaded(k, GROUP_REASONS_ARG);
+
+	if (k->times && g != GROUP_INJECT && !other)
+		memset(k->times, 0, k->n * sizeof(*k->times));
+}
+
 /* -ENOTSUP and the like: the reason is in the feature table. */
 static int attach(struct kvm *k, enum group g, bool adopt_links, struct features *features)
 {
@@ -93,6 +103,7 @@ static int attach(struct kvm *k, enum group g, bool adopt_links, struct features
 		return 0;
 	if (!adopt_links || !adopt(k, g)) {
 		detach(k, g, false);
+		forget_times(k, g);
 		err = load(k, g, k->pin);
 		for (i = 0; !err && i < GROUP_PROGS_MAX && groups[g].programs[i]; i++)
 			err = object_attach(k->objs[g], groups[g].programs[i], k->pin,
@@ -187,6 +198,7 @@ void kvm_attach(struct kvm *k, bool times, bool reasons, bool adopt_links,
 		feature_off(features, FEATURE_KVM_REASONS, "detail level below diagnostic");
 		feature_off(features, FEATURE_KVM_INJECT, "detail level below diagnostic");
 	}
+	/* First off, then on: a gap is closed by the sampled time, what is counted twice is not. */
 	if (!times || reasons)
 		detach(k, GROUP_TIMES, false);
 	if (reasons)

@@ -222,6 +222,11 @@ int probe_vcpu_times(struct probe *p, uint16_t slot, struct kvm_vcpu_times *ret_
 	return -EAGAIN;
 }
 
+void probe_vcpu_base(struct probe *p, uint16_t slot, uint64_t base_ns)
+{
+	kvm_times(p->kvm)[slot].base_ns = base_ns;
+}
+
 void probe_vcpu_clear(struct probe *p, uint16_t slot)
 {
 	struct kvm_vcpu_times *times = kvm_times(p->kvm);

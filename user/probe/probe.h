@@ -66,6 +66,9 @@ int probe_scan_waiting(struct probe *probe, GArray *waiting);
 /* Exact guest time of a slot. -ENOENT: not collected, or no exit seen yet; -EAGAIN: torn. */
 int probe_vcpu_times(struct probe *probe, uint16_t slot, struct kvm_vcpu_times *ret_times);
 
+/* Guest time from before exact counting began, which probe_vcpu_times returns from then on. */
+void probe_vcpu_base(struct probe *probe, uint16_t slot, uint64_t base_ns);
+
 /* Forget what a slot's former thread did, before the slot is published for another. */
 void probe_vcpu_clear(struct probe *probe, uint16_t slot);
 
