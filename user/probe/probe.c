@@ -87,20 +87,24 @@ static int on_event(void *ctx, void *data, size_t size)
 	return 0;
 }
 
-static void open_sched(struct probe *p, const struct pin_config *mine)
+static void open_sched(struct probe *p, const struct pin_config *mine, unsigned without)
 {
+	struct sched_options options = { .max_threads = mine->max_threads, .without = without };
 	struct pin_config theirs = {};
-	bool adopt = may_adopt(p, mine, &theirs);
 
-	if (p->pin && !adopt)
+	options.adopt_maps = may_adopt(p, mine, &theirs);
+	options.adopt_links = options.adopt_maps && theirs.build == mine->build;
+	if (p->pin && !options.adopt_maps)
 		start_afresh(p);
-	if (adopt && sched_open(p->pin, mine->max_threads, true, theirs.build == mine->build,
-				&p->features, &p->sched) == 0)
-		p->adopted = true;
-	else if (adopt)
-		start_afresh(p);
-	if (!p->sched)
-		sched_open(p->pin, mine->max_threads, false, false, &p->features, &p->sched);
+	if (options.adopt_maps) {
+		p->adopted = !sched_open(p->pin, &options, &p->features, &p->sched);
+		if (!p->adopted)
+			start_afresh(p);
+	}
+	if (!p->sched) {
+		options.adopt_maps = options.adopt_links = false;
+		sched_open(p->pin, &options, &p->features, &p->sched);
+	}
 	p->kvm = kvm_open(p->pin, p->sched, p->adopted, &p->features);
 	if (p->pin)
 		pin_config_write(p->pin, mine);
@@ -109,7 +113,7 @@ static void open_sched(struct probe *p, const struct pin_config *mine)
 	p->threads = threads_new(p->sched->pid_slots, p->sched->records, p->sched->n);
 	p->ring = ring_buffer__new(p->sched->maps[SCHED_MAP_EVENTS].fd, on_event, p, NULL);
 	kvm_attach(p->kvm, p->level >= KVMLENS_DETAILED, p->level >= KVMLENS_DIAGNOSTIC,
-		   p->adopted && theirs.build == mine->build, &p->features);
+		   options.adopt_links, &p->features);
 	if (p->pin)
 		feature_yes(&p->features, FEATURE_PINNED);
 }
@@ -135,7 +139,7 @@ int probe_open(const struct probe_options *options, struct probe **ret_probe)
 		return err;
 	}
 	mine.build = sched_build() ^ kvm_build();
-	open_sched(p, &mine);
+	open_sched(p, &mine, options->without);
 	*ret_probe = p;
 	return 0;
 }

@@ -25,6 +25,7 @@ struct probe_options {
 	unsigned max_threads; /* records to make room for, at most 65535 */
 	enum kvmlens_level level;
 	unsigned groups; /* enum kvmlens_group */
+	unsigned without; /* 1 << enum feature_id: do as if the kernel refused, for tests */
 };
 
 /*

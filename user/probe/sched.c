@@ -100,7 +100,7 @@ static int load(struct sched *s, const bool *wanted, struct features *features)
 	for (i = 0; i < SCHED_PROGS; i++)
 		if (wanted[i])
 			programs[n++] = program_names[i];
-	err = load_variant(s, false, programs);
+	err = s->raw ? -EOPNOTSUPP : load_variant(s, false, programs);
 	if (!err) {
 		feature_yes(features, FEATURE_SCHED_BTF);
 		return 0;
@@ -168,22 +168,23 @@ static int attach(struct sched *s, const bool *wanted, bool adopt, struct featur
 	return 0;
 }
 
-int sched_open(const struct pin *pin, unsigned max_threads, bool adopt_maps, bool adopt_links,
+int sched_open(const struct pin *pin, const struct sched_options *options,
 	       struct features *features, struct sched **ret_sched)
 {
-	struct sched *s = sched_new(pin, max_threads);
+	struct sched *s = sched_new(pin, options->max_threads);
 	bool wanted[SCHED_PROGS];
 	int err;
 
 	wanted_programs(wanted, features);
-	if (adopt_maps) {
+	s->raw = options->without & (1u << FEATURE_SCHED_BTF);
+	if (options->adopt_maps) {
 		err = object_maps_adopt(s->maps, SCHED_MAPS, pin);
 		if (err)
 			goto fail;
 	}
-	if (adopt_links)
+	if (options->adopt_links)
 		feature_yes(features, FEATURE_SCHED_BTF);
-	if (!adopt_links || attach(s, wanted, true, features)) {
+	if (!options->adopt_links || attach(s, wanted, true, features)) {
 		err = load(s, wanted, features);
 		if (!err)
 			err = attach(s, wanted, false, features);

@@ -31,13 +31,20 @@ struct sched {
 	struct sched_thread *records; /* mapped */
 	uint16_t *pid_slots; /* mapped */
 	unsigned n;
+	bool raw; /* do not try the BTF-typed form */
+};
+
+struct sched_options {
+	unsigned max_threads;
+	unsigned without; /* as in struct probe_options */
+	bool adopt_maps, adopt_links;
 };
 
 /*
  * Load and attach, or take over pinned maps (adopt_maps) and links (adopt_links). What happened
  * goes into features. On failure *ret_sched is untouched.
  */
-int sched_open(const struct pin *pin, unsigned max_threads, bool adopt_maps, bool adopt_links,
+int sched_open(const struct pin *pin, const struct sched_options *options,
 	       struct features *features, struct sched **ret_sched);
 void sched_close(struct sched *sched, bool keep_pins);
 

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <inttypes.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "bpf/burner.h"
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+uint64_t burner_now(void)
+{
+	return clock_ns(CLOCK_MONOTONIC_RAW);
+}
+
+void burner_sleep_ms(unsigned ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void spin(uint64_t ns)
+{
+	uint64_t end = burner_now() + ns;
+
+	while (burner_now() < end)
+		;
+}
+
+static void step(struct burner *b)
+{
+	switch (b->kind) {
+	case BURNER_BUSY:
+		spin(100000);
+		break;
+	case BURNER_SLEEPY:
+		spin(1000000);
+		usleep(1000);
+		break;
+	case BURNER_WANDERER:
+		spin(3000000);
+		pin(rand() % (int)sysconf(_SC_NPROCESSORS_ONLN));
+		break;
+	}
+}
+
+static void *run(void *arg)
+{
+	struct burner *b = arg;
+	uint64_t wall, cpu;
+
+	if (b->cpu >= 0)
+		pin(b->cpu);
+	b->tid = (pid_t)syscall(SYS_gettid);
+	while (b->go != 2) {
+		b->idle = 1;
+		syscall(SYS_futex, &b->go, FUTEX_WAIT, 0, NULL, NULL, 0);
+		if (b->go != 1)
+			continue;
+		b->idle = 0;
+		wall = burner_now();
+		cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+		while (b->go == 1)
+			step(b);
+		b->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+		b->wall_ns = burner_now() - wall;
+	}
+	return NULL;
+}
+
+static void set(struct burner *b, int go)
+{
+	b->go = go;
+	syscall(SYS_futex, &b->go, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+void burner_start(struct burner *b, enum burner_kind kind, int cpu)
+{
+	*b = (struct burner){ .kind = kind, .cpu = cpu };
+	pthread_create(&b->thread, NULL, run, b);
+	while (!b->idle)
+		burner_sleep_ms(1);
+	burner_sleep_ms(5);
+}
+
+void burner_work(struct burner *b)
+{
+	set(b, 1);
+}
+
+void burner_rest(struct burner *b)
+{
+	b->go = 0;
+	while (!b->idle)
+		burner_sleep_ms(1);
+	burner_sleep_ms(5);
+}
+
+void burner_end(struct burner *b)
+{
+	set(b, 2);
+	pthread_join(b->thread, NULL);
+}
+
+void burner_schedstat(const struct burner *b, uint64_t *ret_run, uint64_t *ret_delay)
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/schedstat", b->tid);
+	f = fopen(path, "r");
+	if (!f || fscanf(f, "%" SCNu64 " %" SCNu64, ret_run, ret_delay) != 2)
+		abort();
+	fclose(f);
+}

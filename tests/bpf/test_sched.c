@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The sched programs on the running kernel, against two oracles: the kernel's own run_delay and
+ * each thread's own clocks. Load takes SECONDS (default 10) a case.
+ */
+#include <CUnit/Basic.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "bpf/burner.h"
+#include "core/account.h"
+#include "core/rqclock.h"
+#include "probe/probe.h"
+
+#define N 3
+
+struct tracked {
+	struct burner burner;
+	uint16_t slot;
+	uint64_t delay; /* schedstat's run_delay when the window began */
+	struct cpu_times begin;
+	uint64_t dropped;
+	uint64_t window_ns;
+};
+
+static unsigned seconds = 10;
+
+static struct probe *open_probe(unsigned without)
+{
+	struct probe_options options = { .max_threads = 64, .level = KVMLENS_STANDARD,
+					 .without = without };
+	struct probe *probe = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(probe_open(&options, &probe), 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(probe_threads(probe));
+	return probe;
+}
+
+static uint64_t times_of(struct probe *probe, const struct tracked *t, struct cpu_times *ret)
+{
+	struct sched_thread record;
+
+	CU_ASSERT_EQUAL_FATAL(threads_read(probe_threads(probe), t->slot, &record), 0);
+	account_thread(&record, 0, 0, ret);
+	return record.dropped_ns;
+}
+
+/* The window begins and ends with every thread blocked: both sides have then counted it all. */
+static void begin(struct probe *probe, struct tracked *t, enum burner_kind kind, int cpu)
+{
+	uint64_t run;
+	int is_new, slot;
+
+	burner_start(&t->burner, kind, cpu);
+	slot = threads_add(probe_threads(probe), t->burner.tid, getpid(), SCHED_ROLE_VCPU,
+			   SCHED_F_TCG, &is_new);
+	CU_ASSERT_FATAL(slot > 0);
+	CU_ASSERT_TRUE(is_new);
+	t->slot = slot;
+	/* One short spell, so that the record has seen the thread come and go. */
+	burner_work(&t->burner);
+	burner_sleep_ms(20);
+	burner_rest(&t->burner);
+	burner_schedstat(&t->burner, &run, &t->delay);
+	t->dropped = times_of(probe, t, &t->begin);
+}
+
+static void end(struct probe *probe, struct tracked *t, uint64_t wall_ns)
+{
+	uint64_t run, delay, ready, dropped, steal, total;
+	struct cpu_times now;
+
+	burner_schedstat(&t->burner, &run, &delay);
+	dropped = times_of(probe, t, &now) - t->dropped;
+	ready = now.ready - t->begin.ready;
+	steal = now.steal - t->begin.steal;
+	total = now.run - t->begin.run + ready + now.halted - t->begin.halted + now.other -
+		t->begin.other;
+	delay -= t->delay;
+	printf("\n    %d: ready %.6f s, run_delay %.6f s, dropped %.6f s, steal %.6f s, run %.6f s, "
+	       "own clock %.6f s",
+	       t->burner.kind, ready / 1e9, delay / 1e9, dropped / 1e9, steal / 1e9,
+	       (now.run - t->begin.run) / 1e9, (t->burner.wall_ns - t->burner.cpu_ns) / 1e9);
+	/* 0.001 % of the kernel's figure, but exact where nothing had to be dropped. */
+	CU_ASSERT_TRUE(llabs((long long)(ready + dropped - delay)) <= (long long)(delay / 100000));
+	CU_ASSERT_TRUE(steal <= ready);
+	if (t->burner.kind == BURNER_BUSY) {
+		double own = (double)(t->burner.wall_ns - t->burner.cpu_ns);
+
+		CU_ASSERT_TRUE(fabs((double)ready - own) <= 0.005 * own);
+		CU_ASSERT_TRUE(own > 0.3 * (double)wall_ns);
+	}
+	/* The thread was blocked at the first look, and is at the second: add what still goes on. */
+	CU_ASSERT_TRUE((double)total <= 1.005 * (double)wall_ns);
+	CU_ASSERT_TRUE((double)total >= 0.99 * (double)wall_ns);
+	threads_remove(probe_threads(probe), t->slot, 0);
+	burner_end(&t->burner);
+}
+
+static void contend(unsigned without, const enum burner_kind kinds[N], int cpu)
+{
+	struct probe *probe = open_probe(without);
+	struct tracked t[N] = {};
+	uint64_t start;
+	int i;
+
+	for (i = 0; i < N; i++)
+		begin(probe, &t[i], kinds[i], cpu);
+	start = burner_now();
+	for (i = 0; i < N; i++)
+		burner_work(&t[i].burner);
+	burner_sleep_ms(seconds * 1000);
+	for (i = 0; i < N; i++)
+		t[i].burner.go = 0;
+	for (i = 0; i < N; i++)
+		burner_rest(&t[i].burner);
+	start = burner_now() - start;
+	for (i = 0; i < N; i++)
+		end(probe, &t[i], start);
+	probe_close(probe, false);
+}
+
+static void test_pinned(void)
+{
+	contend(0, (enum burner_kind[]){ BURNER_BUSY, BURNER_BUSY, BURNER_BUSY }, 0);
+}
+
+static void test_mixed(void)
+{
+	contend(0, (enum burner_kind[]){ BURNER_BUSY, BURNER_SLEEPY, BURNER_SLEEPY }, 0);
+}
+
+static void test_migrating(void)
+{
+	contend(0, (enum burner_kind[]){ BURNER_WANDERER, BURNER_WANDERER, BURNER_SLEEPY }, -1);
+}
+
+static void test_raw(void)
+{
+	contend(1u << FEATURE_SCHED_BTF,
+		(enum burner_kind[]){ BURNER_BUSY, BURNER_SLEEPY, BURNER_WANDERER }, 0);
+}
+
+/* What goes on right now is in the figures too: looked at in mid-run, they sum to wall time. */
+static void test_ongoing(void)
+{
+	struct probe *probe = open_probe(0);
+	struct rqclock clock = {};
+	struct tracked t[2] = {};
+	struct cpu_times a[2], b[2];
+	struct sched_thread record;
+	uint64_t wall = 0, mono[2];
+	int i, look, is_new;
+
+	clock.slot = threads_add(probe_threads(probe), gettid(), getpid(), SCHED_ROLE_AGENT, 0,
+				 &is_new);
+	for (i = 0; i < 2; i++)
+		begin(probe, &t[i], BURNER_BUSY, 0);
+	for (i = 0; i < 2; i++)
+		burner_work(&t[i].burner);
+	for (look = 0; look < 2; look++) {
+		burner_sleep_ms(look ? 777 : 333);
+		rqclock_sync(&clock, probe_threads(probe));
+		CU_ASSERT_TRUE(clock.valid);
+		mono[look] = mono_raw_ns();
+		for (i = 0; i < 2; i++) {
+			CU_ASSERT_EQUAL(threads_read(probe_threads(probe), t[i].slot, &record), 0);
+			account_thread(&record, rqclock_at(&clock, mono[look]), 0,
+				       look ? &b[i] : &a[i]);
+		}
+	}
+	wall = mono[1] - mono[0];
+	for (i = 0; i < 2; i++) {
+		uint64_t sum = b[i].run - a[i].run + b[i].ready - a[i].ready + b[i].halted -
+			       a[i].halted + b[i].other - a[i].other;
+
+		CU_ASSERT_TRUE(fabs((double)sum - (double)wall) < 0.005 * (double)wall);
+		burner_rest(&t[i].burner);
+		burner_end(&t[i].burner);
+	}
+	probe_close(probe, false);
+}
+
+/* Threads whose numbers agree in the low 16 bits share a chain; each keeps its own record. */
+static void test_events(void)
+{
+	struct probe *probe = open_probe(0);
+	struct burner b;
+	struct sched_thread record;
+	int is_new, leader, slot;
+
+	leader = threads_add(probe_threads(probe), getpid(), getpid(), SCHED_ROLE_EMULATOR, 0,
+			     &is_new);
+	CU_ASSERT_FATAL(leader > 0);
+	burner_start(&b, BURNER_SLEEPY, -1);
+	slot = threads_add(probe_threads(probe), b.tid, getpid(), SCHED_ROLE_VCPU, 0, &is_new);
+	CU_ASSERT_FATAL(slot > 0);
+	burner_end(&b);
+	burner_sleep_ms(20);
+	CU_ASSERT_EQUAL(threads_read(probe_threads(probe), slot, &record), 0);
+	CU_ASSERT_TRUE(record.flags & SCHED_F_EXITED);
+	CU_ASSERT_TRUE(probe_events_fd(probe) >= 0);
+	probe_close(probe, false);
+}
+
+int main(void)
+{
+	CU_pSuite suite;
+	unsigned failed;
+
+	if (geteuid()) {
+		puts("needs root");
+		return 77;
+	}
+	if (getenv("SECONDS_A_CASE"))
+		seconds = (unsigned)atoi(getenv("SECONDS_A_CASE"));
+	CU_initialize_registry();
+	suite = CU_add_suite("sched", NULL, NULL);
+	CU_add_test(suite, "pinned burners", test_pinned);
+	CU_add_test(suite, "burners and sleepers", test_mixed);
+	CU_add_test(suite, "migrating", test_migrating);
+	CU_add_test(suite, "raw tracepoints", test_raw);
+	CU_add_test(suite, "ongoing intervals", test_ongoing);
+	CU_add_test(suite, "births and deaths", test_events);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	failed = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failed != 0;
+}
