@@ -24,7 +24,7 @@ uint64_t burner_now(void)
 
 void burner_sleep_ms(unsigned ms)
 {
-	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+	struct timespec ts = {ms / 1000, ms % 1000 * 1000000L};
 
 	nanosleep(&ts, NULL);
 }
@@ -93,13 +93,32 @@ static void set(struct burner *b, int go)
 	syscall(SYS_futex, &b->go, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
+static int is_blocked(const struct burner *b)
+{
+	char path[64], state = '?';
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", b->tid);
+	f = fopen(path, "r");
+	if (!f || fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+		abort();
+	fclose(f);
+	return state == 'S';
+}
+
+/* Only once it is off its CPU has everything been counted. */
+static void wait_blocked(const struct burner *b)
+{
+	while (!b->idle || !is_blocked(b))
+		burner_sleep_ms(1);
+	burner_sleep_ms(2);
+}
+
 void burner_start(struct burner *b, enum burner_kind kind, int cpu)
 {
-	*b = (struct burner){ .kind = kind, .cpu = cpu };
+	*b = (struct burner){.kind = kind, .cpu = cpu};
 	pthread_create(&b->thread, NULL, run, b);
-	while (!b->idle)
-		burner_sleep_ms(1);
-	burner_sleep_ms(5);
+	wait_blocked(b);
 }
 
 void burner_work(struct burner *b)
@@ -110,9 +129,7 @@ void burner_work(struct burner *b)
 void burner_rest(struct burner *b)
 {
 	b->go = 0;
-	while (!b->idle)
-		burner_sleep_ms(1);
-	burner_sleep_ms(5);
+	wait_blocked(b);
 }
 
 void burner_end(struct burner *b)

@@ -67,9 +67,9 @@ static void fill_build(struct about *a, enum kvmlens_level level, struct kvmlens
 {
 	struct snap_build *build;
 	struct kvmlens_tag tags[] = {
-		{ "version", KVMLENS_VERSION },
-		{ "node", a->config->node_id },
-		{ "detail", config_level_name(level) },
+		{"version", KVMLENS_VERSION},
+		{"node", a->config->node_id},
+		{"detail", config_level_name(level)},
 	};
 
 	if (!a->build || a->build_level != level) {
@@ -201,9 +201,9 @@ static void fill_providers(struct about *a, struct collect *c, struct kvmlens_sn
 		p->vms = health.vms;
 		p->reconnects = health.reconnects;
 		p->overruns = health.overruns;
-		p->age = health.list_ns && s->mono_ns > health.list_ns ?
-				 (double)(s->mono_ns - health.list_ns) / 1e9 :
-				 NAN;
+		p->age = health.list_ns && s->mono_ns > health.list_ns
+				 ? (double)(s->mono_ns - health.list_ns) / 1e9
+				 : NAN;
 	}
 }
 

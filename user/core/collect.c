@@ -51,7 +51,7 @@ static void add_reason(void *arg, const struct kvm_reason_key *key,
 {
 	GHashTable *by_tid = arg;
 	GArray *list = g_hash_table_lookup(by_tid, GUINT_TO_POINTER(key->tid));
-	struct collect_reason reason = { key->reason, value->count, value->ns };
+	struct collect_reason reason = {key->reason, value->count, value->ns};
 
 	if (!list) {
 		list = g_array_new(FALSE, FALSE, sizeof(reason));
@@ -373,9 +373,9 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 	fill_source(c, vm, 0, "kernel", is_tracked(iv), is_tracked(iv) ? 0 : NAN);
 	if (n == 2)
 		fill_source(c, vm, 1, iv->provider, health.up,
-			    health.list_ns && mono > health.list_ns ?
-				    (double)(mono - health.list_ns) / 1e9 :
-				    NAN);
+			    health.list_ns && mono > health.list_ns
+				    ? (double)(mono - health.list_ns) / 1e9
+				    : NAN);
 }
 
 static void fill_info(struct collect *c, const struct inventory_vm *iv, struct snap_vm *vm)

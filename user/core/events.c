@@ -22,8 +22,8 @@ static void collect_tgid(void *arg, const struct sched_event *event)
 static gpointer run(gpointer data)
 {
 	struct events *e = data;
-	struct pollfd fds[] = { { .fd = probe_events_fd(e->probe), .events = POLLIN },
-				{ .fd = e->stop_fd, .events = POLLIN } };
+	struct pollfd fds[] = {{.fd = probe_events_fd(e->probe), .events = POLLIN},
+			       {.fd = e->stop_fd, .events = POLLIN}};
 	g_autoptr(GHashTable) tgids = g_hash_table_new(NULL, NULL);
 	GHashTableIter iter;
 	gpointer tgid;

@@ -88,16 +88,14 @@ static void derive(struct cpu_rates *r, const struct source *now, const struct s
 
 static struct source vcpu_source(const struct snap_vcpu *v)
 {
-	return (struct source){ &v->time,	v->migrations,
-				v->preempts,	v->switches,
-				v->kvm[KVM_STAT_EXITS], &v->wake_hist };
+	return (struct source){&v->time,    v->migrations,	    v->preempts,
+			       v->switches, v->kvm[KVM_STAT_EXITS], &v->wake_hist};
 }
 
 static struct source vm_source(const struct snap_vm *v)
 {
-	return (struct source){ &v->time,	v->migrations,
-				v->preempts,	v->switches,
-				v->kvm[KVM_STAT_EXITS], &v->wake_hist };
+	return (struct source){&v->time,    v->migrations,	    v->preempts,
+			       v->switches, v->kvm[KVM_STAT_EXITS], &v->wake_hist};
 }
 
 const struct snap_vcpu *rates_find_vcpu(const struct snap_vm *vm, const struct snap_vcpu *vcpu)

@@ -18,7 +18,8 @@ void rqclock_sync(struct rqclock *clock, const struct threads *threads)
 	int i;
 
 	for (i = 0; i < 8; i++) {
-		if (threads_read(threads, clock->slot, &before) || before.state != SCHED_STATE_RUNNING)
+		if (threads_read(threads, clock->slot, &before) ||
+		    before.state != SCHED_STATE_RUNNING)
 			return;
 		mono = mono_raw_ns();
 		if (threads_read(threads, clock->slot, &after))

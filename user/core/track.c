@@ -5,7 +5,7 @@
 
 /* What discovery gets as "the retired record": there is one per role, found when it is needed. */
 #define KEEP_RETIRED 1
-#define SETTLE_US    G_USEC_PER_SEC
+#define SETTLE_US G_USEC_PER_SEC
 
 struct tracker {
 	struct probe *probe;

@@ -89,7 +89,7 @@ static int on_event(void *ctx, void *data, size_t size)
 
 static void open_sched(struct probe *p, const struct pin_config *mine, unsigned without)
 {
-	struct sched_options options = { .max_threads = mine->max_threads, .without = without };
+	struct sched_options options = {.max_threads = mine->max_threads, .without = without};
 	struct pin_config theirs = {};
 
 	options.adopt_maps = may_adopt(p, mine, &theirs);

@@ -114,9 +114,9 @@ static int load(struct sched *s, const bool *wanted, struct features *features)
 
 static void open_iterator(struct sched *s, struct features *features)
 {
-	static const char *const programs[] = { "sched_waiting", NULL };
-	struct object_spec spec = { .name = "sched", .programs = programs, .maps = s->maps,
-				    .n_maps = SCHED_MAPS };
+	static const char *const programs[] = {"sched_waiting", NULL};
+	struct object_spec spec = {
+		.name = "sched", .programs = programs, .maps = s->maps, .n_maps = SCHED_MAPS};
 	struct bpf_program *prog;
 	int err;
 
