@@ -47,12 +47,12 @@ struct {
 
 /*
  * Exits by thread and reason, at diagnostic. Written here, read by user space, which deletes the
- * entries of threads that are gone. A full map is counted in kvm_lost.
+ * entries of threads that are gone. A full map is counted in kvm_lost. Preallocated: kernels
+ * before 6.1 warn of, and may deadlock in, a tracing program that makes the kernel allocate.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct kvm_reason_key);
 	__type(value, struct kvm_reason_value);
 } kvm_reasons SEC(".maps");
