@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finds the VMM processes of a /proc tree and knows who they are. An identity is read once per
+ * process, on a helper thread with a deadline, because reading a command line waits for a lock
+ * that a wedged process may hold; the others are found all the same.
+ */
+#ifndef KVMLENS_VM_PROC_SCAN_H
+#define KVMLENS_VM_PROC_SCAN_H
+
+#include <glib.h>
+#include "vm/proc_parse.h"
+#include "vm/vmm_cmdline.h"
+
+/* A live VMM process. Owned by the scan, valid until the next run. */
+struct proc_vmm {
+	struct proc_stat stat;
+	uint64_t start_ns; /* since boot, to a clock tick */
+	const char *name;  /* NULL: not given, or not readable */
+	const char *uuid;  /* NULL likewise */
+	enum vmm_accel accel;
+	bool blocked; /* the command line cannot be read now */
+};
+
+/* A vhost kernel thread and the thread that it works for. */
+struct proc_vhost {
+	pid_t tid, owner;
+};
+
+struct proc_scan;
+
+/* root NULL: /proc. Negative errno when it cannot be opened. */
+int proc_scan_new(const char *root, struct proc_scan **ret_scan);
+void proc_scan_free(struct proc_scan *scan);
+
+/* The root's descriptor, for proc_fs_*. */
+int proc_scan_root(const struct proc_scan *scan);
+
+struct proc_scan_options {
+	GHashTable *known; /* set of pids (GINT_TO_POINTER) that are VMMs for sure, or NULL */
+	bool fds;	   /* look for KVM descriptors: no kernel iterator tells */
+};
+
+/* -errno when the root cannot be listed; what was known before then remains. */
+int proc_scan_run(struct proc_scan *scan, const struct proc_scan_options *options);
+
+/* struct proc_vmm * by pid, and struct proc_vhost, of the last run. */
+const GPtrArray *proc_scan_vmms(const struct proc_scan *scan);
+const GArray *proc_scan_vhosts(const struct proc_scan *scan);
+
+/* Processes whose command line hangs now, and what bounds have cut off so far. */
+unsigned proc_scan_blocked(const struct proc_scan *scan);
+uint64_t proc_scan_dropped(const struct proc_scan *scan);
+
+#endif
