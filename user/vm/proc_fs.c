@@ -75,6 +75,13 @@ static const struct dirent *next_number(DIR *dir, pid_t *ret_number)
 	return NULL;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	const pid_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
 int proc_fs_pids(int root, GArray *pids)
 {
 	AUTO_DIR dir = open_dir(root, ".");
@@ -84,6 +91,7 @@ int proc_fs_pids(int root, GArray *pids)
 		return -errno;
 	while (pids->len < PROC_PIDS_MAX && next_number(dir, &pid))
 		g_array_append_val(pids, pid);
+	g_array_sort(pids, by_number);
 	return 0;
 }
 

@@ -27,7 +27,7 @@ struct proc_thread {
 /* How many bytes were read, at most cap; or a negative errno. */
 ssize_t proc_fs_read(int root, const char *path, char *buf, size_t cap);
 
-/* Append the ids of all processes, ascending as the kernel lists them, to an array of pid_t. */
+/* Fill an array of pid_t with the ids of all processes, ascending. */
 int proc_fs_pids(int root, GArray *pids);
 
 /* -ESRCH: there is no such process. */
