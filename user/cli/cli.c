@@ -76,11 +76,11 @@ static enum exit_code configure(struct cli *cli, const struct parsed *parsed)
 
 static enum exit_code check_format(struct cli *cli)
 {
-	enum cli_format format = cli->flags->format;
+	enum config_format format = cli->flags->format;
 	const struct config_option *option = option_find(cli_options, "format");
 	g_autoptr(GString) known = g_string_new(NULL);
 
-	if (format == CLI_FORMAT_AUTO || cli->command->formats & (1u << format))
+	if (format == FORMAT_AUTO || cli->command->formats & (1u << format))
 		return EXIT_DONE;
 	for (size_t i = 0; i < option->n_choices; i++)
 		if (cli->command->formats & (1u << option->choices[i].val))

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The commands that touch neither the kernel nor a VM: help, version, check-config. */
-#include <curl/curl.h>
-#include <errno.h>
-#include <microhttpd.h>
-#include <sqlite3.h>
 #include <string.h>
-#include <libvirt/libvirt.h>
+#include <kvm_types.h>
+#include <sched_types.h>
 #include "cli/command.h"
 #include "cli/help.h"
 #include "util/text.h"
@@ -39,7 +36,7 @@ enum exit_code cmd_help(struct cli *cli)
 {
 	if (cli->n_args)
 		return help_on(cli, cli->args[0]);
-	if (cli->flags->format == CLI_FORMAT_MARKDOWN)
+	if (cli->flags->format == FORMAT_MARKDOWN)
 		help_markdown(cli->out);
 	else
 		help_overview(cli->out);
@@ -48,14 +45,8 @@ enum exit_code cmd_help(struct cli *cli)
 
 enum exit_code cmd_version(struct cli *cli)
 {
-	unsigned long virt = 0;
-
-	fprintf(cli->out, "kvmlens %s\n", KVMLENS_VERSION);
-	if (virGetVersion(&virt, NULL, NULL) == 0)
-		fprintf(cli->out, "libvirt %lu.%lu.%lu\n", virt / 1000000, virt / 1000 % 1000,
-			virt % 1000);
-	fprintf(cli->out, "libmicrohttpd %s\nlibcurl %s\nSQLite %s\n", MHD_get_version(),
-		curl_version_info(CURLVERSION_NOW)->version, sqlite3_libversion());
+	fprintf(cli->out, "kvmlens %s\nlibrary interface %d, kernel records sched %d, kvm %d\n",
+		KVMLENS_VERSION, KVMLENS_API_VERSION, SCHED_ABI_VERSION, KVM_ABI_VERSION);
 	return EXIT_DONE;
 }
 

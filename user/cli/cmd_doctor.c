@@ -65,7 +65,7 @@ enum exit_code cmd_doctor(struct cli *cli)
 
 	doctor_check_host(doctor);
 	doctor_check_features(doctor);
-	if (cli->flags->format == CLI_FORMAT_JSON)
+	if (cli->flags->format == FORMAT_JSON)
 		print_json(doctor, cli->out);
 	else
 		print_text(doctor, cli->out);

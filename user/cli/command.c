@@ -6,18 +6,18 @@
 #include <string.h>
 #include "util/text.h"
 
-#define F(format) (1u << CLI_FORMAT_##format)
+#define F(format) (1u << FORMAT_##format)
 #define ALL_COMMANDS                                                                              \
 	(FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_UNLOAD | FOR_CHECK_CONFIG | \
 	 FOR_VERSION | FOR_HELP)
 
 static const cyaml_strval_t formats[] = {
-	{"auto", CLI_FORMAT_AUTO},
-	{"table", CLI_FORMAT_TABLE},
-	{"prometheus", CLI_FORMAT_PROMETHEUS},
-	{"openmetrics", CLI_FORMAT_OPENMETRICS},
-	{"json", CLI_FORMAT_JSON},
-	{"markdown", CLI_FORMAT_MARKDOWN},
+	{"auto", FORMAT_AUTO},
+	{"table", FORMAT_TABLE},
+	{"prometheus", FORMAT_PROMETHEUS},
+	{"openmetrics", FORMAT_OPENMETRICS},
+	{"json", FORMAT_JSON},
+	{"markdown", FORMAT_MARKDOWN},
 };
 
 const struct config_option cli_options[] = {
@@ -29,7 +29,7 @@ const struct config_option cli_options[] = {
 	 .help = "the configuration; by default " CONFIG_DEFAULT_PATH ", if it exists",
 	 .example = "config: /etc/kvmlens/kvmlens.yaml"},
 	{.name = "format",
-	 AS_ENUM(struct cli_flags, format, enum cli_format, formats),
+	 AS_ENUM(struct cli_flags, format, enum config_format, formats),
 	 .def = "auto",
 	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_HELP,
 	 .value = "FORMAT",
@@ -102,7 +102,8 @@ const struct cli_command cli_commands[] = {
 		.bit = FOR_VERSION,
 		.raw = true,
 		.summary = "print the version",
-		.help = "Prints the version of kvmlens and of the libraries that it runs with.",
+		.help = "Prints the version of kvmlens, of its library interface and of its records in "
+			"the kernel.",
 		.examples = "kvmlens version\tfor a bug report",
 		.run = cmd_version,
 	},

@@ -9,19 +9,10 @@
 #include "config/config.h"
 #include "config/option.h"
 
-enum cli_format {
-	CLI_FORMAT_AUTO, /* the command's own choice */
-	CLI_FORMAT_TABLE,
-	CLI_FORMAT_PROMETHEUS,
-	CLI_FORMAT_OPENMETRICS,
-	CLI_FORMAT_JSON,
-	CLI_FORMAT_MARKDOWN,
-};
-
 /* What only the command line can say; its rows are cli_options[]. */
 struct cli_flags {
 	char *config; /* path, NULL: CONFIG_DEFAULT_PATH where that exists */
-	enum cli_format format;
+	enum config_format format;
 	bool once, catalog, help, version;
 	char *vm; /* a glob on the name, or a uuid; NULL: all */
 };
@@ -48,7 +39,7 @@ struct cli_command {
 	bool raw; /* the file is not read before it runs */
 	const char *args; /* "[FILE]", NULL: it takes none */
 	int max_args;
-	unsigned formats; /* 1 << enum cli_format: what --format may be */
+	unsigned formats; /* 1 << enum config_format: what --format may be */
 	const char *summary; /* one line for the list */
 	const char *help; /* a paragraph */
 	const char *examples; /* lines of "command\tcomment" */

@@ -13,6 +13,17 @@
 #define CONFIG_DEFAULT_LISTEN "127.0.0.1:10177"
 #define CONFIG_DEFAULT_PATH "/etc/kvmlens/kvmlens.yaml"
 
+/* Forms of output; what each command can write is in its help. */
+enum config_format {
+	FORMAT_AUTO, /* the command's own choice */
+	FORMAT_TABLE,
+	FORMAT_PROMETHEUS,
+	FORMAT_OPENMETRICS,
+	FORMAT_JSON,
+	FORMAT_MARKDOWN,
+	FORMAT_NONE,
+};
+
 /* A VM's own detail level: match is a glob on its name, or its uuid; the first match wins. */
 struct config_vm {
 	char *match;
