@@ -18,14 +18,15 @@ struct labels {
 
 /*
  * base's labels (may be NULL) followed by n more. Each value is made valid UTF-8 without control
- * characters and bounded; a key that is no label name loses its bad characters. Never NULL.
+ * characters and bounded; a key that is no label name loses its bad characters, and a pair whose
+ * key is empty then, or there already, is left out. Never NULL.
  */
 struct labels *labels_new(const struct labels *base, const struct kvmlens_tag *kv, size_t n);
 struct labels *labels_new_one(const struct labels *base, const char *key, const char *value);
 struct labels *labels_ref(struct labels *labels);
 void labels_unref(struct labels *labels);
 
-/* The value of key, or NULL. */
+/* The value of key, or NULL. Lives as long as labels. */
 const char *labels_get(const struct labels *labels, const char *key);
 
 #endif

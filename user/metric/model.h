@@ -4,7 +4,8 @@
  * thing that exporters, alerts, history, analytics and screens ever see. core/ fills it.
  *
  * Conventions: a counter is uint64_t, ABSENT when unknown; a gauge that is no whole number is a
- * double, NAN when unknown. Times are nanoseconds. Each entity begins with its labels.
+ * double, NAN when unknown. Times are nanoseconds. Each entity begins with its labels and owns a
+ * reference on them, struct snap_vm too; a new kind of entity is a row in metric/scope.h.
  */
 #ifndef KVMLENS_METRIC_MODEL_H
 #define KVMLENS_METRIC_MODEL_H

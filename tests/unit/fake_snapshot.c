@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+#include "unit/fake_snapshot.h"
+
+const char *const fake_hostile_names[] = {
+	"plain",
+	"quote\"s and \\backslash\\",
+	"line\nfeed\r\n# TYPE vm_up counter\nvm_up 42\n",
+	"../../../../etc/passwd",
+	"broken utf-8 \xff\xfe\xc3\x28 \xed\xa0\x80 \xf0\x9f",
+	"Gr\xc3\xbc\xc3\x9f"
+	"e \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x90\xa7",
+	"escape \x1b[2J\x1b[31m red \x07",
+	"bidi \xe2\x80\xae evil \xe2\x81\xa6 \xe2\x80\xa8 next",
+	"{vm=\"other\",le=\"0.1\"} 1e309",
+	"<script>alert(1)</script>&amp;",
+	"$(reboot) `reboot` ; reboot %s%n",
+	" ",
+	"",
+	NULL,
+};
+
+const char *const *fake_hostile_names_all(void)
+{
+	GPtrArray *all = g_ptr_array_new();
+
+	for (unsigned i = 0; fake_hostile_names[i]; i++)
+		g_ptr_array_add(all, (void *)fake_hostile_names[i]);
+	g_ptr_array_add(all, g_strnfill(10000, 'x'));
+	g_ptr_array_add(all, NULL);
+	return (const char *const *)g_ptr_array_free(all, FALSE);
+}
+
+static const char *name_of(const struct fake_spec *spec, unsigned v)
+{
+	for (unsigned i = 0; spec->names && spec->names[i]; i++)
+		if (i == v)
+			return spec->names[v];
+	return NULL;
+}
+
+struct vm_ident *fake_ident(const struct fake_spec *spec, unsigned v)
+{
+	g_autofree char *made = g_strdup_printf("vm-%04u", v);
+	g_autofree char *uuid = g_strdup_printf("00000000-0000-4000-8000-%012u", v);
+
+	return vm_ident_new(name_of(spec, v) ?: made, uuid, 1000 + v, 1000000000ull * v, false);
+}
+
+/* Nanoseconds out of percent of the time since the VM began. */
+static uint64_t share(const struct fake_spec *spec, double percent)
+{
+	return percent / 100 * FAKE_INTERVAL_NS * MAX(spec->tick, 1) + 123456789;
+}
+
+static void fill_cpu(const struct fake_spec *spec, unsigned v, unsigned vcpus,
+		     struct cpu_times *time, struct cpu_rates *rate)
+{
+	*rate = (struct cpu_rates){
+		.usage = 10 + v % 80,
+		.ready = 5 + v % 20,
+		.migrations = 1.5,
+		.preempts = 20.25,
+		.switches = 1000 + v,
+		.exits = 12345.678,
+		.wake_p50_ms = 0.011,
+		.wake_p99_ms = 1.3 + v % 7,
+	};
+	rate->steal = rate->ready / 5;
+	rate->wake = rate->ready - rate->steal;
+	rate->guest = rate->usage * 0.9;
+	rate->hypervisor = rate->usage * 0.1;
+	rate->halted = MAX(100 - rate->usage - rate->ready, 0);
+	*time = (struct cpu_times){
+		.run = share(spec, rate->usage) * vcpus,
+		.guest = share(spec, rate->guest) * vcpus,
+		.hypervisor = share(spec, rate->hypervisor) * vcpus,
+		.ready = share(spec, rate->ready) * vcpus,
+		.steal = share(spec, rate->steal) * vcpus,
+		.wake = share(spec, rate->wake) * vcpus,
+		.halted = share(spec, rate->halted) * vcpus,
+		.other = 7 * MAX(spec->tick, 1),
+	};
+}
+
+static struct hist fake_hist(const struct fake_spec *spec, unsigned v)
+{
+	struct hist hist = {.shift = SCHED_HIST_SHIFT, .valid = true};
+
+	for (unsigned i = 0; i < HIST_BUCKETS; i++) {
+		hist.count[i] = (uint64_t)(i * 7 + v) % 50 * MAX(spec->tick, 1);
+		hist.sum_ns += hist.count[i] << (hist.shift + i - 1);
+	}
+	return hist;
+}
+
+static void fill_kvm(const struct fake_spec *spec, unsigned v, uint64_t kvm[KVM_STAT_MAX])
+{
+	for (unsigned i = 0; i < KVM_STAT_MAX; i++)
+		kvm[i] = (1000ull * (i + 1) + v) * MAX(spec->tick, 1);
+	kvm[KVM_STAT_PREEMPTION_OTHER] = KVM_ABSENT;
+}
+
+static void fill_vcpus(const struct fake_spec *spec, unsigned v, struct snap_vm *vm)
+{
+	entities_alloc(&vm->cpus, spec->vcpus, sizeof(struct snap_vcpu));
+	for (unsigned i = 0; i < spec->vcpus; i++) {
+		struct snap_vcpu *vcpu = entities_at(&vm->cpus, i);
+		char number[16];
+
+		g_snprintf(number, sizeof(number), "%u", i);
+		vcpu->labels = labels_new_one(vm->labels, "vcpu", number);
+		vcpu->vcpu_id = i;
+		vcpu->tid = 100000 + v * 100 + i;
+		vcpu->state = SCHED_STATE_RUNNING;
+		vcpu->cpu = i % 4;
+		fill_cpu(spec, v + i, 1, &vcpu->time, &vcpu->rate);
+		vcpu->switches = 1000 * MAX(spec->tick, 1);
+		vcpu->preempts = 200 * MAX(spec->tick, 1);
+		vcpu->migrations = 15 * MAX(spec->tick, 1);
+		vcpu->wake_hist = vcpu->preempt_hist = vcpu->exit_hist = fake_hist(spec, i);
+		vcpu->exit_hist.shift = KVM_HIST_SHIFT;
+		fill_kvm(spec, i, vcpu->kvm);
+	}
+}
+
+static void fill_roles(const struct fake_spec *spec, struct snap_vm *vm)
+{
+	static const char *const roles[] = {"emulator", "iothread", "vhost"};
+
+	entities_alloc(&vm->roles, G_N_ELEMENTS(roles), sizeof(struct snap_role));
+	for (unsigned i = 0; i < vm->roles.n; i++)
+		*(struct snap_role *)entities_at(&vm->roles, i) = (struct snap_role){
+			.labels = labels_new_one(vm->labels, "role", roles[i]),
+			.threads = i + 1,
+			.run = share(spec, 3),
+			.ready = share(spec, 1),
+			.usage = 3,
+			.ready_percent = 1,
+		};
+}
+
+static void fill_rest(const struct fake_spec *spec, unsigned v, struct snap_vm *vm)
+{
+	static const char *const reasons[] = {"HLT", "IOIO", "MSR_WRITE", "NPF"};
+	static const char *const sources[] = {"bpf", "libvirt"};
+
+	entities_alloc(&vm->exits, G_N_ELEMENTS(reasons), sizeof(struct snap_exit));
+	for (unsigned i = 0; i < vm->exits.n; i++)
+		*(struct snap_exit *)entities_at(&vm->exits, i) = (struct snap_exit){
+			labels_new_one(vm->labels, "reason", reasons[i]), 100 + i, share(spec, i)};
+	entities_alloc(&vm->sources, G_N_ELEMENTS(sources), sizeof(struct snap_source));
+	for (unsigned i = 0; i < vm->sources.n; i++)
+		*(struct snap_source *)entities_at(&vm->sources, i) = (struct snap_source){
+			labels_new_one(vm->labels, "source", sources[i]), 1, 0.25 * i};
+	entities_alloc(&vm->info, 1, sizeof(struct snap_info));
+	*(struct snap_info *)vm->info.v = (struct snap_info){
+		labels_new(vm->labels,
+			   (struct kvmlens_tag[]){{"accel", "kvm"}, {"project", vm->ident->name}},
+			   2),
+		1};
+}
+
+static void fill_vm(const struct fake_spec *spec, unsigned v, struct snap_vm *vm)
+{
+	vm->ident = fake_ident(spec, v);
+	vm->labels = labels_ref(vm->ident->labels);
+	vm->state = KVMLENS_VM_RUNNING;
+	vm->level = spec->level;
+	vm->up = 1;
+	vm->vcpus = spec->vcpus;
+	fill_cpu(spec, v, spec->vcpus, &vm->time, &vm->rate);
+	vm->switches = 1000ull * spec->vcpus * MAX(spec->tick, 1);
+	vm->preempts = 200ull * spec->vcpus * MAX(spec->tick, 1);
+	vm->migrations = 15ull * spec->vcpus * MAX(spec->tick, 1);
+	vm->wake_hist = vm->preempt_hist = vm->exit_hist = fake_hist(spec, v);
+	vm->exit_hist.shift = KVM_HIST_SHIFT;
+	fill_kvm(spec, v, vm->kvm);
+	vm->irq_injected = 77ull * MAX(spec->tick, 1);
+	fill_vcpus(spec, v, vm);
+	fill_roles(spec, vm);
+	fill_rest(spec, v, vm);
+}
+
+static void fill_self(const struct fake_spec *spec, struct kvmlens_snapshot *snapshot)
+{
+	entities_alloc(&snapshot->self, 1, sizeof(struct snap_self));
+	*(struct snap_self *)snapshot->self.v = (struct snap_self){
+		.labels = labels_new(NULL, NULL, 0),
+		.uptime_ns = snapshot->mono_ns,
+		.ticks = MAX(spec->tick, 1),
+		.tick_ns = 1234567,
+		.tick_total_ns = 1234567ull * MAX(spec->tick, 1),
+		.cpu_ns = 2345678ull * MAX(spec->tick, 1),
+		.rss_bytes = 12345678,
+		.bpf_bytes = 4194304,
+		.threads_tracked = spec->vms * (spec->vcpus + 6),
+		.threads_max = 8192,
+	};
+	entities_alloc(&snapshot->build, 1, sizeof(struct snap_build));
+	*(struct snap_build *)snapshot->build.v = (struct snap_build){
+		labels_new(NULL, (struct kvmlens_tag[]){{"version", "1"}, {"node", "node-1"}}, 2),
+		1};
+}
+
+static void fill_host(const struct fake_spec *spec, struct kvmlens_snapshot *snapshot)
+{
+	static const char *const losses[] = {"ring_full", "chain"};
+
+	entities_alloc(&snapshot->hosts, 1, sizeof(struct snap_host));
+	*(struct snap_host *)snapshot->hosts.v = (struct snap_host){
+		.labels = labels_new(NULL, NULL, 0),
+		.cpus = 4,
+		.vms = spec->vms,
+		.vcpus = spec->vms * spec->vcpus,
+		.overcommit = spec->vms * spec->vcpus / 4.0,
+	};
+	entities_alloc(&snapshot->losses, G_N_ELEMENTS(losses), sizeof(struct snap_loss));
+	for (unsigned i = 0; i < snapshot->losses.n; i++)
+		*(struct snap_loss *)entities_at(&snapshot->losses, i) =
+			(struct snap_loss){labels_new_one(NULL, "reason", losses[i]), i};
+	entities_alloc(&snapshot->features, 1, sizeof(struct snap_feature));
+	*(struct snap_feature *)snapshot->features.v =
+		(struct snap_feature){labels_new_one(NULL, "feature", "tp_btf"), 1, ""};
+	entities_alloc(&snapshot->providers, 1, sizeof(struct snap_provider));
+	*(struct snap_provider *)snapshot->providers.v = (struct snap_provider){
+		.labels = labels_new_one(NULL, "provider", "libvirt"),
+		.up = 1,
+		.vms = spec->vms,
+		.age = 0.5,
+	};
+}
+
+struct kvmlens_snapshot *fake_snapshot(const struct fake_spec *spec)
+{
+	struct kvmlens_snapshot *snapshot = snapshot_new();
+	unsigned tick = MAX(spec->tick, 1);
+
+	snapshot->seq = tick;
+	snapshot->wall_ms = 1700000000000ll + 10000ll * tick;
+	snapshot->mono_ns = FAKE_INTERVAL_NS * tick;
+	snapshot->interval_ns = tick > 1 ? FAKE_INTERVAL_NS : 0;
+	snapshot->level = spec->level;
+	snapshot->groups = KVMLENS_ALL_GROUPS;
+	entities_alloc(&snapshot->vms, spec->vms, sizeof(struct snap_vm));
+	for (unsigned v = 0; v < spec->vms; v++)
+		fill_vm(spec, v, entities_at(&snapshot->vms, v));
+	fill_self(spec, snapshot);
+	fill_host(spec, snapshot);
+	return snapshot;
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metric/model.h"
+#include "metric/scope.h"
+
+/* A name-based (version 5) UUID, so that a VM without one keeps its series over a restart. */
+static char *make_uuid(const char *name, pid_t pid)
+{
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA1);
+	g_autofree char *key = g_strdup_printf("kvmlens-vm:%d:", (int)pid);
+	guint8 d[20];
+	gsize len = sizeof(d);
+
+	g_checksum_update(sum, (const guchar *)key, -1);
+	g_checksum_update(sum, (const guchar *)name, -1);
+	g_checksum_get_digest(sum, d, &len);
+	d[6] = (d[6] & 0x0f) | 0x50;
+	d[8] = (d[8] & 0x3f) | 0x80;
+	return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+			       "%02x%02x%02x%02x%02x%02x",
+			       d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7], d[8], d[9], d[10],
+			       d[11], d[12], d[13], d[14], d[15]);
+}
+
+/* The count lies behind what others see. */
+struct ident_block {
+	struct vm_ident ident;
+	gint ref;
+};
+
+struct vm_ident *vm_ident_new(const char *name, const char *uuid, pid_t pid, uint64_t start_ns,
+			      bool tcg)
+{
+	struct ident_block *block = g_new0(struct ident_block, 1);
+	struct vm_ident *ident = &block->ident;
+
+	block->ref = 1;
+	ident->name = g_strdup(name ?: "");
+	ident->uuid = uuid && *uuid ? g_strdup(uuid) : make_uuid(ident->name, pid);
+	ident->pid = pid;
+	ident->start_ns = start_ns;
+	ident->tcg = tcg;
+	ident->labels = labels_new(
+		NULL, (struct kvmlens_tag[]){{"vm", ident->name}, {"uuid", ident->uuid}}, 2);
+	return ident;
+}
+
+struct vm_ident *vm_ident_ref(struct vm_ident *ident)
+{
+	g_atomic_int_inc(&((struct ident_block *)ident)->ref);
+	return ident;
+}
+
+void vm_ident_unref(struct vm_ident *ident)
+{
+	if (!ident || !g_atomic_int_dec_and_test(&((struct ident_block *)ident)->ref))
+		return;
+	labels_unref(ident->labels);
+	g_free(ident->name);
+	g_free(ident->uuid);
+	g_free(ident);
+}
+
+void entities_alloc(struct entities *entities, size_t n, size_t stride)
+{
+	*entities = (struct entities){n ? g_malloc0_n(n, stride) : NULL, n, stride};
+}
+
+/* Entities begin with their labels, whatever they are. */
+static void entities_clear(struct entities *entities)
+{
+	for (size_t i = 0; i < entities->n; i++)
+		labels_unref(*(struct labels **)entities_at(entities, i));
+	g_free(entities->v);
+	*entities = (struct entities){0};
+}
+
+static void vm_clear(struct snap_vm *vm)
+{
+#define CLEAR(scope, type, array, name, keys) entities_clear(&vm->array);
+	METRIC_SCOPES_VM(CLEAR)
+#undef CLEAR
+	vm_ident_unref(vm->ident);
+}
+
+struct kvmlens_snapshot *snapshot_new(void)
+{
+	struct kvmlens_snapshot *snapshot = g_new0(struct kvmlens_snapshot, 1);
+
+	snapshot->ref = 1;
+	return snapshot;
+}
+
+static void snapshot_free(struct kvmlens_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->vms.n; i++)
+		vm_clear(entities_at(&snapshot->vms, i));
+	entities_clear(&snapshot->vms);
+#define CLEAR(scope, type, array, name, keys) entities_clear(&snapshot->array);
+	METRIC_SCOPES_HOST(CLEAR)
+#undef CLEAR
+	g_free(snapshot);
+}
+
+/* Only the count of a published snapshot ever changes. */
+const struct kvmlens_snapshot *kvmlens_snapshot_ref(const struct kvmlens_snapshot *snapshot)
+{
+	g_atomic_int_inc(&((struct kvmlens_snapshot *)snapshot)->ref);
+	return snapshot;
+}
+
+void kvmlens_snapshot_unref(const struct kvmlens_snapshot *snapshot)
+{
+	if (snapshot && g_atomic_int_dec_and_test(&((struct kvmlens_snapshot *)snapshot)->ref))
+		snapshot_free((struct kvmlens_snapshot *)snapshot);
+}
+
+int64_t kvmlens_snapshot_time(const struct kvmlens_snapshot *snapshot)
+{
+	return snapshot->wall_ms;
+}

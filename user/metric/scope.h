@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every kind of entity in a snapshot: X(SCOPE, entity type, array, name, labels). This is the
+ * one place to add a scope: the enum, the walks, the freeing of a snapshot and the catalogue
+ * follow from it. An entity begins with its labels, on which it owns a reference, and owns
+ * nothing else.
+ */
+#ifndef KVMLENS_METRIC_SCOPE_H
+#define KVMLENS_METRIC_SCOPE_H
+
+/* Arrays of struct kvmlens_snapshot. */
+#define METRIC_SCOPES_HOST(X)                                                \
+	X(BUILD, struct snap_build, build, "build", "version, node, level")  \
+	X(SELF, struct snap_self, self, "self", "")                          \
+	X(LOSS, struct snap_loss, losses, "loss", "reason")                  \
+	X(FEATURE, struct snap_feature, features, "feature", "feature")      \
+	X(PROVIDER, struct snap_provider, providers, "provider", "provider") \
+	X(HOST, struct snap_host, hosts, "host", "")
+
+/* Arrays of struct snap_vm. */
+#define METRIC_SCOPES_VM(X)                                                  \
+	X(INFO, struct snap_info, info, "info", "vm, uuid, ...")             \
+	X(SOURCE, struct snap_source, sources, "source", "vm, uuid, source") \
+	X(VCPU, struct snap_vcpu, cpus, "vcpu", "vm, uuid, vcpu")            \
+	X(ROLE, struct snap_role, roles, "role", "vm, uuid, role")           \
+	X(EXIT, struct snap_exit, exits, "exit", "vm, uuid, reason")
+
+#endif

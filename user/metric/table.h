@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All metrics. The includer defines
+ *	METRIC(scope, id, name, kind, type, field, unit, level, group, source, help)
+ * where id is the Prometheus name, field a member of the scope's entity, and group one of
+ * enum kvmlens_group without its prefix, or NONE. Rules, which test_metric checks: a counter ends
+ *in _total and has base units; a counter without its _total is no other metric's name (OpenMetrics
+ * calls the family so); names of the specification are gauges in the specification's units.
+ */
+#include "metric/table_vm.h"
+#include "metric/table_cpu.h"
+#include "metric/table_core.h"
+#include "metric/table_kvm.h"
+#include "metric/table_host.h"
+#include "metric/table_self.h"
