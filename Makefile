@@ -62,7 +62,7 @@ APP_OBJ  := $(APP_SRC:%.c=$(B)/%.o)
 SONAME   := libkvmlens.so.$(SOVERSION)
 
 # Tests: tests/TIER/test_*.c are programs of that tier; other files of tests/unit are linked into each
-# of its programs; other files elsewhere are programs of their own that tests use. A BPF program of a
+# test program; other files elsewhere are programs of their own that tests use. A BPF program of a
 # test, tests/TIER/x.bpf.c, becomes an object and a skeleton, "TIER/x.skel.h".
 TIERS       := unit bpf vm e2e bench
 TEST_SRC    := $(filter-out %.bpf.c,$(wildcard $(TIERS:%=tests/%/*.c)))
@@ -199,7 +199,7 @@ $(UNIT): $(B)/%: $(B)/%.o $(UNIT_HELPER:%.c=$(B)/%.o) $(B)/agent.a $(B)/libkvmle
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcunit $(LIBS)
 
-$(filter-out $(UNIT),$(TEST_PROG)): $(B)/%: $(B)/%.o $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
+$(filter-out $(UNIT),$(TEST_PROG)): $(B)/%: $(B)/%.o $(UNIT_HELPER:%.c=$(B)/%.o) $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcunit $(LIBS)
 

@@ -100,7 +100,8 @@ static GString *render(const GPtrArray *strings)
 static struct labels *pack(const GPtrArray *strings)
 {
 	g_autoptr(GString) text = render(strings);
-	size_t text_size = (text->len + 1 + 7) & ~(size_t)7, n = strings->len / 2;
+	size_t text_size = (text->len / LABELS_TEXT_ALIGN + 1) * LABELS_TEXT_ALIGN;
+	size_t n = strings->len / 2;
 	size_t size = sizeof(struct labels_block) + text_size + n * sizeof(struct kvmlens_tag);
 	struct labels_block *block;
 	struct kvmlens_tag *kv;

@@ -9,8 +9,11 @@
 /* Bytes of a label's value after cleaning; longer ones are cut at a character's boundary. */
 #define LABEL_VALUE_MAX 128
 
+/* A label set's text may be read, and so copied, in whole pieces of this many bytes. */
+#define LABELS_TEXT_ALIGN 32
+
 struct labels {
-	const char *text; /* k="v",k="v" with the escapes of the Prometheus text format */
+	const char *text; /* k="v",k="v" with the escapes of the Prometheus text format, padded */
 	size_t text_len;
 	const struct kvmlens_tag *kv; /* cleaned, not escaped */
 	size_t n;

@@ -18,7 +18,7 @@ unsigned edit_distance(const char *a, const char *b, unsigned limit);
 struct nearest {
 	const char *word; /* borrowed */
 	const char *best; /* borrowed from the candidates */
-	unsigned limit;	  /* edits that the next best may need */
+	unsigned limit; /* edits that the next best may need */
 };
 
 /* A third of the word's letters may be wrong, and two in a short one. */
