@@ -145,17 +145,19 @@ static void fill_self(struct about *a, struct collect *c, const struct about_tic
 	self->adopted = probe_adopted(c->probe);
 }
 
-static void fill_losses(struct about *a, struct collect *c, struct kvmlens_snapshot *s)
+static void fill_losses(struct about *a, const struct about_parts *parts,
+			struct kvmlens_snapshot *s)
 {
+	struct collect *c = parts->collect;
 	uint64_t counts[N_LOSSES] = {};
 	struct discover_health health = {};
 	unsigned i;
 
-	discover_health(c->discover, &health);
+	discover_health(parts->discover, &health);
 	for (i = 0; i < SCHED_LOST_MAX; i++)
 		counts[i] = probe_lost(c->probe, i);
 	counts[SCHED_LOST_MAX] = probe_lost_reasons(c->probe);
-	counts[SCHED_LOST_MAX + 1] = tracker_refused(c->tracker);
+	counts[SCHED_LOST_MAX + 1] = tracker_refused(parts->tracker);
 	counts[SCHED_LOST_MAX + 2] = c->torn;
 	counts[SCHED_LOST_MAX + 3] = health.dropped;
 	counts[SCHED_LOST_MAX + 4] = health.blocked;
@@ -207,13 +209,15 @@ static void fill_providers(struct about *a, struct collect *c, struct kvmlens_sn
 	}
 }
 
-void about_fill(struct about *a, struct collect *c, const struct about_ticks *ticks,
+void about_fill(struct about *a, const struct about_parts *parts, const struct about_ticks *ticks,
 		struct kvmlens_snapshot *s)
 {
+	struct collect *c = parts->collect;
+
 	fill_build(a, c->level, s);
 	fill_host(a, s);
 	fill_self(a, c, ticks, s);
-	fill_losses(a, c, s);
+	fill_losses(a, parts, s);
 	fill_features(a, c, s);
 	fill_providers(a, c, s);
 }

@@ -4,6 +4,8 @@
 #define KVMLENS_CORE_ABOUT_H
 
 #include "core/collect.h"
+#include "core/track.h"
+#include "vm/discover.h"
 
 struct about;
 
@@ -15,8 +17,15 @@ struct about_ticks {
 	uint64_t ticks, overruns, last_ns, total_ns;
 };
 
+/* Whom to ask; all of it the collector's. */
+struct about_parts {
+	struct collect *collect;
+	struct tracker *tracker;
+	struct discover *discover;
+};
+
 /* Fill in everything but the VMs, which must be there already: they are counted. */
-void about_fill(struct about *about, struct collect *collect, const struct about_ticks *ticks,
-		struct kvmlens_snapshot *snapshot);
+void about_fill(struct about *about, const struct about_parts *parts,
+		const struct about_ticks *ticks, struct kvmlens_snapshot *snapshot);
 
 #endif

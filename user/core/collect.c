@@ -60,8 +60,7 @@ static void add_reason(void *arg, const struct kvm_reason_key *key,
 	g_array_append_val(list, reason);
 }
 
-/* Everything that is asked of the kernel once a tick, for all VMs. */
-static void scan_kernel(struct collect *c)
+void collect_scan(struct collect *c)
 {
 	unsigned i;
 
@@ -70,6 +69,8 @@ static void scan_kernel(struct collect *c)
 	g_hash_table_remove_all(c->found_by_tid);
 	g_hash_table_remove_all(c->waiting_by_slot);
 	g_hash_table_remove_all(c->reasons_by_tid);
+	if (!c->probe)
+		return;
 	probe_scan_kvm(c->probe, c->found);
 	probe_scan_waiting(c->probe, c->waiting);
 	probe_reasons(c->probe, add_reason, c->reasons_by_tid);
@@ -105,7 +106,8 @@ static void vcpu_guest_time(struct collect *c, const struct vm_thread *thread,
 	uint64_t sampled = record->gtime_ns - record->gtime_base;
 	struct kvm_vcpu_times times;
 
-	if (vm->level >= KVMLENS_DETAILED && !probe_vcpu_times(c->probe, thread->slot, &times) &&
+	if (c->probe && vm->level >= KVMLENS_DETAILED &&
+	    !probe_vcpu_times(c->probe, thread->slot, &times) &&
 	    times.tid == (uint32_t)thread->tid) {
 		if (!times.base_ns) {
 			times.base_ns =
@@ -125,7 +127,7 @@ static void vcpu_kernel(struct collect *c, const struct vm_thread *thread,
 			const struct instant *now, struct snap_vm *vm, struct snap_vcpu *v)
 {
 	struct sched_thread record;
-	int err = threads_read(probe_threads(c->probe), thread->slot, &record);
+	int err = threads_read(c->threads, thread->slot, &record);
 
 	if (err || record.tid != (uint32_t)thread->tid) {
 		c->torn += err == -EAGAIN;
@@ -159,7 +161,7 @@ static void fill_vcpu(struct collect *c, const struct vm_thread *thread, const s
 
 	vcpu_init(v, thread);
 	v->labels = vmlabels_vcpu(c->labels, vm->ident, thread->vcpu_id);
-	if (thread->slot && probe_threads(c->probe))
+	if (thread->slot && c->threads)
 		vcpu_kernel(c, thread, now, vm, v);
 	else
 		schedstat_read("/proc", vm->ident->pid, thread->tid, &v->time, &v->switches);
@@ -192,7 +194,7 @@ static void add_vcpu(struct snap_vm *vm, const struct snap_vcpu *v)
 /* What vCPUs that were unplugged had used stays in the VM's totals. */
 static void add_retired(struct collect *c, struct snap_vm *vm)
 {
-	struct threads *threads = probe_threads(c->probe);
+	struct threads *threads = c->threads;
 	uint16_t slot = threads ? threads_retired(threads, vm->ident->pid, SCHED_ROLE_VCPU) : 0;
 	struct sched_thread r;
 	struct cpu_times times;
@@ -252,7 +254,7 @@ static void add_role(struct collect *c, uint16_t slot, const struct instant *now
 	struct sched_thread r;
 	struct cpu_times t;
 
-	if (!slot || !probe_threads(c->probe) || threads_read(probe_threads(c->probe), slot, &r))
+	if (!slot || !c->threads || threads_read(c->threads, slot, &r))
 		return;
 	account_thread(&r, now->rq, queued_since(c, slot), &t);
 	sum->threads += threads;
@@ -276,10 +278,9 @@ static void fill_roles(struct collect *c, const struct inventory_vm *iv, const s
 		if (iv->threads[i].role < SCHED_ROLE_MAX)
 			add_role(c, iv->threads[i].slot, now, 1, &sums[iv->threads[i].role]);
 	for (role = 0; role < SCHED_ROLE_MAX; role++) {
-		if (!role_names[role] || !probe_threads(c->probe))
+		if (!role_names[role] || !c->threads)
 			continue;
-		add_role(c, threads_retired(probe_threads(c->probe), vm->ident->pid, role), now, 0,
-			 &sums[role]);
+		add_role(c, threads_retired(c->threads, vm->ident->pid, role), now, 0, &sums[role]);
 		n += sums[role].run || sums[role].threads;
 	}
 	entities_alloc(&vm->roles, n, sizeof(struct snap_role));
@@ -428,27 +429,21 @@ static void fill_vm(struct collect *c, const struct inventory_vm *iv, const stru
 	fill_info(c, iv, vm);
 }
 
-void collect_vms(struct collect *c, struct kvmlens_snapshot *snapshot,
-		 const struct kvmlens_snapshot *before)
+void collect_vms(struct collect *c, const struct inventory *inventory,
+		 struct kvmlens_snapshot *snapshot, const struct kvmlens_snapshot *before)
 {
-	struct inventory *inventory;
 	struct instant now;
 	unsigned i;
 
-	scan_kernel(c);
 	vmlabels_begin(c->labels);
-	tracker_lock(c->tracker);
-	inventory = discover_inventory(c->discover);
 	now.mono = mono_ns();
 	now.rq = rqclock_at(&c->clock, mono_raw_ns());
 	snapshot->mono_ns = now.mono;
-	if (inventory) {
-		entities_alloc(&snapshot->vms, inventory->n_vms, sizeof(struct snap_vm));
-		for (i = 0; i < inventory->n_vms; i++)
-			fill_vm(c, &inventory->vms[i], &now, entities_at(&snapshot->vms, i));
-	}
-	tracker_unlock(c->tracker);
+	if (!inventory)
+		return;
+	entities_alloc(&snapshot->vms, inventory->n_vms, sizeof(struct snap_vm));
+	for (i = 0; i < inventory->n_vms; i++)
+		fill_vm(c, &inventory->vms[i], &now, entities_at(&snapshot->vms, i));
 	for (i = 0; i < snapshot->vms.n; i++)
 		keep_counters(entities_at(&snapshot->vms, i), before);
-	inventory_unref(inventory);
 }

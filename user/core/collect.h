@@ -5,19 +5,17 @@
 
 #include "config/config.h"
 #include "core/rqclock.h"
-#include "core/track.h"
 #include "core/vmlabels.h"
 #include "probe/probe.h"
-#include "vm/discover.h"
+#include "vm/inventory.h"
 #include "vm/worker.h"
 
 /* What a tick reads; all of it the collector's. */
 struct collect {
 	const struct config *config;
 	enum kvmlens_level level; /* the default in force: config->level until it is changed */
-	struct probe *probe;
-	struct tracker *tracker;
-	struct discover *discover;
+	struct probe *probe; /* NULL: no kernel side but the records */
+	struct threads *threads; /* NULL: there are none */
 	struct worker *const *workers;
 	size_t n_workers;
 	struct vmlabels *labels;
@@ -38,11 +36,15 @@ struct collect_reason {
 void collect_init(struct collect *collect);
 void collect_clear(struct collect *collect);
 
+/* What is asked of the kernel once for all VMs. On the tick thread, before collect_vms. */
+void collect_scan(struct collect *collect);
+
 /*
  * A new snapshot's VMs, without rates; before (may be NULL) keeps counters from going back.
- * Call on the tracked tick thread, after rqclock_sync.
+ * inventory may be NULL. Call on the tracked tick thread, after rqclock_sync, with the tracker
+ * locked.
  */
-void collect_vms(struct collect *collect, struct kvmlens_snapshot *snapshot,
-		 const struct kvmlens_snapshot *before);
+void collect_vms(struct collect *collect, const struct inventory *inventory,
+		 struct kvmlens_snapshot *snapshot, const struct kvmlens_snapshot *before);
 
 #endif

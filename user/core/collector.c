@@ -14,6 +14,8 @@
 struct kvmlens_collector {
 	struct collector_options options;
 	struct collect collect;
+	struct tracker *tracker;
+	struct discover *discover;
 	struct about *about;
 	struct about_ticks ticks;
 	struct worker *workers[WORKERS_MAX];
@@ -90,21 +92,28 @@ static void provider_changed(void *arg)
 {
 	struct kvmlens_collector *c = arg;
 
-	discover_poke(c->collect.discover, 0);
+	discover_poke(c->discover, 0);
 }
 
 static struct kvmlens_snapshot *take_snapshot(struct kvmlens_collector *c, uint64_t begun)
 {
 	struct kvmlens_snapshot *s = snapshot_new();
 	struct kvmlens_snapshot *before = c->last; /* only this thread replaces it */
+	struct about_parts parts = {&c->collect, c->tracker, c->discover};
+	struct inventory *inventory;
 
 	s->seq = ++c->seq;
 	s->wall_ms = g_get_real_time() / 1000;
 	s->level = c->collect.level;
 	s->groups = c->options.config->groups;
-	collect_vms(&c->collect, s, before);
+	collect_scan(&c->collect);
+	tracker_lock(c->tracker);
+	inventory = discover_inventory(c->discover);
+	collect_vms(&c->collect, inventory, s, before);
+	tracker_unlock(c->tracker);
+	inventory_unref(inventory);
 	rates_derive(s, before);
-	about_fill(c->about, &c->collect, &c->ticks, s);
+	about_fill(c->about, &parts, &c->ticks, s);
 	c->ticks.ticks++;
 	c->ticks.last_ns = mono_raw_ns() - begun;
 	c->ticks.total_ns += c->ticks.last_ns;
@@ -170,13 +179,13 @@ static gpointer run(gpointer data)
 	struct kvmlens_collector *c = data;
 	gint64 deadline = g_get_monotonic_time();
 
-	c->collect.clock.slot = tracker_add_self(c->collect.tracker);
+	c->collect.clock.slot = tracker_add_self(c->tracker);
 	g_usleep(1000); /* to be switched out and in once, so that the clock can be read */
 	do {
 		uint64_t begun = mono_raw_ns();
 
 		if (c->collect.clock.slot)
-			rqclock_sync(&c->collect.clock, probe_threads(c->collect.probe));
+			rqclock_sync(&c->collect.clock, c->collect.threads);
 		apply_level(c);
 		publish(c, take_snapshot(c, begun));
 		deadline = next_deadline(c, deadline);
@@ -198,7 +207,7 @@ static int start_discovery(struct kvmlens_collector *c)
 {
 	struct discover_config config = {
 		.ops = &tracker_ops,
-		.ctx = c->collect.tracker,
+		.ctx = c->tracker,
 		.interval_ms = c->interval_ms,
 		.workers = c->workers,
 		.n_workers = c->collect.n_workers,
@@ -207,14 +216,14 @@ static int start_discovery(struct kvmlens_collector *c)
 	size_t i;
 	int err;
 
-	c->collect.discover = discover_new(&config);
+	c->discover = discover_new(&config);
 	for (i = 0; i < c->collect.n_workers; i++) {
 		err = worker_start(c->workers[i], provider_changed, c);
 		if (err)
 			return err;
 	}
-	discover_scan(c->collect.discover); /* the first snapshot shall not be empty */
-	return discover_start(c->collect.discover);
+	discover_scan(c->discover); /* the first snapshot shall not be empty */
+	return discover_start(c->discover);
 }
 
 int kvmlens_collector_start(struct kvmlens_collector *c)
@@ -236,7 +245,8 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	c->started = true;
 	c->collect.config = c->options.config;
 	c->collect.level = c->level;
-	c->collect.tracker = tracker_new(c->collect.probe);
+	c->collect.threads = probe_threads(c->collect.probe);
+	c->tracker = tracker_new(c->collect.probe);
 	add_workers(c);
 	c->collect.workers = c->workers;
 	collect_init(&c->collect);
@@ -245,7 +255,7 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	for (i = 0; !err && i < c->sinks->len; i++)
 		err = sink_start(c->sinks->pdata[i]);
 	if (!err) {
-		c->events = events_start(c->collect.probe, c->collect.discover);
+		c->events = events_start(c->collect.probe, c->discover);
 		c->thread = g_thread_try_new("tick", run, c, NULL);
 		err = c->thread ? 0 : -EAGAIN;
 	}
@@ -275,12 +285,12 @@ void kvmlens_collector_stop(struct kvmlens_collector *c)
 	join_tick(c);
 	events_stop(c->events);
 	g_ptr_array_set_size(c->sinks, 0);
-	discover_stop(c->collect.discover);
-	discover_free(c->collect.discover);
+	discover_stop(c->discover);
+	discover_free(c->discover);
 	for (i = 0; i < c->collect.n_workers; i++)
 		worker_free(c->workers[i]);
 	collect_clear(&c->collect);
-	tracker_free(c->collect.tracker);
+	tracker_free(c->tracker);
 	about_free(c->about);
 	probe_close(c->collect.probe, c->keep_pins);
 	c->collect.probe = NULL;
