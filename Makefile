@@ -17,6 +17,7 @@ SBINDIR ?= $(PREFIX)/sbin
 LIBDIR  ?= $(PREFIX)/lib
 INCDIR  ?= $(PREFIX)/include
 MANDIR  ?= $(PREFIX)/share/man
+DOCDIR  ?= $(PREFIX)/share/doc/kvmlens
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CLANG   ?= clang
@@ -46,7 +47,9 @@ ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
 BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Iinclude \
               -I/usr/include/$(shell uname -m)-linux-gnu \
               -I$(dir $(VMLINUX_H)) -Ibpf -Wall -Wextra -Werror -Wno-unused-parameter -MMD -MP
-K_CFLAGS = -std=gnu11 -Wall -Wextra $(WERROR) -Wno-unused-parameter -fPIC -fvisibility=default -pthread \
+WARN     := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+            -Wformat=2 -Wpointer-arith -Wundef -Wwrite-strings
+K_CFLAGS = -std=gnu11 $(WARN) $(WERROR) -fPIC -fvisibility=default -pthread \
            -D_GNU_SOURCE -DKVMLENS_VERSION=\"$(VERSION)\" -Iinclude -Iuser -I$(BPF_B)/skel $(PKG_CFLAGS) \
            -MMD -MP
 LIBS = $(PKG_LIBS) -lelf -lz -lm -pthread
@@ -219,7 +222,7 @@ subst_paths = sed -e 's:@PREFIX@:$(PREFIX):g' -e 's:@SBINDIR@:$(SBINDIR):g' -e '
 
 install: all ## Install to DESTDIR under PREFIX (/usr/local)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCDIR) \
-		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR)
+		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)
 	install -m 755 $(B)/kvmlens $(DESTDIR)$(SBINDIR)/kvmlens
 	install -m 644 $(B)/libkvmlens.a $(DESTDIR)$(LIBDIR)/libkvmlens.a
 	install -m 644 $(B)/$(SONAME) $(DESTDIR)$(LIBDIR)/libkvmlens.so.$(VERSION)
@@ -228,12 +231,14 @@ install: all ## Install to DESTDIR under PREFIX (/usr/local)
 	install -m 644 include/kvmlens.h $(DESTDIR)$(INCDIR)/kvmlens.h
 	$(subst_paths) scripts/libkvmlens.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libkvmlens.pc
 	$(subst_paths) scripts/kvmlens.service.in >$(DESTDIR)$(UNITDIR)/kvmlens.service
-	$(subst_paths) scripts/kvmlens.8.in | gzip -9n >$(DESTDIR)$(MANDIR)/man8/kvmlens.8.gz
+	$(B)/kvmlens help man | gzip -9n >$(DESTDIR)$(MANDIR)/man8/kvmlens.8.gz
+	$(B)/kvmlens help config >$(DESTDIR)$(DOCDIR)/kvmlens.yaml
 
 uninstall: ## Remove what install put there
 	rm -f $(DESTDIR)$(SBINDIR)/kvmlens $(DESTDIR)$(LIBDIR)/libkvmlens.a $(DESTDIR)$(LIBDIR)/libkvmlens.so* \
 		$(DESTDIR)$(INCDIR)/kvmlens.h $(DESTDIR)$(LIBDIR)/pkgconfig/libkvmlens.pc \
-		$(DESTDIR)$(UNITDIR)/kvmlens.service $(DESTDIR)$(MANDIR)/man8/kvmlens.8.gz
+		$(DESTDIR)$(UNITDIR)/kvmlens.service $(DESTDIR)$(MANDIR)/man8/kvmlens.8.gz \
+		$(DESTDIR)$(DOCDIR)/kvmlens.yaml
 
 clean: ## Remove build/
 	rm -rf $(B)

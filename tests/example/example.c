@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = kvmlens_collector_start(collector);
 	if (!err)
-		usleep(3500000);
+		sleep(4);
 	else
 		fprintf(stderr, "kvmlens: %s\n", strerror(-err));
 	kvmlens_collector_stop(collector);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The SPDX line stands first in every source and names the licence of its directory.
+# The SPDX line is among the first three of every source and names the licence of its directory.
 set -uo pipefail
 cd "$TOP" || exit
 
@@ -22,9 +22,8 @@ exempt() {
 status=0
 while read -r file; do
 	exempt "$file" && continue
-	line=$(sed -n '/^#!/d; p; q' < <(grep -v '^#!' "$file"))
-	[[ $line == *"SPDX-License-Identifier: $(spdx_of "$file")"* ]] || {
-		echo "$file: the first line must be SPDX-License-Identifier: $(spdx_of "$file")"
+	[[ $(head -n 3 "$file") == *"SPDX-License-Identifier: $(spdx_of "$file")"* ]] || {
+		echo "$file: the first lines must have SPDX-License-Identifier: $(spdx_of "$file")"
 		status=1
 	}
 done < <(scripts/sources.sh)

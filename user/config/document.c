@@ -87,7 +87,7 @@ int document_parse(const char *text, size_t len, yaml_document_t *ret_document, 
 	int err;
 
 	if (len > DOCUMENT_MAX_BYTES) {
-		g_string_append_printf(why, "1: the file is larger than %u KiB; shorten it",
+		g_string_append_printf(why, "1: the file is larger than %d KiB; shorten it",
 				       DOCUMENT_MAX_BYTES / 1024);
 		return -EINVAL;
 	}
