@@ -48,7 +48,7 @@ BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Iinclude \
               -I/usr/include/$(shell uname -m)-linux-gnu \
               -I$(dir $(VMLINUX_H)) -Ibpf -Wall -Wextra -Werror -Wno-unused-parameter -MMD -MP
 WARN     := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
-            -Wformat=2 -Wpointer-arith -Wundef -Wwrite-strings
+            -Wformat=2 -Wpointer-arith -Wundef
 K_CFLAGS = -std=gnu11 $(WARN) $(WERROR) -fPIC -fvisibility=default -pthread \
            -D_GNU_SOURCE -DKVMLENS_VERSION=\"$(VERSION)\" -Iinclude -Iuser -I$(BPF_B)/skel $(PKG_CFLAGS) \
            -MMD -MP
