@@ -53,6 +53,9 @@ static void check_providers(GArray *problems, const struct kvmlens_snapshot *sna
 		const struct snap_provider *p = entities_at(&snapshot->providers, i);
 		const char *name = label(p->labels, "provider");
 
+		/* One that never answered is not in use on this host, as far as one can tell. */
+		if (p->up == 0 && isnan(p->age))
+			continue;
 		if (p->up == 0)
 			add(problems, TONE_WARN,
 			    g_strdup_printf("%s does not answer: names and states of its VMs may "
@@ -83,11 +86,11 @@ static void check_sources(GArray *problems, const struct kvmlens_snapshot *snaps
 	}
 	if (down == 1)
 		add(problems, TONE_WARN,
-		    g_strdup_printf("no answer from %s of %s", label(first->labels, "source"),
+		    g_strdup_printf("no values from %s for %s", label(first->labels, "source"),
 				    label(first->labels, "vm")));
 	else if (down > 1)
 		add(problems, TONE_WARN,
-		    g_strdup_printf("no answer from %u sources, %s of %s among them", down,
+		    g_strdup_printf("no values from %u sources, %s for %s among them", down,
 				    label(first->labels, "source"), label(first->labels, "vm")));
 }
 
@@ -100,10 +103,11 @@ static void check_essentials(GArray *problems, const struct kvmlens_snapshot *sn
 		const struct snap_feature *feature = entities_at(&snapshot->features, i);
 		const char *name = label(feature->labels, "feature");
 
-		if (feature->ok == 0 && g_strv_contains(essentials, name))
+		if (feature->ok == 0 && feature->why && *feature->why &&
+		    g_strv_contains(essentials, name))
 			add(problems, TONE_WARN,
 			    g_strdup_printf("lesser numbers, from /proc: without %s (%s)", name,
-					    feature->why ? feature->why : "?"));
+					    feature->why));
 	}
 }
 
@@ -159,10 +163,10 @@ GPtrArray *health_missing(const struct kvmlens_snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->features.n; i++) {
 		const struct snap_feature *feature = entities_at(&snapshot->features, i);
 
-		if (feature->ok == 0)
+		if (feature->ok == 0 && feature->why && *feature->why)
 			g_ptr_array_add(text,
 					g_strdup_printf("%s: %s", label(feature->labels, "feature"),
-							feature->why ? feature->why : "no"));
+							feature->why));
 	}
 	return text;
 }

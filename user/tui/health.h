@@ -25,7 +25,7 @@ char *health_losses(const struct kvmlens_snapshot *snapshot);
 /* How many events were lost since the start, of all kinds. */
 uint64_t health_loss_total(const struct kvmlens_snapshot *snapshot);
 
-/* What the kernel refused, and why: a line a feature. */
+/* What is refused by the kernel or switched off, and why: a line a feature. */
 GPtrArray *health_missing(const struct kvmlens_snapshot *snapshot);
 
 /* Why there may be no VM in the list: what was looked for and where. A paragraph a string. */

@@ -49,7 +49,7 @@ static void add_missing(GPtrArray *lines, int width, const struct kvmlens_snapsh
 	if (!missing->len)
 		return;
 	add(lines, width, " ");
-	add(lines, width, "What this kernel refused (see kvmlens doctor)");
+	add(lines, width, "Not in use on this host (see kvmlens doctor)");
 	for (guint i = 0; i < missing->len; i++)
 		add(lines, width, "  %s", (char *)missing->pdata[i]);
 }

@@ -64,7 +64,7 @@ static void child_name(const struct row *row, char *buf, size_t size)
 	}
 	role = labels_get(row->role->labels, "role");
 	role = role ? role : "other threads";
-	if (row->role->threads == ABSENT || row->role->threads == 1)
+	if (row->role->threads == ABSENT || row->role->threads <= 1)
 		g_strlcpy(buf, role, size);
 	else
 		g_snprintf(buf, size, "%s x%" PRIu64, role, row->role->threads);
