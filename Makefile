@@ -64,15 +64,16 @@ LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
 APP_OBJ  := $(APP_SRC:%.c=$(B)/%.o)
 SONAME   := libkvmlens.so.$(SOVERSION)
 
-# Tests: tests/TIER/test_*.c are programs of that tier; other files of tests/unit are linked into each
-# test program; other files elsewhere are programs of their own that tests use. A BPF program of a
-# test, tests/TIER/x.bpf.c, becomes an object and a skeleton, "TIER/x.skel.h".
+# Tests: a file of tests/TIER with a main() is a program, the others make up an archive that every
+# such program is linked with; test_* are the tests. A BPF program of a test, tests/TIER/x.bpf.c, becomes an object and
+# a skeleton, "TIER/x.skel.h".
 TIERS       := unit bpf vm e2e bench
 TEST_SRC    := $(filter-out %.bpf.c,$(wildcard $(TIERS:%=tests/%/*.c)))
 TEST_BPF    := $(wildcard $(TIERS:%=tests/%/*.bpf.c))
 TEST_SKEL   := $(TEST_BPF:%.bpf.c=$(BPF_B)/%.skel.h)
-UNIT_HELPER := $(filter-out tests/unit/test_%,$(filter tests/unit/%,$(TEST_SRC)))
-TEST_PROG   := $(patsubst %.c,$(B)/%,$(filter-out $(UNIT_HELPER),$(TEST_SRC)))
+TEST_MAIN   := $(if $(TEST_SRC),$(shell grep -lE '^int main\b' $(TEST_SRC)))
+TEST_PROG   := $(TEST_MAIN:%.c=$(B)/%)
+TEST_PART   := $(patsubst %.c,$(B)/%.o,$(filter-out $(TEST_MAIN),$(TEST_SRC)))
 UNIT        := $(filter $(B)/tests/unit/%,$(TEST_PROG))
 FUZZ        := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 30
@@ -155,6 +156,7 @@ $(eval $(call stamp,$(B)/.ldflags,$$(CC) $$(CFLAGS) $$(LDFLAGS) $$(LIBS)))
 $(eval $(call stamp,$(BPF_B)/.bpf-cflags,$$(CLANG) $$(BPF_CFLAGS)))
 $(eval $(call stamp,$(B)/.lib-objects,$$(LIB_OBJ)))
 $(eval $(call stamp,$(B)/.app-objects,$$(APP_OBJ)))
+$(eval $(call stamp,$(B)/.test-objects,$$(TEST_PART)))
 
 $(BPF_B)/%.bpf.o: %.bpf.c $(BPF_B)/.bpf-cflags
 	@mkdir -p $(@D)
@@ -198,11 +200,11 @@ $(B)/kvmlens: $(B)/user/main.o $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 
-$(UNIT): $(B)/%: $(B)/%.o $(UNIT_HELPER:%.c=$(B)/%.o) $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
-	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcunit $(LIBS)
+$(B)/tests/parts.a: $(TEST_PART) $(B)/.test-objects
+	$(say) AR $@
+	$(Q)rm -f $@; ar rcs $@ $(TEST_PART)
 
-$(filter-out $(UNIT),$(TEST_PROG)): $(B)/%: $(B)/%.o $(UNIT_HELPER:%.c=$(B)/%.o) $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
+$(TEST_PROG): $(B)/%: $(B)/%.o $(B)/tests/parts.a $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcunit $(LIBS)
 
