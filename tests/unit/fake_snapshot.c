@@ -22,13 +22,13 @@ const char *const fake_hostile_names[] = {
 
 const char *const *fake_hostile_names_all(void)
 {
-	GPtrArray *all = g_ptr_array_new();
+	static const char *all[G_N_ELEMENTS(fake_hostile_names) + 1];
+	static char letters[10001];
 
-	for (unsigned i = 0; fake_hostile_names[i]; i++)
-		g_ptr_array_add(all, (void *)fake_hostile_names[i]);
-	g_ptr_array_add(all, g_strnfill(10000, 'x'));
-	g_ptr_array_add(all, NULL);
-	return (const char *const *)g_ptr_array_free(all, FALSE);
+	memcpy(all, fake_hostile_names, sizeof(fake_hostile_names));
+	memset(letters, 'x', sizeof(letters) - 1);
+	all[G_N_ELEMENTS(fake_hostile_names) - 1] = letters;
+	return all;
 }
 
 static const char *name_of(const struct fake_spec *spec, unsigned v)

@@ -29,7 +29,7 @@ struct kvmlens_snapshot *fake_snapshot(const struct fake_spec *spec);
 /* Names that a page, a line or a terminal must survive; NULL-terminated. */
 extern const char *const fake_hostile_names[];
 
-/* fake_hostile_names with one of 10,000 letters, allocated once and never freed. */
+/* fake_hostile_names with one of 10,000 letters among them. */
 const char *const *fake_hostile_names_all(void);
 
 /* Names apart, the identity of VM number v. Free with vm_ident_unref. */
