@@ -9,7 +9,7 @@
 #define F(format) (1u << FORMAT_##format)
 #define ALL_COMMANDS                                                                              \
 	(FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_UNLOAD | FOR_CHECK_CONFIG | \
-	 FOR_VERSION | FOR_HELP)
+	 FOR_VERSION | FOR_HELP | FOR_ANALYZE)
 
 static const cyaml_strval_t formats[] = {
 	{"auto", FORMAT_AUTO},
@@ -53,6 +53,22 @@ const struct config_option cli_options[] = {
 	 .value = "NAME",
 	 .help = "only these VMs: a name, where * and ? match anything, or a uuid",
 	 .example = "vm: db-*"},
+	{.name = "season",
+	 AS_STRING(struct cli_flags, season),
+	 .min = 1,
+	 .max = 64,
+	 .commands = FOR_ANALYZE,
+	 .value = "SAMPLES",
+	 .help = "samples in a cycle, up to three of them: of hourly data a day and a week",
+	 .example = "season: 24,168"},
+	{.name = "horizon",
+	 AS_UINT(struct cli_flags, horizon),
+	 .min = 1,
+	 .max = 1024,
+	 .commands = FOR_ANALYZE,
+	 .value = "SAMPLES",
+	 .help = "samples to forecast, by default 48",
+	 .example = "horizon: 48"},
 	{.name = "help",
 	 AS_BOOL(struct cli_flags, help),
 	 .commands = ALL_COMMANDS,
@@ -83,6 +99,22 @@ const struct cli_command cli_commands[] = {
 			"them. It refuses while an agent is running.",
 		.examples = "kvmlens unload\tremove programs, maps and the directory",
 		.run = cmd_unload,
+	},
+	{
+		.name = "analyze",
+		.bit = FOR_ANALYZE,
+		.raw = true,
+		.args = "anomaly|forecast FILE",
+		.max_args = 2,
+		.summary = "score or forecast a series from a file",
+		.help = "Runs the analytics engine on lines of timestamp,value, - for standard input. "
+			"anomaly adds a score from 0 to 1 to each line, from the lines before alone; 0.6 "
+			"and more is worth a look. forecast prints the next values with the intervals "
+			"that hold 80 and 95 % of them. Needs no rights.",
+		.examples =
+			"kvmlens analyze anomaly cpu.csv\tadds a column anomaly_score\n"
+			"kvmlens analyze forecast cpu.csv --season 24,168 --horizon 48\thourly data",
+		.run = cmd_analyze,
 	},
 	{
 		.name = "check-config",

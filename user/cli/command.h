@@ -14,6 +14,8 @@ struct cli_flags {
 	char *config; /* path, NULL: CONFIG_DEFAULT_PATH where that exists */
 	enum config_format format;
 	bool once, catalog, help, version;
+	char *season; /* samples in a cycle: "24,168" */
+	unsigned horizon; /* samples to forecast, 0: the default */
 	char *vm; /* a glob on the name, or a uuid; NULL: all */
 };
 
@@ -59,6 +61,7 @@ const char *cli_command_nearest(const char *name);
 void cli_error(const struct cli *cli, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+enum exit_code cmd_analyze(struct cli *cli);
 enum exit_code cmd_check_config(struct cli *cli);
 enum exit_code cmd_doctor(struct cli *cli);
 enum exit_code cmd_help(struct cli *cli);

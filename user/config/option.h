@@ -41,6 +41,9 @@ enum option_for {
 	FOR_CHECK_CONFIG = 1 << 6,
 	FOR_VERSION = 1 << 7,
 	FOR_HELP = 1 << 8,
+	FOR_ANALYZE = 1 << 9,
+	FOR_HISTORY = 1 << 10,
+	FOR_INSIGHTS = 1 << 11,
 };
 
 struct config_option {
