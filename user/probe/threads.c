@@ -238,7 +238,6 @@ void threads_settle(struct threads *t)
 int threads_read(const struct threads *t, uint16_t slot, struct sched_thread *ret_thread)
 {
 	struct sched_thread *r;
-	struct sched_thread copy;
 	uint32_t seq;
 	int i;
 
@@ -249,14 +248,11 @@ int threads_read(const struct threads *t, uint16_t slot, struct sched_thread *re
 		seq = __atomic_load_n(&r->seq, __ATOMIC_ACQUIRE);
 		if (seq & 1)
 			continue;
-		memcpy(&copy, r, sizeof(copy));
+		memcpy(ret_thread, r, sizeof(*r));
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (__atomic_load_n(&r->seq, __ATOMIC_RELAXED) != seq)
 			continue;
-		if (!in_use(&copy))
-			return -ESTALE;
-		*ret_thread = copy;
-		return 0;
+		return in_use(ret_thread) ? 0 : -ESTALE;
 	}
 	return -EAGAIN;
 }

@@ -42,7 +42,10 @@ void threads_forget(struct threads *threads, uint32_t tgid);
 /* No program can be inside a record removed before the last call any more: reuse those. */
 void threads_settle(struct threads *threads);
 
-/* A consistent copy. -ESTALE: the slot is not in use; -EAGAIN: it kept changing. */
+/*
+ * A consistent copy. -ESTALE: the slot is not in use; -EAGAIN: it kept changing; ret_thread then
+ * holds anything.
+ */
 int threads_read(const struct threads *threads, uint16_t slot, struct sched_thread *ret_thread);
 
 /* Slots in use, for the first adoption pass: next after slot, 0 at the end. */

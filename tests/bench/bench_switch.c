@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the sched programs cost a switch-heavy load: two threads play ping-pong through pipes on
+ * one CPU, 2 switches and about 1.2 wakeups an operation, with nothing attached, an empty program,
+ * runqlat, and ours, in turn, round after round. Prints each one's slowdown and the ratios.
+ *
+ * bench_switch [ROUNDS [MS]]; exit 1 when a target is missed, 77 without root or runqlat.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <bpf/libbpf.h>
+#include "bench/empty.skel.h"
+#include "probe/probe.h"
+
+#define ROUNDS_MAX 101
+
+static double now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+/* The load: two threads that live as long as the bench, so that they can be tracked. */
+struct load {
+	int ping[2], pong[2];
+	pthread_t threads[2];
+	pid_t tids[2];
+	double run_ns, ns_per_op;
+	pthread_barrier_t begin, end;
+	int stop;
+};
+
+static void pin_to_cpu0(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void *player(void *arg)
+{
+	struct load *l = arg;
+	char c = 'x';
+
+	pin_to_cpu0();
+	l->tids[1] = (pid_t)syscall(SYS_gettid);
+	while (read(l->ping[0], &c, 1) == 1 && write(l->pong[1], &c, 1) == 1)
+		;
+	return NULL;
+}
+
+static void play(struct load *l)
+{
+	double start = now_ns(), now = start;
+	unsigned long ops = 0;
+	char c = 'x';
+
+	while (now - start < l->run_ns) {
+		for (int i = 0; i < 100; i++, ops++)
+			if (write(l->ping[1], &c, 1) != 1 || read(l->pong[0], &c, 1) != 1)
+				abort();
+		now = now_ns();
+	}
+	l->ns_per_op = (now - start) / (double)ops;
+}
+
+static void *leader(void *arg)
+{
+	struct load *l = arg;
+
+	pin_to_cpu0();
+	l->tids[0] = (pid_t)syscall(SYS_gettid);
+	for (;;) {
+		pthread_barrier_wait(&l->begin);
+		if (l->stop)
+			break;
+		play(l);
+		pthread_barrier_wait(&l->end);
+	}
+	close(l->ping[1]);
+	return NULL;
+}
+
+static void load_start(struct load *l, double run_ns)
+{
+	memset(l, 0, sizeof(*l));
+	l->run_ns = run_ns;
+	if (pipe(l->ping) || pipe(l->pong))
+		abort();
+	pthread_barrier_init(&l->begin, NULL, 2);
+	pthread_barrier_init(&l->end, NULL, 2);
+	pthread_create(&l->threads[0], NULL, leader, l);
+	pthread_create(&l->threads[1], NULL, player, l);
+	while (!l->tids[0] || !l->tids[1])
+		usleep(1000);
+}
+
+static double load_run(struct load *l)
+{
+	pthread_barrier_wait(&l->begin);
+	pthread_barrier_wait(&l->end);
+	return l->ns_per_op;
+}
+
+static void load_stop(struct load *l)
+{
+	l->stop = 1;
+	pthread_barrier_wait(&l->begin);
+	pthread_join(l->threads[0], NULL);
+	pthread_join(l->threads[1], NULL);
+}
+
+/* What can be switched on beside the load. */
+struct variant {
+	const char *name;
+	int (*on)(struct load *l);
+	void (*off)(void);
+	double samples[ROUNDS_MAX], median, slowdown;
+};
+
+static struct empty_bpf *empty_skel;
+static struct probe *probe;
+static pid_t runqlat;
+
+static int nothing_on(struct load *l)
+{
+	return 0;
+}
+
+static void nothing_off(void)
+{
+}
+
+static int empty_on(struct load *l)
+{
+	empty_skel = empty_bpf__open_and_load();
+	return !empty_skel || empty_bpf__attach(empty_skel);
+}
+
+static void empty_off(void)
+{
+	empty_bpf__destroy(empty_skel);
+}
+
+static int probe_on(void)
+{
+	struct probe_options options = { .max_threads = 16384, .level = KVMLENS_STANDARD };
+
+	if (probe_open(&options, &probe))
+		return -1;
+	return probe_threads(probe) ? 0 : -1;
+}
+
+/* As on a host whose busy tasks are no VMs: one other thread is tracked. */
+static int untracked_on(struct load *l)
+{
+	int is_new;
+
+	return probe_on() || threads_add(probe_threads(probe), getpid(), getpid(),
+					 SCHED_ROLE_VCPU, 0, &is_new) < 0;
+}
+
+static int tracked_on(struct load *l)
+{
+	int i, is_new;
+
+	if (probe_on())
+		return -1;
+	for (i = 0; i < 2; i++)
+		if (threads_add(probe_threads(probe), l->tids[i], getpid(), SCHED_ROLE_VCPU,
+				SCHED_F_TCG, &is_new) < 0)
+			return -1;
+	return 0;
+}
+
+static void probe_off(void)
+{
+	probe_close(probe, false);
+}
+
+static int runqlat_on(struct load *l)
+{
+	runqlat = fork();
+	if (!runqlat) {
+		freopen("/dev/null", "w", stdout);
+		freopen("/dev/null", "w", stderr);
+		execlp("/usr/sbin/runqlat", "runqlat", "1000", NULL);
+		_exit(127);
+	}
+	sleep(2); /* to load and attach */
+	return waitpid(runqlat, NULL, WNOHANG) != 0;
+}
+
+static void runqlat_off(void)
+{
+	kill(runqlat, SIGINT);
+	waitpid(runqlat, NULL, 0);
+}
+
+enum { NOTHING, EMPTY, UNTRACKED, TRACKED, RUNQLAT, VARIANTS };
+
+static struct variant variants[VARIANTS] = {
+	[NOTHING] = { "nothing", nothing_on, nothing_off },
+	[EMPTY] = { "empty program", empty_on, empty_off },
+	[UNTRACKED] = { "kvmlens, load untracked", untracked_on, probe_off },
+	[TRACKED] = { "kvmlens, load tracked", tracked_on, probe_off },
+	[RUNQLAT] = { "runqlat", runqlat_on, runqlat_off },
+};
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *v, int n)
+{
+	qsort(v, n, sizeof(*v), compare);
+	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+/* Each round runs every variant between two runs of nothing, which cancels the machine's drift. */
+static int measure(struct load *l, int rounds)
+{
+	int r, v;
+
+	for (r = 0; r < rounds; r++) {
+		for (v = 0; v < VARIANTS; v++) {
+			double before = load_run(l), with, after;
+
+			if (variants[v].on(l)) {
+				fprintf(stderr, "cannot switch on: %s\n", variants[v].name);
+				return -1;
+			}
+			load_run(l); /* warm up */
+			with = load_run(l);
+			variants[v].off();
+			after = load_run(l);
+			variants[v].samples[r] = with / ((before + after) / 2) - 1;
+		}
+	}
+	for (v = 0; v < VARIANTS; v++)
+		variants[v].slowdown = median(variants[v].samples, rounds);
+	return 0;
+}
+
+static int check(const char *what, double ratio, double limit, int at_least)
+{
+	int ok = at_least ? ratio >= limit : ratio <= limit;
+
+	printf("%-60s %6.2f  (target %s %.2f)%s\n", what, ratio, at_least ? ">=" : "<=", limit,
+	       ok ? "" : "  MISSED");
+	return !ok;
+}
+
+int main(int argc, char **argv)
+{
+	int rounds = argc > 1 ? atoi(argv[1]) : 15, missed = 0, v;
+	double ms = argc > 2 ? atof(argv[2]) : 300;
+	struct load load;
+
+	if (geteuid() || access("/usr/sbin/runqlat", X_OK)) {
+		puts("needs root and runqlat");
+		return 77;
+	}
+	libbpf_set_print(NULL);
+	if (rounds < 1 || rounds > ROUNDS_MAX)
+		rounds = 15;
+	load_start(&load, ms * 1e6);
+	if (measure(&load, rounds))
+		return 1;
+	load_stop(&load);
+	printf("%-60s slowdown of the load, %%\n", "attached");
+	for (v = 0; v < VARIANTS; v++)
+		printf("%-60s %6.2f\n", variants[v].name, 100 * variants[v].slowdown);
+	missed |= check("runqlat / kvmlens, load untracked",
+			variants[RUNQLAT].slowdown / variants[UNTRACKED].slowdown, 7, 1);
+	missed |= check("kvmlens, load untracked / empty program",
+			variants[UNTRACKED].slowdown / variants[EMPTY].slowdown, 1.2, 0);
+	missed |= check("runqlat / kvmlens, load tracked",
+			variants[RUNQLAT].slowdown / variants[TRACKED].slowdown, 6, 1);
+	missed |= check("kvmlens, load tracked / empty program",
+			variants[TRACKED].slowdown / variants[EMPTY].slowdown, 1.8, 0);
+	return missed;
+}
