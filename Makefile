@@ -177,7 +177,7 @@ $(B)/user/%.o: user/%.c $(B)/.cflags | $(SKEL)
 	$(say) CC $@
 	$(Q)$(CC) $(CFLAGS) $(K_CFLAGS) -c $< -o $@
 
-$(B)/tests/%.o: tests/%.c $(B)/.cflags | $(SKEL) $(TEST_SKEL)
+$(TEST_SRC:%.c=$(B)/%.o) $(FUZZ:%=%.o): $(B)/%.o: %.c $(B)/.cflags | $(SKEL) $(TEST_SKEL)
 	@mkdir -p $(@D)
 	$(say) CC $@
 	$(Q)$(CC) $(CFLAGS) $(K_CFLAGS) -Itests -I$(BPF_B)/tests -c $< -o $@

@@ -13,7 +13,7 @@
 #include "probe/threads.h"
 
 #define RECORDS 8000
-#define ROUNDS  31
+#define ROUNDS 31
 
 static double now_ms(void)
 {

@@ -156,7 +156,7 @@ static void empty_off(void)
 
 static int probe_on(void)
 {
-	struct probe_options options = { .max_threads = 16384, .level = KVMLENS_STANDARD };
+	struct probe_options options = {.max_threads = 16384, .level = KVMLENS_STANDARD};
 
 	if (probe_open(&options, &probe))
 		return -1;
@@ -168,8 +168,8 @@ static int untracked_on(struct load *l)
 {
 	int is_new;
 
-	return probe_on() || threads_add(probe_threads(probe), getpid(), getpid(),
-					 SCHED_ROLE_VCPU, 0, &is_new) < 0;
+	return probe_on() || threads_add(probe_threads(probe), getpid(), getpid(), SCHED_ROLE_VCPU,
+					 0, &is_new) < 0;
 }
 
 static int tracked_on(struct load *l)
@@ -212,11 +212,11 @@ static void runqlat_off(void)
 enum { NOTHING, EMPTY, UNTRACKED, TRACKED, RUNQLAT, VARIANTS };
 
 static struct variant variants[VARIANTS] = {
-	[NOTHING] = { "nothing", nothing_on, nothing_off },
-	[EMPTY] = { "empty program", empty_on, empty_off },
-	[UNTRACKED] = { "kvmlens, load untracked", untracked_on, probe_off },
-	[TRACKED] = { "kvmlens, load tracked", tracked_on, probe_off },
-	[RUNQLAT] = { "runqlat", runqlat_on, runqlat_off },
+	[NOTHING] = {"nothing", nothing_on, nothing_off},
+	[EMPTY] = {"empty program", empty_on, empty_off},
+	[UNTRACKED] = {"kvmlens, load untracked", untracked_on, probe_off},
+	[TRACKED] = {"kvmlens, load tracked", tracked_on, probe_off},
+	[RUNQLAT] = {"runqlat", runqlat_on, runqlat_off},
 };
 
 static int compare(const void *a, const void *b)
