@@ -47,6 +47,8 @@
 	F(SIGNAL_UTIME, "signal_struct", "utime", NULL, 8)                   \
 	F(SIGNAL_STIME, "signal_struct", "stime", NULL, 8)                   \
 	F(SIGNAL_RUNTIME, "signal_struct", "sum_sched_runtime", NULL, 8)     \
+	F(SIGNAL_PREV_UTIME, "signal_struct", "prev_cputime.utime", NULL, 8) \
+	F(SIGNAL_PREV_STIME, "signal_struct", "prev_cputime.stime", NULL, 8) \
 	F(SIGNAL_MIN_FLT, "signal_struct", "min_flt", NULL, 8)               \
 	F(SIGNAL_MAJ_FLT, "signal_struct", "maj_flt", NULL, 8)               \
 	F(SIGNAL_NVCSW, "signal_struct", "nvcsw", NULL, 8)                   \

@@ -148,3 +148,23 @@ int guest_mem_read_sparse(struct guest_mem *mem, uint64_t gpa, void *buf, size_t
 {
 	return read_loop(mem, gpa, buf, len, true);
 }
+
+int guest_mem_read_near(struct guest_mem *mem, uint64_t gpa, void *buf, size_t len)
+{
+	uint64_t start = gpa & ~(GUEST_PAGE - 1);
+	struct guest_page_copy *page = &mem->pages[start / GUEST_PAGE % GUEST_PAGE_CACHE];
+	int r;
+
+	if (len > GUEST_PAGE - (gpa - start))
+		return -EINVAL;
+	if (page->generation != mem->generation || page->gpa != start) {
+		page->generation = 0;
+		r = guest_mem_read(mem, start, page->bytes, GUEST_PAGE);
+		if (r < 0)
+			return r;
+		page->gpa = start;
+		page->generation = mem->generation;
+	}
+	memcpy(buf, page->bytes + (gpa - start), len);
+	return 0;
+}

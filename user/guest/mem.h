@@ -39,6 +39,15 @@ struct guest_chunk {
 
 #define GUEST_CHUNK_CACHE 256
 
+/* A page copied whole, for small objects that lie close together and seldom change. */
+struct guest_page_copy {
+	uint64_t gpa;
+	uint32_t generation;
+	uint8_t bytes[GUEST_PAGE];
+};
+
+#define GUEST_PAGE_CACHE 32
+
 struct guest_mem {
 	struct guest_ram ram;
 	const struct guest_io_ops *ops;
@@ -47,6 +56,7 @@ struct guest_mem {
 	struct guest_mem_stats stats;
 	uint32_t generation;
 	struct guest_chunk cache[GUEST_CHUNK_CACHE];
+	struct guest_page_copy pages[GUEST_PAGE_CACHE];
 };
 
 /* ops and arg must outlive mem. ram is copied. The budget is unlimited. */
@@ -66,7 +76,12 @@ void guest_mem_begin(struct guest_mem *mem, const struct guest_budget *budget);
  */
 int guest_mem_read(struct guest_mem *mem, uint64_t gpa, void *buf, size_t len);
 
-/* The same, but pages that are absent or no RAM read as zeroes. -ETIME or what ops said. */
+/*
+ * The same from a copy of the page, at most one round old; [gpa, gpa + len) lies in one page.
+ */
+int guest_mem_read_near(struct guest_mem *mem, uint64_t gpa, void *buf, size_t len);
+
+/* The same as guest_mem_read(), but pages that are absent or no RAM read as zeroes. -ETIME or what ops said. */
 int guest_mem_read_sparse(struct guest_mem *mem, uint64_t gpa, void *buf, size_t len);
 
 #endif

@@ -89,3 +89,14 @@ int guest_space_read(struct guest_space *space, uint64_t va, void *buf, size_t l
 	}
 	return 0;
 }
+
+int guest_space_read_near(struct guest_space *space, uint64_t va, void *buf, size_t len)
+{
+	uint64_t gpa, run;
+	int r;
+
+	if (len > GUEST_PAGE - va % GUEST_PAGE)
+		return guest_space_read(space, va, buf, len);
+	r = translate(space, va, &gpa, &run);
+	return r < 0 ? r : guest_mem_read_near(space->mem, gpa, buf, len);
+}

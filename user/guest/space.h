@@ -33,6 +33,9 @@ void guest_space_flush(struct guest_space *space);
 /* Copy kernel memory; errors of guest_space_walk() and guest_mem_read(). */
 int guest_space_read(struct guest_space *space, uint64_t va, void *buf, size_t len);
 
+/* The same by guest_mem_read_near(), for what does not cross a page's end. */
+int guest_space_read_near(struct guest_space *space, uint64_t va, void *buf, size_t len);
+
 /* Is [va, va + len) in the direct map? Slab objects always are. */
 bool guest_space_linear(const struct guest_space *space, uint64_t va, uint64_t len);
 

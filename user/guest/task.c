@@ -97,6 +97,7 @@ static char state_letter(const struct layout *l, const struct task_image *image)
 /* Raw sums over the threads of a process. */
 struct sums {
 	uint64_t utime, stime, runtime, delay;
+	uint64_t shown_utime, shown_stime; /* the split that the guest showed last */
 	int64_t cached[4]; /* pages that threads have not yet given to their mm */
 };
 
@@ -152,6 +153,8 @@ static void add_signal(const struct layout *l, const uint8_t *signal, struct gue
 	sums->utime += field_u64(l, signal, l->signal_lo, L_SIGNAL_UTIME);
 	sums->stime += field_u64(l, signal, l->signal_lo, L_SIGNAL_STIME);
 	sums->runtime += field_u64(l, signal, l->signal_lo, L_SIGNAL_RUNTIME);
+	sums->shown_utime = field_u64(l, signal, l->signal_lo, L_SIGNAL_PREV_UTIME);
+	sums->shown_stime = field_u64(l, signal, l->signal_lo, L_SIGNAL_PREV_STIME);
 }
 
 /* Values that need a member which this kernel lacks are absent, not partial. */
@@ -167,27 +170,35 @@ static void mark_absent(const struct layout *l, struct guest_task *task)
 		task->run_delay_ns = GUEST_ABSENT;
 }
 
-/* The exact total, split by what the ticks saw: as the kernel's own cputime_adjust() does. */
+/* stime's share of the exact total, by what the ticks saw. */
+static uint64_t system_share(const struct sums *sums)
+{
+	if (sums->stime == 0)
+		return 0;
+	if (sums->utime == 0)
+		return sums->runtime;
+	return (unsigned __int128)sums->stime * sums->runtime /
+	       ((unsigned __int128)sums->stime + sums->utime);
+}
+
+/* As the kernel's own cputime_adjust() does it: neither part ever goes back. */
 static void split_cpu(const struct layout *l, const struct sums *sums, struct guest_task *task)
 {
-	bool exact = layout_has(l, L_TASK_RUNTIME) && layout_has(l, L_SIGNAL_RUNTIME);
-	bool ticks = layout_has(l, L_TASK_UTIME) && layout_has(l, L_SIGNAL_UTIME) &&
-		     layout_has(l, L_TASK_STIME) && layout_has(l, L_SIGNAL_STIME);
-	unsigned __int128 part;
+	uint64_t system = system_share(sums);
 
-	task->cpu_ns = exact ? sums->runtime : GUEST_ABSENT;
-	task->user_ns = task->system_ns = GUEST_ABSENT;
-	if (!exact || !ticks)
+	task->cpu_ns = task->user_ns = task->system_ns = GUEST_ABSENT;
+	if (!layout_has(l, L_TASK_RUNTIME) || !layout_has(l, L_SIGNAL_RUNTIME))
 		return;
-	if (sums->stime == 0) {
-		task->system_ns = 0;
-	} else if (sums->utime == 0) {
-		task->system_ns = sums->runtime;
-	} else {
-		part = (unsigned __int128)sums->stime * sums->runtime;
-		task->system_ns = part / ((unsigned __int128)sums->stime + sums->utime);
-	}
-	task->user_ns = sums->runtime - task->system_ns;
+	task->cpu_ns = sums->runtime;
+	if (!layout_has(l, L_TASK_UTIME) || !layout_has(l, L_SIGNAL_UTIME) ||
+	    !layout_has(l, L_TASK_STIME) || !layout_has(l, L_SIGNAL_STIME))
+		return;
+	if (sums->shown_stime > system && sums->shown_stime <= sums->runtime)
+		system = sums->shown_stime;
+	if (sums->shown_utime > sums->runtime - system && sums->shown_utime <= sums->runtime)
+		system = sums->runtime - sums->shown_utime;
+	task->system_ns = system;
+	task->user_ns = sums->runtime - system;
 }
 
 static bool percpu_pages(struct guest_kernel *k, const uint8_t *mm, struct pages *pages)
@@ -206,8 +217,8 @@ static bool percpu_pages(struct guest_kernel *k, const uint8_t *mm, struct pages
 	for (uint32_t cpu = 0; cpu < k->cpus; cpu++) {
 		int32_t part[4];
 
-		if (guest_space_read(&k->space, guest_kernel_percpu(k, where[0], cpu), part,
-				     sizeof(part)) < 0)
+		if (guest_space_read_near(&k->space, guest_kernel_percpu(k, where[0], cpu), part,
+					  sizeof(part)) < 0)
 			return false;
 		for (unsigned i = 0; i < 4; i++)
 			pages->count[i] += part[i];
@@ -305,7 +316,7 @@ static void read_uid(struct guest_kernel *k, const struct task_image *image,
 
 	if (!layout_has(l, L_CRED_UID) ||
 	    !guest_space_linear(&k->space, cred, l->field[L_CRED_UID].offset + 4) ||
-	    guest_space_read(&k->space, cred + l->field[L_CRED_UID].offset, &task->uid, 4) < 0)
+	    guest_space_read_near(&k->space, cred + l->field[L_CRED_UID].offset, &task->uid, 4) < 0)
 		task->uid = UINT32_MAX;
 }
 
@@ -421,23 +432,22 @@ int guest_task_read(struct guest_kernel *k, const struct task_image *image,
 
 	start_task(l, image, &task);
 	add_thread(l, image, &task, &sums);
-	/* A kernel thread has no memory, no files of its own, and nobody ever leaves it. */
-	if (!task.kthread) {
-		r = read_group(k, image, &task, &sums);
-		if (r < 0)
-			return r;
+	r = read_group(k, image, &task, &sums);
+	if (r < 0)
+		return r;
+	if (task.kthread) {
+		task.uid = 0;
+		task.rss = task.swap = task.open_files = 0;
+	} else {
 		if (mm)
 			read_rss(k, mm, &sums, &task);
 		if (files)
 			read_files(k, files, &task);
 		read_uid(k, image, &task);
-		r = check_same(k, image);
-		if (r < 0)
-			return r;
-	} else {
-		task.uid = 0;
-		task.rss = task.swap = task.open_files = 0;
 	}
+	r = check_same(k, image);
+	if (r < 0)
+		return r;
 	split_cpu(l, &sums, &task);
 	task.run_delay_ns = sums.delay;
 	mark_absent(l, &task);
