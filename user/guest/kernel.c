@@ -86,21 +86,6 @@ static enum guest_status status_of(int r, enum guest_status otherwise)
 	return otherwise;
 }
 
-static uint64_t hash_bytes(const void *data, size_t len)
-{
-	const uint8_t *p = data;
-	uint64_t h = 0xcbf29ce484222325ull;
-
-	for (size_t i = 0; i + 8 <= len; i += 8) {
-		uint64_t word;
-
-		memcpy(&word, p + i, 8);
-		h = (h ^ word) * 0x100000001b3ull;
-		h ^= h >> 29;
-	}
-	return h;
-}
-
 static enum guest_status read_layout(struct candidate *c)
 {
 	with_buffer struct buffer blob = {0};
@@ -115,7 +100,6 @@ static enum guest_status read_layout(struct candidate *c)
 		return status_of(r, GUEST_BAD_BTF);
 	r = layout_init(&c->k->layout, &view);
 	btf_view_done(&view);
-	c->k->btf_hash = hash_bytes(blob.p, c->btf_len);
 	return r < 0 ? GUEST_BAD_BTF : GUEST_OK;
 }
 

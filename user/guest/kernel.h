@@ -71,7 +71,6 @@ struct guest_kernel {
 	uint64_t symbol[SYM_MAX]; /* kernel virtual addresses; 0: this kernel has none */
 	uint32_t cpus; /* nr_cpu_ids */
 	uint64_t percpu[GUEST_CPUS_MAX]; /* offset of each CPU's copy */
-	uint64_t btf_hash;
 	char banner[16];
 };
 

@@ -18,6 +18,7 @@
 #include <kvmlens.h>
 #include <kvm_types.h>
 #include <sched_types.h>
+#include "metric/guest_view.h"
 #include "metric/labels.h"
 
 #define ABSENT KVMLENS_ABSENT

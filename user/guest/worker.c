@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include "guest/confine.h"
+#include "guest/kernel.h"
+#include "guest/maps.h"
+#include "guest/procio.h"
+#include "guest/report.h"
+#include "guest/system.h"
+#include "guest/walk.h"
+#include "guest/worker.h"
+
+#define MAPS_MAX (1u << 20) /* bytes of /proc/PID/maps */
+
+struct worker {
+	struct guest_setup setup;
+	struct guest_procio io;
+	struct guest_mem mem;
+	struct guest_kernel kernel;
+	bool attached;
+	uint64_t attaches;
+	struct guest_report report;
+	struct guest_cpu cpus[GUEST_CPUS_SHOWN];
+	struct guest_walk walk;
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static int read_all(void *buf, size_t len)
+{
+	while (len) {
+		ssize_t n = read(GUEST_WORKER_SOCKET_FD, buf, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EPIPE;
+		buf = (char *)buf + n;
+		len -= n;
+	}
+	return 0;
+}
+
+static int write_all(const void *buf, size_t len)
+{
+	while (len) {
+		ssize_t n = write(GUEST_WORKER_SOCKET_FD, buf, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EPIPE;
+		buf = (const char *)buf + n;
+		len -= n;
+	}
+	return 0;
+}
+
+static void begin(struct worker *w, uint64_t calls, uint64_t bytes, uint64_t ns)
+{
+	struct guest_budget budget = {
+		.calls = calls,
+		.bytes = bytes,
+		.deadline_ns = clock_ns(CLOCK_MONOTONIC) + ns,
+	};
+
+	guest_mem_begin(&w->mem, &budget);
+}
+
+static enum guest_status attach_to(struct worker *w, const struct guest_ram *ram, bool guessed,
+				   const struct guest_request *req)
+{
+	guest_mem_init(&w->mem, ram, &guest_procio_ops, &w->io);
+	begin(w, UINT64_MAX, UINT64_MAX, req->attach_ns);
+	return guest_kernel_attach(&w->kernel, &w->mem, guessed);
+}
+
+static size_t read_maps(char *text)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	while (used < MAPS_MAX - 1 &&
+	       (n = pread(GUEST_WORKER_MAPS_FD, text + used, MAPS_MAX - 1 - used, used)) > 0)
+		used += n;
+	text[used] = '\0';
+	return used;
+}
+
+static unsigned find_blocks(struct guest_block *blocks)
+{
+	char *text =
+		mmap(NULL, MAPS_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned n = 0;
+
+	if (text == MAP_FAILED)
+		return 0;
+	if (read_maps(text))
+		n = guest_maps_blocks(text, blocks);
+	munmap(text, MAPS_MAX);
+	return n;
+}
+
+/* The block that got furthest is the one whose trouble is worth telling. */
+static enum guest_status attach(struct worker *w, const struct guest_request *req)
+{
+	struct guest_block blocks[GUEST_BLOCKS_MAX];
+	enum guest_status worst = GUEST_NO_RAM;
+	unsigned n;
+
+	w->attaches++;
+	if (w->setup.exact)
+		return attach_to(w, &w->setup.ram, false, req);
+	n = find_blocks(blocks);
+	for (unsigned i = 0; i < n; i++) {
+		enum guest_status status;
+		struct guest_ram ram;
+
+		if (guest_ram_split(&ram, blocks[i].hva, blocks[i].size, 0) < 0)
+			continue;
+		status = attach_to(w, &ram, true, req);
+		if (status == GUEST_OK || status == GUEST_IO || status == GUEST_BUSY)
+			return status;
+		if (status > worst)
+			worst = status;
+	}
+	return worst;
+}
+
+static enum guest_status status_of_walk(int r)
+{
+	if (r == 0)
+		return GUEST_OK;
+	return r == -ESRCH || r == -EIO || r == -EBADF ? GUEST_IO : GUEST_BUSY;
+}
+
+static void take_stats(struct worker *w)
+{
+	struct guest_walk_stats *s = &w->report.walk;
+
+	s->calls += w->mem.stats.calls;
+	s->bytes += w->mem.stats.bytes;
+	s->absent += w->mem.stats.absent;
+	s->outside += w->mem.stats.outside;
+	s->attaches = w->attaches;
+}
+
+static enum guest_status look(struct worker *w, const struct guest_request *req)
+{
+	enum guest_status status = GUEST_OK;
+
+	if (!w->attached)
+		status = attach(w, req);
+	if (status != GUEST_OK)
+		return status;
+	w->attached = true;
+	take_stats(w);
+	begin(w, req->calls, req->bytes, req->walk_ns);
+	if (!guest_kernel_check(&w->kernel)) {
+		w->attached = false;
+		return GUEST_NO_IMAGE;
+	}
+	status = status_of_walk(guest_walk(&w->kernel, &w->walk, &w->report.walk));
+	if (status != GUEST_OK)
+		return status;
+	guest_system_read(&w->kernel, &w->report.system, w->cpus, &w->report.n_cpus);
+	w->report.n_tasks = w->walk.n;
+	return GUEST_OK;
+}
+
+static int answer(struct worker *w, const struct guest_request *req)
+{
+	uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	int r;
+
+	memset(&w->report, 0, sizeof(w->report));
+	w->report.magic = GUEST_REPORT_MAGIC;
+	w->report.number = req->number;
+	w->report.status = look(w, req);
+	take_stats(w);
+	w->report.walk.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	r = write_all(&w->report, sizeof(w->report));
+	if (r == 0)
+		r = write_all(w->cpus, w->report.n_cpus * sizeof(w->cpus[0]));
+	if (r == 0)
+		r = write_all(w->walk.tasks, w->report.n_tasks * sizeof(w->walk.tasks[0]));
+	return r;
+}
+
+static bool setup_valid(struct guest_setup *setup)
+{
+	if (setup->magic != GUEST_SETUP_MAGIC)
+		return false;
+	return !setup->exact || guest_ram_check(&setup->ram, &setup->ram) == 0;
+}
+
+int guest_worker_main(void)
+{
+	struct worker *w =
+		mmap(NULL, sizeof(*w), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct guest_request req;
+
+	if (w == MAP_FAILED || guest_confine() < 0)
+		return 1;
+	w->io.mem_fd = GUEST_WORKER_MEM_FD;
+	w->io.pagemap_fd = GUEST_WORKER_PAGEMAP_FD;
+	if (read_all(&w->setup, sizeof(w->setup)) < 0 || !setup_valid(&w->setup))
+		return 1;
+	while (read_all(&req, sizeof(req)) == 0 && req.magic == GUEST_REQUEST_MAGIC) {
+		if (answer(w, &req) < 0)
+			break;
+	}
+	return 0;
+}
