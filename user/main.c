@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
+#include <string.h>
 #include "cli/cli.h"
+#include "guest/worker.h"
 
 int main(int argc, char **argv)
 {
+	if (argc == 2 && strcmp(argv[1], GUEST_WORKER_ARG) == 0)
+		return guest_worker_main();
 	return cli_main(argc, argv, stdout, stderr);
 }
