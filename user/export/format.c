@@ -5,17 +5,17 @@
 #include "export/table.h"
 
 const struct export_format export_formats[] = {
-	{"table", "text/plain; charset=utf-8", table_render},
-	{"prometheus", PROMETHEUS_TYPE, prometheus_render},
-	{"openmetrics", OPENMETRICS_TYPE, openmetrics_render},
-	{"json", JSON_LINES_TYPE, json_render_lines},
+	{FORMAT_TABLE, "table", "text/plain; charset=utf-8", table_render},
+	{FORMAT_PROMETHEUS, "prometheus", PROMETHEUS_TYPE, prometheus_render},
+	{FORMAT_OPENMETRICS, "openmetrics", OPENMETRICS_TYPE, openmetrics_render},
+	{FORMAT_JSON, "json", JSON_LINES_TYPE, json_render_lines},
 	{0},
 };
 
-const struct export_format *export_format_find(const char *name)
+const struct export_format *export_format_get(enum config_format id)
 {
 	for (const struct export_format *format = export_formats; format->name; format++)
-		if (!strcmp(format->name, name))
+		if (format->id == id)
 			return format;
 	return NULL;
 }

@@ -3,10 +3,12 @@
 #ifndef KVMLENS_EXPORT_FORMAT_H
 #define KVMLENS_EXPORT_FORMAT_H
 
+#include "config/config.h"
 #include "metric/model.h"
 #include "util/textbuf.h"
 
 struct export_format {
+	enum config_format id;
 	const char *name; /* as in --format */
 	const char *content_type;
 	void (*render)(const struct kvmlens_snapshot *snapshot, struct textbuf *out);
@@ -15,7 +17,7 @@ struct export_format {
 /* Ended by a row without a name. */
 extern const struct export_format export_formats[];
 
-/* NULL: there is none of this name. */
-const struct export_format *export_format_find(const char *name);
+/* NULL: no snapshot takes this form (auto, markdown, none). */
+const struct export_format *export_format_get(enum config_format id);
 
 #endif

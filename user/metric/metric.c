@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 #include "metric/metric.h"
-#include "util/nearest.h"
+#include "util/text.h"
 
 typedef struct snap_vm entity_VM;
 #define ENTITY(scope, type, array, name, keys) typedef type entity_##scope;
@@ -73,12 +73,12 @@ const struct metric *metric_find(const char *name)
 
 const char *metric_nearest(const char *name)
 {
-	struct nearest nearest;
+	const char *names[METRIC_MAX];
 
-	nearest_init(&nearest, name);
-	for (size_t i = 0; i < n_metrics; i++)
-		nearest_offer(&nearest, strchr(name, '.') ? metrics[i].name : metrics[i].prom);
-	return nearest.best;
+	for (size_t i = 0; i < METRIC_MAX; i++)
+		names[i] =
+			strchr(name, '_') && !strchr(name, '.') ? metrics[i].prom : metrics[i].name;
+	return text_nearest(name, names, METRIC_MAX);
 }
 
 bool metric_read(const struct metric *metric, const void *entity, struct metric_value *ret_value)
