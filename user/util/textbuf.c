@@ -128,14 +128,23 @@ char *text_seconds(char *to, uint64_t ns)
 	return put_nano(to, nano);
 }
 
+/* The whole part and the rest apart: both are exact, where their product by 1e9 would not be. */
 static char *put_fixed(char *to, double size)
 {
-	uint64_t nano = size * 1e9 + 0.5;
+	uint64_t whole = size;
+	uint32_t nano = (size - whole) * 1e9 + 0.5;
 
-	to = text_seconds(to, nano);
-	if (nano % 1000000000)
-		while (to[-1] == '0')
-			to--;
+	if (nano == 1000000000) {
+		whole++;
+		nano = 0;
+	}
+	to = text_u64(to, whole);
+	if (!nano)
+		return to;
+	*to++ = '.';
+	to = put_nano(to, nano);
+	while (to[-1] == '0')
+		to--;
 	return to;
 }
 
