@@ -31,9 +31,9 @@ static json_t *lines_of(const struct kvmlens_snapshot *snapshot)
 	return all;
 }
 
-static double number_at(const json_t *metrics, const char *name)
+static double number_at(const json_t *values, const char *name)
 {
-	const json_t *value = json_object_get(metrics, name);
+	const json_t *value = json_object_get(values, name);
 
 	return value ? json_number_value(value) : NAN;
 }
@@ -43,7 +43,7 @@ static void test_lines(void)
 	struct fake_spec spec = {.vms = 3, .vcpus = 2, .level = KVMLENS_DETAILED};
 	struct kvmlens_snapshot *snapshot = fake_snapshot(&spec);
 	const struct snap_vm *vm = entities_at(&snapshot->vms, 1);
-	json_t *lines = lines_of(snapshot), *host, *line, *metrics, *vcpu;
+	json_t *lines = lines_of(snapshot), *host, *line, *values, *vcpu;
 
 	CU_ASSERT_EQUAL_FATAL(json_array_size(lines), 4);
 	host = json_array_get(lines, 0);
@@ -52,9 +52,9 @@ static void test_lines(void)
 	CU_ASSERT_EQUAL(json_array_size(json_object_get(host, "loss")), 2);
 	line = json_array_get(lines, 2);
 	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(line, "vm")), "vm-0001");
-	metrics = json_object_get(line, "metrics");
-	CU_ASSERT_DOUBLE_EQUAL(number_at(metrics, "vm.cpu.ready_time"), vm->rate.ready, 1e-9);
-	CU_ASSERT_DOUBLE_EQUAL(number_at(metrics, "vm.cpu.run_seconds_total"), vm->time.run / 1e9,
+	values = json_object_get(line, "metrics");
+	CU_ASSERT_DOUBLE_EQUAL(number_at(values, "vm.cpu.ready_time"), vm->rate.ready, 1e-9);
+	CU_ASSERT_DOUBLE_EQUAL(number_at(values, "vm.cpu.run_seconds_total"), vm->time.run / 1e9,
 			       1e-9);
 	CU_ASSERT_EQUAL(json_array_size(json_object_get(line, "vcpu")), 2);
 	vcpu = json_array_get(json_object_get(line, "vcpu"), 1);
@@ -62,7 +62,7 @@ static void test_lines(void)
 		json_string_value(json_object_get(json_object_get(vcpu, "labels"), "vcpu")), "1");
 	CU_ASSERT_PTR_NULL(json_object_get(json_object_get(vcpu, "labels"), "vm"));
 	CU_ASSERT_PTR_NOT_NULL(
-		json_object_get(json_object_get(metrics, "vm.cpu.wake_latency_seconds"), "le"));
+		json_object_get(json_object_get(values, "vm.cpu.wake_latency_seconds"), "le"));
 	/* Diagnostic alone shows exits by reason. */
 	CU_ASSERT_PTR_NULL(json_object_get(line, "exit"));
 	json_decref(lines);
@@ -116,7 +116,7 @@ static void test_unknown(void)
 	struct fake_spec spec = {.vms = 1, .vcpus = 1, .level = KVMLENS_DIAGNOSTIC};
 	struct kvmlens_snapshot *snapshot = fake_snapshot(&spec);
 	struct snap_vm *vm = entities_at(&snapshot->vms, 0);
-	json_t *lines, *metrics;
+	json_t *lines, *values;
 
 	vm->rate.usage = NAN;
 	vm->rate.ready = INFINITY;
@@ -124,13 +124,13 @@ static void test_unknown(void)
 	vm->time.run = ABSENT;
 	vm->wake_hist.valid = false;
 	lines = lines_of(snapshot);
-	metrics = json_object_get(json_array_get(lines, 1), "metrics");
-	CU_ASSERT_PTR_NULL(json_object_get(metrics, "vm.cpu.usage"));
-	CU_ASSERT_PTR_NULL(json_object_get(metrics, "vm.cpu.ready_time"));
-	CU_ASSERT_PTR_NULL(json_object_get(metrics, "vm.cpu.steal_time"));
-	CU_ASSERT_PTR_NULL(json_object_get(metrics, "vm.cpu.run_seconds_total"));
-	CU_ASSERT_PTR_NULL(json_object_get(metrics, "vm.cpu.wake_latency_seconds"));
-	CU_ASSERT_PTR_NOT_NULL(json_object_get(metrics, "vm.cpu.ready_seconds_total"));
+	values = json_object_get(json_array_get(lines, 1), "metrics");
+	CU_ASSERT_PTR_NULL(json_object_get(values, "vm.cpu.usage"));
+	CU_ASSERT_PTR_NULL(json_object_get(values, "vm.cpu.ready_time"));
+	CU_ASSERT_PTR_NULL(json_object_get(values, "vm.cpu.steal_time"));
+	CU_ASSERT_PTR_NULL(json_object_get(values, "vm.cpu.run_seconds_total"));
+	CU_ASSERT_PTR_NULL(json_object_get(values, "vm.cpu.wake_latency_seconds"));
+	CU_ASSERT_PTR_NOT_NULL(json_object_get(values, "vm.cpu.ready_seconds_total"));
 	json_decref(lines);
 	kvmlens_snapshot_unref(snapshot);
 }

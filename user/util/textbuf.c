@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include "util/textbuf.h"
 
 #define FIRST_SIZE 4096
@@ -47,7 +46,9 @@ void textbuf_append_json(struct textbuf *buf, const char *text)
 			*p++ = '\\';
 			*p++ = c;
 		} else if (c < 0x20) {
-			p += sprintf(p, "\\u%04x", c);
+			p = text_copy(p, "\\u00", 4);
+			*p++ = "0123456789abcdef"[c >> 4];
+			*p++ = "0123456789abcdef"[c & 15];
 		} else {
 			*p++ = c;
 		}
