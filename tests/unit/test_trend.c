@@ -106,7 +106,7 @@ static void test_disk_fills(void)
 	CU_ASSERT(growth_full_within(&growth, truth * 0.5) < 0.05);
 }
 
-/* Of many disks that wander with a known drift, how many fill within the time, and what was said? */
+/* Of many disks that wander with a known drift, how many fill in time, and what was said? */
 static void test_chance_is_calibrated(void)
 {
 	struct noise noise = {.state = 4};

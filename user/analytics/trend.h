@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* More samples than this are first taken in groups, by their medians: work grows with the square. */
+/* More samples than this are taken in groups first, by their medians: work is quadratic. */
 #define TREND_POINTS 150
 #define TREND_MIN 8
 /* Chance, at most, that a series without any trend is called significant. */

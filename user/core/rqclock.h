@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the run queue clock says now. User space cannot read it, but the agent's own thread is
- * tracked like any other: right after it has woken, its record says since when it runs: the clock as of
+ * tracked like any other: once it has woken, its record says since when it runs: the clock as of
  * a few microseconds ago.
  */
 #ifndef KVMLENS_CORE_RQCLOCK_H

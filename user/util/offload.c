@@ -7,7 +7,7 @@
 struct helper {
 	gint ref; /* the offload's while it is current, and the thread's own */
 	GMutex lock;
-	GCond wake;  /* of the thread: a job, or abandoned */
+	GCond wake; /* of the thread: a job, or abandoned */
 	GCond ready; /* of the caller: the job is done */
 	struct offload_job *job;
 	bool abandoned;

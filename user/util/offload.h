@@ -16,7 +16,7 @@
 struct offload_job {
 	gint ref;
 	gint done;
-	void (*run)(struct offload_job *job);  /* on the helper thread */
+	void (*run)(struct offload_job *job); /* on the helper thread */
 	void (*free)(struct offload_job *job); /* by whoever drops the last reference */
 };
 

@@ -26,7 +26,7 @@ static void close_dir(DIR **dir)
 		closedir(*dir);
 }
 
-#define AUTO_FD	 __attribute__((cleanup(close_fd))) int
+#define AUTO_FD __attribute__((cleanup(close_fd))) int
 #define AUTO_DIR __attribute__((cleanup(close_dir))) DIR *
 
 ssize_t proc_fs_read(int root, const char *path, char *buf, size_t cap)

@@ -10,9 +10,9 @@
 #include "vm/proc_fs.h"
 
 #define READ_DEADLINE_MS 200
-#define READ_PARKED_MAX	 8
-#define VMMS_MAX	 8192
-#define BACKOFF_MAX	 32 /* scans between two looks at a process that is no VMM */
+#define READ_PARKED_MAX 8
+#define VMMS_MAX 8192
+#define BACKOFF_MAX 32 /* scans between two looks at a process that is no VMM */
 
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
 

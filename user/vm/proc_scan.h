@@ -15,8 +15,8 @@
 struct proc_vmm {
 	struct proc_stat stat;
 	uint64_t start_ns; /* since boot, to a clock tick */
-	const char *name;  /* NULL: not given, or not readable */
-	const char *uuid;  /* NULL likewise */
+	const char *name; /* NULL: not given, or not readable */
+	const char *uuid; /* NULL likewise */
 	enum vmm_accel accel;
 	bool blocked; /* the command line cannot be read now */
 };
@@ -37,7 +37,7 @@ int proc_scan_root(const struct proc_scan *scan);
 
 struct proc_scan_options {
 	GHashTable *known; /* set of pids (GINT_TO_POINTER) that are VMMs for sure, or NULL */
-	bool fds;	   /* look for KVM descriptors: no kernel iterator tells */
+	bool fds; /* look for KVM descriptors: no kernel iterator tells */
 };
 
 /* -errno when the root cannot be listed; what was known before then remains. */

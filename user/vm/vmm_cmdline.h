@@ -10,13 +10,13 @@
 #include <stddef.h>
 
 #define VMM_CMDLINE_MAX (128 * 1024)
-#define VMM_NAME_MAX	4096
-#define VMM_UUID_LEN	36
+#define VMM_NAME_MAX 4096
+#define VMM_UUID_LEN 36
 
 enum vmm_accel { VMM_ACCEL_UNKNOWN, VMM_ACCEL_KVM, VMM_ACCEL_TCG };
 
 struct vmm_cmdline {
-	char *name;		     /* NULL: none was given */
+	char *name; /* NULL: none was given */
 	char uuid[VMM_UUID_LEN + 1]; /* lower case, "": none or not valid */
 	enum vmm_accel accel;
 	bool no_machine; /* a probe for capabilities (-machine none): runs no VM */
