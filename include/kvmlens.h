@@ -73,6 +73,7 @@ struct kvmlens_vm {
 /* Cumulative counters of one guest disk, bytes and nanoseconds, or KVMLENS_ABSENT. */
 struct kvmlens_disk_stats {
 	char name[KVMLENS_NAME_MAX]; /* as the guest's configuration names it: vda */
+	char alias[KVMLENS_NAME_MAX]; /* the VMM's own name of the device, "": unknown */
 	char source[256]; /* path or name on the host */
 	uint64_t read_ops, write_ops, flush_ops;
 	uint64_t read_bytes, write_bytes;
@@ -107,6 +108,11 @@ struct kvmlens_vm_stats {
 	struct kvmlens_nic_stats *nics;
 	size_t n_nics;
 };
+
+/* Make every number absent, for a stats_all() that has a struct of its own. */
+void kvmlens_vm_stats_init(struct kvmlens_vm_stats *stats);
+/* Free disks and interfaces, and make every number absent again. */
+void kvmlens_vm_stats_clear(struct kvmlens_vm_stats *stats);
 
 /*
  * Append a disk or an interface with every number absent. NULL when memory is short or when

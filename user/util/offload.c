@@ -52,20 +52,24 @@ static void helper_unref(struct helper *helper)
 	g_free(helper);
 }
 
-/* Under the lock, which is dropped while the call runs. */
+/* Under the lock, which is dropped while the call runs. Freeing the job may hang as well. */
 static void helper_serve(struct helper *helper)
 {
 	struct offload_job *job = helper->job;
+	bool abandoned;
 
 	g_mutex_unlock(&helper->lock);
 	job->run(job);
 	g_mutex_lock(&helper->lock);
 	helper->job = NULL;
+	abandoned = helper->abandoned;
 	g_atomic_int_set(&job->done, 1);
-	if (helper->abandoned)
-		g_atomic_int_add(helper->parked, -1);
 	g_cond_signal(&helper->ready);
+	g_mutex_unlock(&helper->lock);
 	offload_job_unref(job);
+	g_mutex_lock(&helper->lock);
+	if (abandoned)
+		g_atomic_int_add(helper->parked, -1);
 }
 
 static gpointer helper_main(gpointer data)

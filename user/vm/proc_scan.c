@@ -142,6 +142,13 @@ const GArray *proc_scan_vhosts(const struct proc_scan *scan)
 	return scan->vhosts;
 }
 
+char *proc_vmm_name(const struct proc_vmm *vmm)
+{
+	if (vmm->name)
+		return g_strdup(vmm->name);
+	return g_strdup_printf("%s-%d", vmm->stat.comm, vmm->stat.pid);
+}
+
 unsigned proc_scan_blocked(const struct proc_scan *scan)
 {
 	return scan->blocked;

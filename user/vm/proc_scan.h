@@ -47,6 +47,9 @@ int proc_scan_run(struct proc_scan *scan, const struct proc_scan_options *option
 const GPtrArray *proc_scan_vmms(const struct proc_scan *scan);
 const GArray *proc_scan_vhosts(const struct proc_scan *scan);
 
+/* The name of a VM: its own, or one made of the program's name and the process id. */
+char *proc_vmm_name(const struct proc_vmm *vmm);
+
 /* Processes whose command line hangs now, and what bounds have cut off so far. */
 unsigned proc_scan_blocked(const struct proc_scan *scan);
 uint64_t proc_scan_dropped(const struct proc_scan *scan);

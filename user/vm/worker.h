@@ -9,41 +9,7 @@
 #ifndef KVMLENS_VM_WORKER_H
 #define KVMLENS_VM_WORKER_H
 
-#include <glib.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <kvmlens.h>
-
-/* What a provider's list() said of one VM; strings are owned by the list. */
-struct vm_entry {
-	char *id, *name, *uuid; /* uuid is NULL where the provider has none */
-	int pid; /* 0: unknown */
-	enum kvmlens_vm_state state;
-	struct kvmlens_tag *info;
-	size_t n_info;
-};
-
-/* A finished list(). */
-struct vm_list {
-	gint ref;
-	uint64_t mono_ns; /* when the answer was complete, CLOCK_MONOTONIC */
-	GPtrArray *vms; /* struct vm_entry *, in the provider's order */
-};
-
-/* Finished statistics of all VMs that answered. */
-struct vm_stats_set {
-	gint ref;
-	uint64_t mono_ns;
-	GHashTable *by_id; /* const char * -> struct kvmlens_vm_stats * */
-};
-
-struct vm_list *vm_list_ref(struct vm_list *list);
-void vm_list_unref(struct vm_list *list);
-struct vm_stats_set *vm_stats_set_ref(struct vm_stats_set *set);
-void vm_stats_set_unref(struct vm_stats_set *set);
-
-/* NULL: the provider said nothing of this VM. Lives as long as the set. */
-const struct kvmlens_vm_stats *vm_stats_find(const struct vm_stats_set *set, const char *id);
+#include "vm/vm_list.h"
 
 /* Zeroed members take the defaults. Everything but ops is optional. */
 struct worker_config {
@@ -63,6 +29,7 @@ struct worker_health {
 	uint64_t reconnects; /* opens after the first that succeeded */
 	uint64_t overruns; /* calls that passed their deadline */
 	uint64_t parked; /* threads that hang in a call now */
+	uint64_t dropped; /* VMs left out of the newest list because of a bound */
 	uint64_t list_ns, stats_ns; /* CLOCK_MONOTONIC of the newest results, 0: none yet */
 	char error[160]; /* what was wrong last, "" when up */
 };
@@ -81,8 +48,14 @@ struct worker *worker_new(const struct worker_config *config);
  */
 int worker_start(struct worker *worker, worker_changed_fn changed, void *arg);
 
-/* Ask for a round now rather than at the next interval. Any thread, never blocks. */
+/* Ask for a new list now rather than at the next interval. Any thread, never blocks. */
 void worker_kick(struct worker *worker);
+
+/*
+ * Wait until the first list and statistics have come or the provider has failed once, at most
+ * timeout_ms; for those who want one snapshot only. False: nothing was heard in that time.
+ */
+bool worker_wait(struct worker *worker, unsigned timeout_ms);
 
 /* Newest results, NULL before the first. Give back with the matching unref. Never blocks. */
 struct vm_list *worker_list(struct worker *worker);
@@ -91,8 +64,8 @@ void worker_health(struct worker *worker, struct worker_health *ret_health);
 const char *worker_name(const struct worker *worker); /* the provider's; static */
 
 /*
- * End and free. Waits for a call in flight for at most its deadline; threads that hang free
- * their own connection whenever their call returns.
+ * End and free; waits for a call in flight for a second at most. Threads that hang free
+ * themselves and their own connection whenever their call returns.
  */
 void worker_free(struct worker *worker);
 

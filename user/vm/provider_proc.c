@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The provider that needs nothing but /proc: every VMM process of the host, by its command line
+ * or by its KVM descriptors. The uri is the root of the tree, /proc by default.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <kvmlens.h>
+
+#include "vm/proc_fs.h"
+#include "vm/proc_scan.h"
+
+#define NS_PER_S 1000000000ull
+
+/* A process id alone may be another process's by the next call. */
+#define ID_FORMAT "%d@%" G_GUINT64_FORMAT
+
+static int proc_open(const char *uri, void *arg, void **ret_ctx)
+{
+	struct proc_scan *scan;
+	int r = proc_scan_new(uri, &scan);
+
+	if (!r)
+		*ret_ctx = scan;
+	return r;
+}
+
+static int list_vmm(const struct proc_vmm *vmm, kvmlens_list_fn add, void *arg)
+{
+	g_autofree char *name = proc_vmm_name(vmm);
+	g_autofree char *id = g_strdup_printf(ID_FORMAT, vmm->stat.pid, vmm->stat.starttime);
+
+	/* Whether the guest is paused only its VMM knows. */
+	return add(arg, &(struct kvmlens_vm){
+				.id = id,
+				.name = name,
+				.uuid = vmm->uuid,
+				.pid = vmm->stat.pid,
+				.state = KVMLENS_VM_UNKNOWN,
+			});
+}
+
+static int proc_list(void *ctx, kvmlens_list_fn add, void *arg)
+{
+	const GPtrArray *vmms = proc_scan_vmms(ctx);
+	int r = proc_scan_run(ctx, &(struct proc_scan_options){.fds = true});
+
+	for (unsigned i = 0; !r && i < vmms->len; i++)
+		r = list_vmm(vmms->pdata[i], add, arg);
+	return r;
+}
+
+static void fill(const struct proc_stat *stat, struct kvmlens_vm_stats *stats)
+{
+	uint64_t tick_ns = NS_PER_S / sysconf(_SC_CLK_TCK);
+
+	stats->cpu_user_ns = stat->utime * tick_ns;
+	stats->cpu_system_ns = stat->stime * tick_ns;
+	stats->cpu_ns = stats->cpu_user_ns + stats->cpu_system_ns;
+	stats->memory.rss = stat->rss * sysconf(_SC_PAGESIZE);
+}
+
+static int proc_stats(void *ctx, const char *id, enum kvmlens_level level,
+		      struct kvmlens_vm_stats *stats)
+{
+	uint64_t starttime;
+	struct proc_stat stat;
+	pid_t pid;
+	int r;
+
+	if (sscanf(id, ID_FORMAT, &pid, &starttime) != 2)
+		return -EINVAL;
+	r = proc_fs_stat(proc_scan_root(ctx), pid, &stat);
+	if (r)
+		return r;
+	if (stat.starttime != starttime || !proc_stat_alive(&stat))
+		return -ESRCH;
+	fill(&stat, stats);
+	return 0;
+}
+
+/* Of the processes that list() has just found: their times were read with them. */
+static int proc_stats_all(void *ctx, enum kvmlens_level level, kvmlens_stats_fn add, void *arg)
+{
+	const GPtrArray *vmms = proc_scan_vmms(ctx);
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < vmms->len; i++) {
+		const struct proc_vmm *vmm = vmms->pdata[i];
+		g_autofree char *id =
+			g_strdup_printf(ID_FORMAT, vmm->stat.pid, vmm->stat.starttime);
+		struct kvmlens_vm_stats stats;
+
+		kvmlens_vm_stats_init(&stats);
+		fill(&vmm->stat, &stats);
+		r = add(arg, id, &stats);
+	}
+	return r;
+}
+
+static void proc_close(void *ctx)
+{
+	proc_scan_free(ctx);
+}
+
+const struct kvmlens_provider_ops kvmlens_provider_proc = {
+	.name = "proc",
+	.open = proc_open,
+	.list = proc_list,
+	.stats = proc_stats,
+	.stats_all = proc_stats_all,
+	.close = proc_close,
+};
