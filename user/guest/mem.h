@@ -81,7 +81,7 @@ int guest_mem_read(struct guest_mem *mem, uint64_t gpa, void *buf, size_t len);
  */
 int guest_mem_read_near(struct guest_mem *mem, uint64_t gpa, void *buf, size_t len);
 
-/* The same as guest_mem_read(), but pages that are absent or no RAM read as zeroes. -ETIME or what ops said. */
+/* guest_mem_read(), but pages that are absent or no RAM read as zeroes. -ETIME or what ops said. */
 int guest_mem_read_sparse(struct guest_mem *mem, uint64_t gpa, void *buf, size_t len);
 
 #endif

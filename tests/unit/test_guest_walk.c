@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+/* From made-up RAM to processes and totals: every layout, and every value against what was put there. */
+#include <CUnit/Basic.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "guest/system.h"
+#include "guest/walk.h"
+#include "guest_image.h"
+
+static struct guest_mem mem;
+static struct guest_kernel kernel;
+static struct guest_walk walk;
+static struct guest_walk_stats stats;
+static const struct image_options plain = {
+	.levels = 4, .layout = KALLSYMS_BASE_LAST, .rss = RSS_PERCPU, .tasks = 5};
+
+static enum guest_status attach(struct image *image, bool guessed)
+{
+	guest_mem_init(&mem, &image->map, &image_io, image);
+	return guest_kernel_attach(&kernel, &mem, guessed);
+}
+
+static int walk_once(void)
+{
+	static const struct guest_budget budget = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
+
+	stats = (struct guest_walk_stats){0};
+	guest_mem_begin(&mem, &budget);
+	return guest_walk(&kernel, &walk, &stats);
+}
+
+static void check_values(enum layout_rss rss)
+{
+	const struct guest_task *t = &walk.tasks[2];
+
+	CU_ASSERT_EQUAL(t->pid, 3);
+	CU_ASSERT_EQUAL(t->ppid, 1);
+	CU_ASSERT_EQUAL(walk.tasks[0].ppid, 0);
+	CU_ASSERT_EQUAL(t->uid, 1002);
+	CU_ASSERT_EQUAL(t->threads, 1);
+	CU_ASSERT_EQUAL(t->start_ns, 2000);
+	CU_ASSERT_EQUAL(t->cpu_ns, 3000000);
+	CU_ASSERT_EQUAL(t->system_ns, 750000);
+	CU_ASSERT_EQUAL(t->user_ns, 2250000);
+	CU_ASSERT_EQUAL(t->run_delay_ns, 500);
+	CU_ASSERT_EQUAL(t->read_chars, 7);
+	CU_ASSERT_EQUAL(t->write_calls, 28);
+	CU_ASSERT_EQUAL(t->write_bytes, 42);
+	CU_ASSERT_EQUAL(t->open_files, 4);
+	CU_ASSERT_EQUAL(t->state, 'S');
+	CU_ASSERT_STRING_EQUAL(t->comm, "task-3");
+	/* Of four counters 10, 20, 30 (swap), 40: plus one a counter by thread, or 3 - 1 by CPU. */
+	CU_ASSERT_EQUAL(t->rss, (rss == RSS_ATOMIC ? 73
+				 : rss == RSS_PERCPU
+					 ? 76
+					 : 0) * GUEST_PAGE -
+					(rss == RSS_UNKNOWN));
+	CU_ASSERT_EQUAL(t->swap, (rss == RSS_ATOMIC ? 31
+				  : rss == RSS_PERCPU
+					  ? 32
+					  : 0) * GUEST_PAGE -
+					 (rss == RSS_UNKNOWN));
+}
+
+static void test_every_layout(void)
+{
+	static const enum kallsyms_layout layouts[] = {KALLSYMS_BASE_FIRST, KALLSYMS_BASE_LAST,
+						       KALLSYMS_PLACE};
+
+	for (unsigned i = 0; i < 3 * 2 * 3 * 2; i++) {
+		struct image_options o = {
+			.layout = layouts[i % 3],
+			.levels = 4 + i / 3 % 2,
+			.rss = i / 6 % 3,
+			.wide_header = i / 18,
+			.tasks = 5,
+		};
+		struct image image;
+		enum guest_status status;
+
+		image_build(&image, &o);
+		status = attach(&image, true);
+		CU_ASSERT_EQUAL(status, GUEST_OK);
+		if (status == GUEST_OK) {
+			CU_ASSERT_EQUAL(kernel.space.levels, o.levels);
+			CU_ASSERT_EQUAL(kernel.cpus, IMAGE_CPUS);
+			CU_ASSERT_TRUE(guest_kernel_check(&kernel));
+			CU_ASSERT_EQUAL(walk_once(), 0);
+			CU_ASSERT_EQUAL(walk.n, 5);
+			check_values(o.rss);
+		}
+		image_free(&image);
+	}
+}
+
+static void test_system(void)
+{
+	struct guest_cpu cpus[GUEST_CPUS_SHOWN];
+	struct guest_system s;
+	struct image image;
+	uint32_t n;
+
+	image_build(&image, &plain);
+	CU_ASSERT_EQUAL_FATAL(attach(&image, false), GUEST_OK);
+	guest_system_read(&kernel, &s, cpus, &n);
+	CU_ASSERT_EQUAL(s.mem_total, 16000 * GUEST_PAGE);
+	CU_ASSERT_EQUAL(s.mem_free, 9000 * GUEST_PAGE);
+	/* Free 9000, file pages 100 + 200 and reclaimable 500 + 600 less the low mark 50, reserve 50. */
+	CU_ASSERT_EQUAL(s.mem_available, (9000 + 300 - 50 + 1100 - 50 - 50) * GUEST_PAGE);
+	CU_ASSERT_EQUAL(s.mem_cached, 300 * GUEST_PAGE);
+	CU_ASSERT_EQUAL(s.mem_shared, 400 * GUEST_PAGE);
+	CU_ASSERT_EQUAL(s.swap_total, 400 * GUEST_PAGE);
+	CU_ASSERT_EQUAL(s.swap_free, 300 * GUEST_PAGE);
+	CU_ASSERT_EQUAL(s.faults, 201);
+	CU_ASSERT_EQUAL(s.major_faults, 401);
+	CU_ASSERT_EQUAL(s.swap_out_pages, 801);
+	CU_ASSERT_EQUAL(s.load[0], 3000);
+	CU_ASSERT_EQUAL(s.uptime_ns, 1000000 + 5 + 7000);
+	CU_ASSERT_STRING_EQUAL(s.hostname, "made-up");
+	CU_ASSERT_STRING_EQUAL(s.release, "99.1");
+	CU_ASSERT_EQUAL(n, 2);
+	CU_ASSERT_EQUAL(cpus[1].user_ns, 1001);
+	CU_ASSERT_EQUAL(cpus[1].steal_ns, 8001);
+	CU_ASSERT_EQUAL(cpus[0].idle_ns, 77000);
+	CU_ASSERT_EQUAL(cpus[0].iowait_ns, 88000);
+	CU_ASSERT_EQUAL(s.total.run_delay_ns, 10001);
+	image_free(&image);
+}
+
+/* A second thread of process 3: everything is summed up, the dead ones' share is in the signal. */
+static void test_threads(void)
+{
+	struct image image;
+	uint64_t s = image_signal(2), t = image_task(2), other = image_task(300), va;
+
+	image_build(&image, &plain);
+	memcpy(image.ram + other, image.ram + t, GUEST_PAGE);
+	va = image.linear_va;
+	image_put32(&image, other + T_PID, 77);
+	image_put32(&image, s + S_THREADS, 2);
+	image_put64(&image, s + 0x30, 4000000);
+	image_put64(&image, t + T_NODE, va + other + T_NODE);
+	image_put64(&image, other + T_NODE, va + s + S_HEAD);
+	CU_ASSERT_EQUAL_FATAL(attach(&image, false), GUEST_OK);
+	CU_ASSERT_EQUAL(walk_once(), 0);
+	CU_ASSERT_EQUAL(walk.n, 5);
+	CU_ASSERT_EQUAL(walk.tasks[2].threads, 2);
+	CU_ASSERT_EQUAL(walk.tasks[2].cpu_ns, 10000000);
+	CU_ASSERT_EQUAL(walk.tasks[2].read_chars, 14);
+	/* It says three but has two: left out, and counted. */
+	image_put32(&image, s + S_THREADS, 3);
+	CU_ASSERT_EQUAL(walk_once(), 0);
+	CU_ASSERT_EQUAL(walk.n, 4);
+	CU_ASSERT_EQUAL(stats.torn, 1);
+	image_free(&image);
+}
+
+static void test_absent_pages(void)
+{
+	struct image image;
+
+	image_build(&image, &plain);
+	CU_ASSERT_EQUAL_FATAL(attach(&image, false), GUEST_OK);
+	image.absent[image_signal(1) / GUEST_PAGE] = true;
+	CU_ASSERT_EQUAL(walk_once(), 0);
+	CU_ASSERT_EQUAL(walk.n, 4);
+	CU_ASSERT_EQUAL(stats.unread, 1);
+	CU_ASSERT_TRUE(mem.stats.absent >= 1);
+	/* Without the task itself the list cannot be followed. */
+	image.absent[image_task(1) / GUEST_PAGE] = true;
+	CU_ASSERT_EQUAL(walk_once(), -ENXIO);
+	image_free(&image);
+}
+
+static void test_no_guest(void)
+{
+	struct image image;
+
+	image_build(&image, &plain);
+	memset(image.ram, 0, IMAGE_RAM);
+	CU_ASSERT_EQUAL(attach(&image, true), GUEST_NO_BTF);
+	for (size_t i = 0; i < IMAGE_RAM / 4; i++)
+		((uint32_t *)image.ram)[i] = 2654435761u * (uint32_t)i ^ (uint32_t)i >> 7;
+	CU_ASSERT_EQUAL(attach(&image, true), GUEST_NO_BTF);
+	image_free(&image);
+}
+
+/* A half overwritten copy of the BTF lies below the real one, as after every boot. */
+static void test_stale_copy(void)
+{
+	struct image image;
+
+	image_build(&image, &plain);
+	memcpy(image.ram + (8 << 20) + 0x1c0, image.ram + IMAGE_TEXT + IMAGE_BTF, image.btf_len);
+	memset(image.ram + (8 << 20) + 0x1c0 + 5000, 0xff, 3000);
+	CU_ASSERT_EQUAL(attach(&image, true), GUEST_OK);
+	CU_ASSERT_EQUAL(walk_once(), 0);
+	CU_ASSERT_EQUAL(walk.n, 5);
+	image_free(&image);
+}
+
+static void test_reboot_is_seen(void)
+{
+	struct image image;
+
+	image_build(&image, &plain);
+	CU_ASSERT_EQUAL_FATAL(attach(&image, false), GUEST_OK);
+	CU_ASSERT_TRUE(guest_kernel_check(&kernel));
+	memset(image.ram + IMAGE_TEXT + IMAGE_INIT_TASK, 0, GUEST_PAGE);
+	CU_ASSERT_FALSE(guest_kernel_check(&kernel));
+	image_free(&image);
+}
+
+static void test_budget(void)
+{
+	struct guest_budget calls = {UINT64_MAX, 20, UINT64_MAX};
+	struct guest_budget bytes = {9000, UINT64_MAX, UINT64_MAX};
+	struct guest_budget time = {UINT64_MAX, UINT64_MAX, 1};
+	struct image image;
+
+	image_build(&image, &plain);
+	CU_ASSERT_EQUAL_FATAL(attach(&image, false), GUEST_OK);
+	guest_mem_begin(&mem, &calls);
+	CU_ASSERT_EQUAL(guest_walk(&kernel, &walk, &stats), -ETIME);
+	guest_mem_begin(&mem, &bytes);
+	CU_ASSERT_EQUAL(guest_walk(&kernel, &walk, &stats), -ETIME);
+	guest_mem_begin(&mem, &time);
+	CU_ASSERT_EQUAL(guest_walk(&kernel, &walk, &stats), -ETIME);
+	image_free(&image);
+}
+
+int main(void)
+{
+	CU_pSuite suite;
+
+	if (CU_initialize_registry())
+		return 1;
+	suite = CU_add_suite("guest walk", NULL, NULL);
+	CU_add_test(suite, "every layout", test_every_layout);
+	CU_add_test(suite, "system", test_system);
+	CU_add_test(suite, "threads", test_threads);
+	CU_add_test(suite, "absent pages", test_absent_pages);
+	CU_add_test(suite, "no guest", test_no_guest);
+	CU_add_test(suite, "stale copy", test_stale_copy);
+	CU_add_test(suite, "reboot", test_reboot_is_seen);
+	CU_add_test(suite, "budget", test_budget);
+	CU_basic_run_tests();
+	return CU_get_number_of_failures() ? 1 : 0;
+}
