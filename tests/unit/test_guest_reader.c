@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Worker processes for real: this program's own memory holds the made-up guest that they read. */
+#include <CUnit/Basic.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "guest/check.h"
+#include "guest/confine.h"
+#include "guest/maps.h"
+#include "guest/reader.h"
+#include "guest/worker.h"
+#include "guest_image.h"
+
+static const struct image_options plain = {
+	.levels = 5, .layout = KALLSYMS_PLACE, .rss = RSS_PERCPU, .tasks = 7};
+
+static struct guest_reader *start(const char *exe, const struct guest_ram *ram)
+{
+	struct guest_reader_options options = {
+		.exe = exe, .interval_ms = 20, .deadline_ms = 100, .parallel = 2};
+	struct guest_target target = {.pid = getpid(), .start_ns = 7, .ram = ram};
+	struct guest_reader *reader = guest_reader_new(&options);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+	guest_reader_set(reader, &target, 1);
+	return reader;
+}
+
+/* Wait until the reader has tried at least n times. */
+static struct guest_view *wait_view(struct guest_reader *reader, uint64_t n,
+				    struct guest_reader_state *state)
+{
+	struct guest_view *view = NULL;
+
+	for (int i = 0; i < 2000; i++) {
+		guest_view_unref(view);
+		view = guest_reader_get(reader, getpid(), 7, state);
+		if (state->walks + state->failures >= n)
+			break;
+		usleep(5000);
+	}
+	return view;
+}
+
+static void test_reads_itself(void)
+{
+	struct guest_reader_state state;
+	struct guest_view *view;
+	struct guest_reader *reader;
+	struct image image;
+
+	image_build(&image, &plain);
+	reader = start(NULL, NULL);
+	view = wait_view(reader, 3, &state);
+	CU_ASSERT_TRUE(state.known);
+	CU_ASSERT_TRUE(state.up);
+	CU_ASSERT_STRING_EQUAL(state.why, "");
+	CU_ASSERT_EQUAL(state.restarts, 1);
+	CU_ASSERT_PTR_NOT_NULL(view);
+	if (view) {
+		CU_ASSERT_EQUAL(view->n_tasks, 7);
+		CU_ASSERT_EQUAL(view->n_cpus, 2);
+		CU_ASSERT_STRING_EQUAL(view->tasks[6].comm, "task-7");
+		CU_ASSERT_STRING_EQUAL(view->system.hostname, "made-up");
+		CU_ASSERT_STRING_EQUAL(view->source, "guest_memory");
+	}
+	guest_view_unref(view);
+	/* A process that is no target is not known. */
+	CU_ASSERT_PTR_NULL(guest_reader_get(reader, 1, 7, &state));
+	CU_ASSERT_FALSE(state.known);
+	guest_reader_set(reader, NULL, 0);
+	for (int i = 0; i < 400 && (view = guest_reader_get(reader, getpid(), 7, &state)); i++) {
+		guest_view_unref(view);
+		usleep(5000);
+	}
+	CU_ASSERT_FALSE(state.known);
+	guest_reader_free(reader);
+	image_free(&image);
+}
+
+static void test_exact_map(void)
+{
+	struct guest_reader_state state;
+	struct guest_reader *reader;
+	struct guest_view *view;
+	struct image image;
+
+	image_build(&image, &plain);
+	reader = start(NULL, &image.map);
+	view = wait_view(reader, 2, &state);
+	CU_ASSERT_TRUE(state.up);
+	CU_ASSERT_TRUE(view && view->n_tasks == 7);
+	guest_view_unref(view);
+	guest_reader_free(reader);
+	image_free(&image);
+}
+
+/* The guest's RAM has gone, or was never a Linux guest's: said in words, with a back-off. */
+static void test_no_guest(void)
+{
+	struct guest_reader *reader = start(NULL, NULL);
+	struct guest_reader_state state;
+	struct guest_view *view = wait_view(reader, 1, &state);
+
+	CU_ASSERT_PTR_NULL(view);
+	CU_ASSERT_FALSE(state.up);
+	CU_ASSERT_PTR_NOT_NULL(strstr(state.why, "unsupported"));
+	guest_reader_free(reader);
+}
+
+static char *script(const char *text)
+{
+	static char path[] = "/tmp/kvmlens-worker-XXXXXX";
+	int fd;
+
+	strcpy(path + strlen(path) - 6, "XXXXXX");
+	fd = mkostemp(path, 0);
+	CU_ASSERT_TRUE_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	fchmod(fd, 0700);
+	close(fd);
+	return path;
+}
+
+static void expect_failure(const char *text, const char *why)
+{
+	char *exe = script(text);
+	struct guest_reader *reader = start(exe, NULL);
+	struct guest_reader_state state;
+	struct guest_view *view = wait_view(reader, 1, &state);
+
+	CU_ASSERT_PTR_NULL(view);
+	CU_ASSERT_FALSE(state.up);
+	CU_ASSERT_STRING_EQUAL(state.why, why);
+	guest_reader_free(reader);
+	unlink(exe);
+}
+
+static void test_bad_workers(void)
+{
+	expect_failure("#!/bin/sh\nexec sleep 60\n", "the worker exceeded its deadline");
+	expect_failure("#!/bin/sh\nexit 3\n", "the worker died");
+	expect_failure("#!/bin/sh\nhead -c 4000 /dev/zero >&6; exec sleep 60\n",
+		       "the worker sent nonsense");
+	expect_failure("#!/bin/sh\nhead -c 10 /dev/zero >&6; exec sleep 60\n",
+		       "the worker exceeded its deadline");
+}
+
+static void test_no_program(void)
+{
+	struct guest_reader *reader = start("/does/not/exist", NULL);
+	struct guest_reader_state state;
+
+	CU_ASSERT_PTR_NULL(wait_view(reader, 1, &state));
+	CU_ASSERT_PTR_NOT_NULL(strstr(state.why, "no worker"));
+	guest_reader_free(reader);
+}
+
+/* The text of /proc/CHILD/status of this process's only child. */
+static bool child_status(char *text, size_t size)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *e;
+	char path[300], mine[32];
+	bool found = false;
+
+	snprintf(mine, sizeof(mine), "\nPPid:\t%d\n", getpid());
+	while (!found && (e = readdir(dir))) {
+		ssize_t n;
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%s/status", e->d_name);
+		fd = open(path, O_RDONLY);
+		if (fd < 0)
+			continue;
+		n = read(fd, text, size - 1);
+		text[n > 0 ? n : 0] = '\0';
+		close(fd);
+		found = strstr(text, mine) && !strstr(text, "zombie");
+	}
+	closedir(dir);
+	return found;
+}
+
+static void test_worker_is_confined(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	CU_PASS("a sanitizer's build is not confined");
+#else
+	struct guest_reader_state state;
+	struct guest_reader *reader;
+	struct image image;
+	char text[4096];
+
+	image_build(&image, &plain);
+	reader = start(NULL, NULL);
+	guest_view_unref(wait_view(reader, 2, &state));
+	CU_ASSERT_TRUE_FATAL(child_status(text, sizeof(text)));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\nCapPrm:\t0000000000000000\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\nCapEff:\t0000000000000000\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\nNoNewPrivs:\t1\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\nSeccomp:\t2\n"));
+	if (geteuid() == 0)
+		CU_ASSERT_PTR_NOT_NULL(strstr(text, "\nUid:\t65534\t65534\t65534\t65534\n"));
+	guest_reader_free(reader);
+	image_free(&image);
+#endif
+}
+
+/* What a worker that fell to its guest would try: each call ends it. */
+static void test_forbidden_calls(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	CU_PASS("a sanitizer's build is not confined");
+#else
+	for (int attempt = 0; attempt < 5; attempt++) {
+		int status = 0;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			char byte;
+
+			/* Descriptors as a worker has them. */
+			for (int fd = 3; fd <= 6; fd++)
+				dup2(0, fd);
+			if (guest_confine() < 0)
+				_exit(1);
+			if (attempt == 0)
+				open("/etc/passwd", O_RDONLY);
+			else if (attempt == 1)
+				kill(getppid(), 0);
+			else if (attempt == 2)
+				pwrite(GUEST_WORKER_MEM_FD, "x", 1, 0);
+			else if (attempt == 3)
+				read(GUEST_WORKER_MEM_FD, &byte, 1);
+			else
+				fork();
+			_exit(0);
+		}
+		CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+		CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+	}
+#endif
+}
+
+static void test_report_check(void)
+{
+	struct guest_report good = {.magic = GUEST_REPORT_MAGIC, .number = 4, .n_tasks = 3}, r;
+	struct guest_task tasks[3] = {{.pid = 5}, {.pid = 5}, {.pid = 6}};
+	struct guest_view *view;
+
+	CU_ASSERT_EQUAL(guest_report_check(&good, 4), 0);
+	CU_ASSERT_EQUAL(guest_report_check(&good, 5), -EPROTO);
+	r = good;
+	r.n_tasks = GUEST_TASKS_MAX + 1;
+	CU_ASSERT_EQUAL(guest_report_check(&r, 4), -EPROTO);
+	r = good;
+	r.n_cpus = UINT32_MAX;
+	CU_ASSERT_EQUAL(guest_report_check(&r, 4), -EPROTO);
+	r = good;
+	r.status = GUEST_STATUS_MAX;
+	CU_ASSERT_EQUAL(guest_report_check(&r, 4), -EPROTO);
+	r = good;
+	r.status = GUEST_BUSY;
+	CU_ASSERT_EQUAL(guest_report_check(&r, 4), -EPROTO);
+
+	memset(tasks[2].comm, 'x', sizeof(tasks[2].comm));
+	tasks[2].state = '"';
+	tasks[2].cpu_ns = UINT64_MAX - 1;
+	tasks[2].rss = 1ull << 60;
+	memset(good.system.hostname, 'h', sizeof(good.system.hostname));
+	view = guest_report_view(&good, NULL, tasks, 99);
+	CU_ASSERT_EQUAL(view->n_tasks, 2);
+	CU_ASSERT_EQUAL(view->tasks_left_out, 1);
+	CU_ASSERT_EQUAL(view->tasks[1].pid, 6);
+	CU_ASSERT_EQUAL(strlen(view->tasks[1].comm), GUEST_COMM_LEN - 1);
+	CU_ASSERT_EQUAL(view->tasks[1].state, '?');
+	CU_ASSERT_EQUAL(view->tasks[1].cpu_ns, KVMLENS_ABSENT);
+	CU_ASSERT_EQUAL(view->tasks[1].rss, KVMLENS_ABSENT);
+	CU_ASSERT_EQUAL(strlen(view->system.hostname), GUEST_NAME_LEN - 1);
+	guest_view_unref(view);
+}
+
+static void test_maps(void)
+{
+	static const char text[] =
+		"55d0a0000000-55d0a4000000 r-xp 00000000 08:01 123 /usr/bin/qemu-system-x86_64\n"
+		"7f0000000000-7f0020000000 rw-p 00000000 00:00 0 \n"
+		"7f0030000000-7f00b0000000 rwxp 00000000 00:00 0 \n"
+		"7f0100000000-7f0110000000 rw-s 00000000 00:01 55 /memfd:ram (deleted)\n"
+		"7f0110000000-7f0150000000 rw-s 10000000 00:01 55 /memfd:ram (deleted)\n"
+		"7f0200000000-7f0280000000 rw-p 00000000 08:01 77 /var/lib/some.file\n"
+		"7f0300000000-7f0301000000 rw-p 00000000 00:00 0 \n"
+		"7f0400000000-7f0400000000 rw-p garbage\n"
+		"nonsense\n\n"
+		"7ffc00000000-7ffc80000000 rw-p 00000000 00:00 0 [stack]\n"
+		"7fff00000000-7fff10000000 rw-p 00000000 00:00 0";
+	struct guest_block blocks[GUEST_BLOCKS_MAX];
+
+	CU_ASSERT_EQUAL_FATAL(guest_maps_blocks(text, blocks), 3);
+	CU_ASSERT_EQUAL(blocks[0].hva, 0x7f0100000000);
+	CU_ASSERT_EQUAL(blocks[0].size, 0x50000000);
+	CU_ASSERT_EQUAL(blocks[1].hva, 0x7f0000000000);
+	CU_ASSERT_EQUAL(blocks[2].hva, 0x7fff00000000);
+	CU_ASSERT_EQUAL(guest_maps_blocks("", blocks), 0);
+}
+
+int main(int argc, char **argv)
+{
+	CU_pSuite suite;
+
+	if (argc == 2 && strcmp(argv[1], GUEST_WORKER_ARG) == 0)
+		return guest_worker_main();
+	if (CU_initialize_registry())
+		return 1;
+	suite = CU_add_suite("guest reader", NULL, NULL);
+	CU_add_test(suite, "maps", test_maps);
+	CU_add_test(suite, "report check", test_report_check);
+	CU_add_test(suite, "reads itself", test_reads_itself);
+	CU_add_test(suite, "exact map", test_exact_map);
+	CU_add_test(suite, "no guest", test_no_guest);
+	CU_add_test(suite, "bad workers", test_bad_workers);
+	CU_add_test(suite, "no program", test_no_program);
+	CU_add_test(suite, "worker is confined", test_worker_is_confined);
+	CU_add_test(suite, "forbidden calls", test_forbidden_calls);
+	CU_basic_run_tests();
+	return CU_get_number_of_failures() ? 1 : 0;
+}
