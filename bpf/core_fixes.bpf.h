@@ -109,4 +109,21 @@ static __always_inline struct rq *task_rq(struct task_struct *task)
 #endif
 }
 
+/* The cgroup of the unified tree; on a hybrid host, where all are in its root, the cpu one. */
+static __always_inline __u64 task_cgroup_id(struct task_struct *task)
+{
+#ifdef KVMLENS_RAW
+	__u64 id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+
+	if (id <= 1 && bpf_core_field_exists(task->sched_task_group))
+		id = BPF_CORE_READ(task, sched_task_group, css.cgroup, kn, id);
+#else
+	__u64 id = task->cgroups->dfl_cgrp->kn->id;
+
+	if (id <= 1 && bpf_core_field_exists(task->sched_task_group))
+		id = task->sched_task_group->css.cgroup->kn->id;
+#endif
+	return id;
+}
+
 #endif

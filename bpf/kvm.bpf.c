@@ -20,18 +20,14 @@ struct {
 
 #include "thread.bpf.h"
 
-struct pid_slots {
-	__u16 slot[SCHED_PID_SLOTS];
-};
-
-/* sched.bpf.c's table of slots, shared; only looked up here. */
+/* sched.bpf.c's globals, shared; only looked up here. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct pid_slots);
-} sched_pids SEC(".maps");
+	__type(value, struct sched_globals);
+} sched_globals SEC(".maps");
 
 /*
  * Guest and exit handling time, by the slot of the vCPU's sched_thread. Written by the vCPU's
@@ -68,12 +64,12 @@ struct {
 static __always_inline struct kvm_vcpu_times *current_times(__u32 *ret_tid)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid(), zero = 0, slot;
-	struct pid_slots *pids = bpf_map_lookup_elem(&sched_pids, &zero);
+	struct sched_globals *pids = bpf_map_lookup_elem(&sched_globals, &zero);
 	struct sched_thread *thread;
 
 	if (!pids)
 		return NULL;
-	slot = pids->slot[tid & (SCHED_PID_SLOTS - 1)];
+	slot = pids->pid_slots[tid & (SCHED_PID_SLOTS - 1)];
 	if (!slot)
 		return NULL;
 	thread = thread_in_chain(slot, tid);

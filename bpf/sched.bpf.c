@@ -15,11 +15,7 @@
 /* CONFIG_SCHED_INFO; without it the struct has no fields. */
 #define use_sched_info bpf_core_field_exists(struct sched_info, run_delay)
 
-/*
- * Slot of the first record of each pid hash chain, 0: none. Written by user space through mmap,
- * read here. In .bss, because an access costs no helper call.
- */
-__u16 pid_slots[SCHED_PID_SLOTS];
+struct sched_globals globals;
 
 /*
  * The records, by slot; slot 0 is never used. Threads are added and removed by user space, the
@@ -61,10 +57,12 @@ static __noinline int lost(__u32 why)
 
 static __always_inline struct sched_thread *thread_find(__u32 tid)
 {
-	__u32 slot = pid_slots[tid & (SCHED_PID_SLOTS - 1)];
+	__u32 slot = globals.pid_slots[tid & (SCHED_PID_SLOTS - 1)];
 
 	return slot ? thread_in_chain(slot, tid) : NULL;
 }
+
+#include "blame.bpf.h"
 
 static __always_inline __u8 state_after(struct sched_thread *t, struct task_struct *prev,
 					bool preempt)
@@ -150,8 +148,9 @@ static __always_inline void account_gap(struct sched_thread *t, __u64 wait, __u6
 		t->blocked_ns += rest;
 }
 
-static __always_inline void switch_in(struct sched_thread *t, struct task_struct *next,
-				      struct rq *rq)
+/* Returns how much of the time until now the thread has waited. */
+static __always_inline __u64 switch_in(struct sched_thread *t, struct task_struct *next,
+				       struct rq *rq)
 {
 	__u64 now = READ(rq, clock);
 	__u32 cpu = READ(rq, cpu);
@@ -173,6 +172,7 @@ static __always_inline void switch_in(struct sched_thread *t, struct task_struct
 	t->since = now;
 	t->state = SCHED_STATE_RUNNING;
 	record_end(&t->seq);
+	return wait;
 }
 
 TRACE_SEC("sched_switch")
@@ -181,10 +181,14 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 	struct sched_thread *out = thread_find(READ(prev, pid));
 	struct sched_thread *in = thread_find(READ(next, pid));
 
+	__u64 wait = 0;
+
 	if (out)
 		switch_out(out, prev, preempt, READ(task_rq(next), clock));
 	if (in)
-		switch_in(in, next, task_rq(next));
+		wait = switch_in(in, next, task_rq(next));
+	if (globals.blame_on)
+		blame_switch(out, in, prev, next, wait);
 	return 0;
 }
 

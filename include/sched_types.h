@@ -87,6 +87,72 @@ struct sched_thread {
 _Static_assert(sizeof(struct sched_thread) == 512, "sched_thread is part of the ABI");
 #endif
 
+/*
+ * What sched_switch looks at for every task on the host, in .bss, where an access costs no helper
+ * call. Written by user space through mmap, but for blame_cpus.
+ */
+#define SCHED_CPUS_MAX 8192
+
+struct sched_globals {
+	__u16 pid_slots[SCHED_PID_SLOTS]; /* slot of the first record of each chain, 0: none */
+	__u64 blame_on; /* not 0: find out who ran while a tracked thread waited */
+	__u64 blame_cpus[SCHED_CPUS_MAX / 64]; /* CPUs that tracked vCPUs have been seen on */
+};
+
+/*
+ * Blame: who ran while a thread waited. An entity is a kind in the top 8 bits and its number:
+ * VM: role << 32 | tgid of the VMM; CGROUP: the cgroup's id; KERNEL: enum sched_kernel_class.
+ */
+enum sched_entity_kind {
+	SCHED_ENTITY_NONE = 0,
+	SCHED_ENTITY_VM,
+	SCHED_ENTITY_CGROUP,
+	SCHED_ENTITY_KERNEL,
+};
+
+#define SCHED_ENTITY_SHIFT 56
+
+enum sched_kernel_class {
+	SCHED_KERNEL_OTHER,
+	SCHED_KERNEL_KWORKER,
+	SCHED_KERNEL_KSOFTIRQD,
+	SCHED_KERNEL_MIGRATION,
+	SCHED_KERNEL_AGENT, /* kvmlens itself */
+};
+
+/* What ran on one CPU lately while somebody waited there. Map "sched_blame_cpus", by CPU. */
+#define SCHED_SEGMENTS 64
+
+struct sched_segment {
+	__u64 start, end, entity;
+};
+
+struct sched_blame_cpu {
+	__u32 head; /* next to be written, modulo SCHED_SEGMENTS */
+	__u32 pad;
+	struct sched_segment ring[SCHED_SEGMENTS];
+};
+
+/*
+ * Map "sched_blame", by the slot of the thread that waited; written at its switch-in, cumulative.
+ * When all entries are in use the smallest gives way: what it had is then in none of the fields,
+ * and user space finds it as the difference to the thread's ready time.
+ */
+#define SCHED_BLAME_ENTRIES 14
+
+struct sched_blame {
+	__u32 seq;
+	__u32 tid;
+	__u64 idle_ns; /* the CPU idled: the time from a wakeup to the end of its sleep */
+	__u64 unseen_ns; /* nobody was seen to run: waits on other CPUs, throttling, lost segments */
+	__u64 entity[SCHED_BLAME_ENTRIES];
+	__u64 ns[SCHED_BLAME_ENTRIES];
+};
+
+#ifdef __STDC_VERSION__
+_Static_assert(sizeof(struct sched_blame) == 248, "sched_blame is part of the ABI");
+#endif
+
 /* Reasons for lost information, counted per CPU in map "sched_lost". */
 enum sched_lost {
 	SCHED_LOST_NO_SCHED_INFO, /* switch-in without a kernel stamp */

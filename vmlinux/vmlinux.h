@@ -52,7 +52,31 @@ struct pid {
 	struct upid numbers[1];
 };
 
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+};
+
+struct task_group {
+	struct cgroup_subsys_state css;
+};
+
 struct task_struct {
+	unsigned int flags;
+	char comm[16];
+	struct css_set *cgroups;
+	struct task_group *sched_task_group;
 	unsigned int __state;
 	int pid;
 	int tgid;

@@ -29,13 +29,18 @@ void burner_sleep_ms(unsigned ms)
 	nanosleep(&ts, NULL);
 }
 
-static void pin(int cpu)
+static void pin(pid_t tid, int cpu)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	sched_setaffinity(tid, sizeof(set), &set);
+}
+
+void burner_move(const struct burner *b, int cpu)
+{
+	pin(b->tid, cpu);
 }
 
 static void spin(uint64_t ns)
@@ -56,10 +61,6 @@ static void step(struct burner *b)
 		spin(1000000);
 		usleep(1000);
 		break;
-	case BURNER_WANDERER:
-		spin(3000000);
-		pin(rand() % (int)sysconf(_SC_NPROCESSORS_ONLN));
-		break;
 	}
 }
 
@@ -69,10 +70,11 @@ static void *run(void *arg)
 	uint64_t wall, cpu;
 
 	if (b->cpu >= 0)
-		pin(b->cpu);
+		pin(0, b->cpu);
 	b->tid = (pid_t)syscall(SYS_gettid);
 	while (b->go != 2) {
 		b->idle = 1;
+		b->blocked_at = burner_now();
 		syscall(SYS_futex, &b->go, FUTEX_WAIT, 0, NULL, NULL, 0);
 		if (b->go != 1)
 			continue;
@@ -106,12 +108,21 @@ static int is_blocked(const struct burner *b)
 	return state == 'S';
 }
 
-/* Only once it is off its CPU has everything been counted. */
+/*
+ * Only once it is off its CPU has everything been counted: a thread that shows as sleeping may have
+ * been preempted on its way to sleep, and then runs once more.
+ */
 static void wait_blocked(const struct burner *b)
 {
-	while (!b->idle || !is_blocked(b))
-		burner_sleep_ms(1);
-	burner_sleep_ms(2);
+	uint64_t run, delay, run_before, delay_before;
+
+	do {
+		while (!b->idle || !is_blocked(b))
+			burner_sleep_ms(1);
+		burner_schedstat(b, &run_before, &delay_before);
+		burner_sleep_ms(10);
+		burner_schedstat(b, &run, &delay);
+	} while (run != run_before || delay != delay_before);
 }
 
 void burner_start(struct burner *b, enum burner_kind kind, int cpu)

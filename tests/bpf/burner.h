@@ -10,7 +10,6 @@
 enum burner_kind {
 	BURNER_BUSY, /* never sleeps */
 	BURNER_SLEEPY, /* works about 1 ms, sleeps about 1 ms */
-	BURNER_WANDERER, /* busy, and moves itself to another CPU every few ms */
 };
 
 struct burner {
@@ -20,12 +19,15 @@ struct burner {
 	volatile int idle;
 	volatile pid_t tid;
 	pthread_t thread;
+	volatile uint64_t blocked_at; /* burner_now() just before it last blocked */
 	uint64_t wall_ns, cpu_ns; /* its own clocks over the last spell of work */
 };
 
 /* Start the thread; it waits, blocked, for burner_work. */
 void burner_start(struct burner *burner, enum burner_kind kind, int cpu);
 void burner_work(struct burner *burner);
+/* Move the thread to a CPU now, from outside, as virsh vcpupin or the load balancer does. */
+void burner_move(const struct burner *burner, int cpu);
 /* Back to waiting; returns once it is blocked. */
 void burner_rest(struct burner *burner);
 void burner_end(struct burner *burner);

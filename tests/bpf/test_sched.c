@@ -47,14 +47,15 @@ static uint64_t times_of(struct probe *probe, const struct tracked *t, struct cp
 }
 
 /* The window begins and ends with every thread blocked: both sides have then counted it all. */
-static void begin(struct probe *probe, struct tracked *t, enum burner_kind kind, int cpu)
+static void begin_as(struct probe *probe, struct tracked *t, enum burner_kind kind, int cpu,
+		     pid_t tgid)
 {
 	uint64_t run;
 	int is_new, slot;
 
 	burner_start(&t->burner, kind, cpu);
-	slot = threads_add(probe_threads(probe), t->burner.tid, getpid(), SCHED_ROLE_VCPU,
-			   SCHED_F_TCG, &is_new);
+	slot = threads_add(probe_threads(probe), t->burner.tid, tgid, SCHED_ROLE_VCPU, SCHED_F_TCG,
+			   &is_new);
 	CU_ASSERT_FATAL(slot > 0);
 	CU_ASSERT_TRUE(is_new);
 	t->slot = slot;
@@ -62,9 +63,14 @@ static void begin(struct probe *probe, struct tracked *t, enum burner_kind kind,
 	burner_work(&t->burner);
 	burner_sleep_ms(20);
 	burner_rest(&t->burner);
-	t->mono = burner_now();
+	t->mono = t->burner.blocked_at;
 	burner_schedstat(&t->burner, &run, &t->delay);
 	t->dropped = times_of(probe, t, &t->begin);
+}
+
+static void begin(struct probe *probe, struct tracked *t, enum burner_kind kind, int cpu)
+{
+	begin_as(probe, t, kind, cpu, getpid());
 }
 
 static void end(struct probe *probe, struct tracked *t)
@@ -89,7 +95,8 @@ static void end(struct probe *probe, struct tracked *t)
 	if (t->burner.kind == BURNER_BUSY) {
 		double own = (double)(t->burner.wall_ns - t->burner.cpu_ns);
 
-		CU_ASSERT_TRUE(fabs((double)ready - own) <= 0.005 * own);
+		/* Its clock begins once it runs: the first wait, for its wakeup, came before. */
+		CU_ASSERT_TRUE(fabs((double)steal - own) <= 0.005 * own);
 		CU_ASSERT_TRUE(own > 0.3 * (double)t->mono);
 	}
 	CU_ASSERT_TRUE(fabs((double)total - (double)t->mono) <= 0.005 * (double)t->mono);
@@ -97,23 +104,36 @@ static void end(struct probe *probe, struct tracked *t)
 	burner_end(&t->burner);
 }
 
-static void contend(unsigned without, const enum burner_kind kinds[N], int cpu)
+/* Work for some seconds; on the move, every thread changes its CPU every few ms. */
+static void work(struct tracked t[N], bool move)
+{
+	uint64_t until = burner_now() + seconds * 1000000000ull;
+	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN), i;
+
+	for (i = 0; i < N; i++)
+		burner_work(&t[i].burner);
+	while (burner_now() < until) {
+		burner_sleep_ms(move ? 5 : 50);
+		for (i = 0; move && i < N; i++)
+			burner_move(&t[i].burner, rand() % cpus);
+	}
+	for (i = 0; i < N; i++)
+		t[i].burner.go = 0;
+	for (i = 0; i < N; i++) {
+		burner_rest(&t[i].burner);
+		t[i].mono = t[i].burner.blocked_at - t[i].mono;
+	}
+}
+
+static void contend(unsigned without, const enum burner_kind kinds[N], bool move)
 {
 	struct probe *probe = open_probe(without);
 	struct tracked t[N] = {};
 	int i;
 
 	for (i = 0; i < N; i++)
-		begin(probe, &t[i], kinds[i], cpu);
-	for (i = 0; i < N; i++)
-		burner_work(&t[i].burner);
-	burner_sleep_ms(seconds * 1000);
-	for (i = 0; i < N; i++)
-		t[i].burner.go = 0;
-	for (i = 0; i < N; i++) {
-		burner_rest(&t[i].burner);
-		t[i].mono = burner_now() - t[i].mono;
-	}
+		begin(probe, &t[i], kinds[i], 0);
+	work(t, move);
 	for (i = 0; i < N; i++)
 		end(probe, &t[i]);
 	probe_close(probe, false);
@@ -121,23 +141,102 @@ static void contend(unsigned without, const enum burner_kind kinds[N], int cpu)
 
 static void test_pinned(void)
 {
-	contend(0, (enum burner_kind[]){BURNER_BUSY, BURNER_BUSY, BURNER_BUSY}, 0);
+	contend(0, (enum burner_kind[]){BURNER_BUSY, BURNER_BUSY, BURNER_BUSY}, false);
 }
 
 static void test_mixed(void)
 {
-	contend(0, (enum burner_kind[]){BURNER_BUSY, BURNER_SLEEPY, BURNER_SLEEPY}, 0);
+	contend(0, (enum burner_kind[]){BURNER_BUSY, BURNER_SLEEPY, BURNER_SLEEPY}, false);
 }
 
 static void test_migrating(void)
 {
-	contend(0, (enum burner_kind[]){BURNER_WANDERER, BURNER_WANDERER, BURNER_SLEEPY}, -1);
+	contend(0, (enum burner_kind[]){BURNER_BUSY, BURNER_BUSY, BURNER_SLEEPY}, true);
 }
 
 static void test_raw(void)
 {
 	contend(1u << FEATURE_SCHED_BTF,
-		(enum burner_kind[]){BURNER_BUSY, BURNER_SLEEPY, BURNER_WANDERER}, 0);
+		(enum burner_kind[]){BURNER_BUSY, BURNER_BUSY, BURNER_SLEEPY}, true);
+}
+
+/* All that a thread was seen to wait for, and how much of it has a name. */
+static uint64_t blame_sum(struct probe *probe, uint16_t slot, uint64_t *ret_named)
+{
+	struct sched_blame b;
+	uint64_t sum;
+	int i;
+
+	*ret_named = 0;
+	if (probe_blame(probe, slot, &b))
+		return 0;
+	for (i = 0; i < SCHED_BLAME_ENTRIES; i++)
+		*ret_named += b.ns[i];
+	sum = *ret_named + b.idle_ns + b.unseen_ns;
+	return sum;
+}
+
+static uint64_t blame_by(struct probe *probe, uint16_t slot, uint64_t entity)
+{
+	struct sched_blame b;
+	int i;
+
+	for (i = 0; !probe_blame(probe, slot, &b) && i < SCHED_BLAME_ENTRIES; i++)
+		if (b.entity[i] == entity)
+			return b.ns[i];
+	return 0;
+}
+
+#define FAKE_VM 4000000
+
+/* Three "VMs" of one vCPU and a host task share a CPU: each waits for the three others. */
+static void test_blame(void)
+{
+	struct probe *probe = open_probe(0);
+	uint64_t ran[N], named, sum, seen, other, run0, run1, delay;
+	struct tracked t[N] = {};
+	struct burner host;
+	struct cpu_times now;
+	int i, j;
+
+	burner_start(&host, BURNER_BUSY, 0);
+	for (i = 0; i < N; i++)
+		begin_as(probe, &t[i], BURNER_BUSY, 0, FAKE_VM + i);
+	for (i = 0; i < N; i++)
+		ran[i] = t[i].begin.run;
+	burner_schedstat(&host, &run0, &delay);
+	burner_work(&host);
+	work(t, false);
+	burner_rest(&host);
+	burner_schedstat(&host, &run1, &delay);
+	for (i = 0; i < N; i++) {
+		times_of(probe, &t[i], &now);
+		ran[i] = now.run - ran[i];
+	}
+	for (i = 0; i < N; i++) {
+		times_of(probe, &t[i], &now);
+		sum = blame_sum(probe, t[i].slot, &named);
+		CU_ASSERT_EQUAL(sum, now.ready);
+		CU_ASSERT_TRUE(named >= now.ready / 100 * 99);
+		printf("\n    ready %.6f s, named %.4f %%", now.ready / 1e9,
+		       100.0 * named / now.ready);
+		for (j = 0, other = 0; j < N; j++) {
+			seen = blame_by(probe, t[i].slot,
+					(uint64_t)SCHED_ENTITY_VM << SCHED_ENTITY_SHIFT |
+						(uint64_t)SCHED_ROLE_VCPU << 32 | (FAKE_VM + j));
+			printf(", by %d %.3f of %.3f s", j, seen / 1e9, ran[j] / 1e9);
+			if (j != i)
+				CU_ASSERT_TRUE(fabs((double)seen - (double)ran[j]) <
+					       0.02 * (double)ran[j]);
+			other += seen;
+		}
+		/* Other host tasks may have run there too, but not less than this one. */
+		CU_ASSERT_TRUE((double)(named - other) > 0.98 * (double)(run1 - run0));
+	}
+	for (i = 0; i < N; i++)
+		burner_end(&t[i].burner);
+	burner_end(&host);
+	probe_close(probe, false);
 }
 
 /* What goes on right now is in the figures too: looked at in mid-run, they sum to wall time. */
@@ -218,6 +317,7 @@ int main(void)
 	CU_add_test(suite, "burners and sleepers", test_mixed);
 	CU_add_test(suite, "migrating", test_migrating);
 	CU_add_test(suite, "raw tracepoints", test_raw);
+	CU_add_test(suite, "blame", test_blame);
 	CU_add_test(suite, "ongoing intervals", test_ongoing);
 	CU_add_test(suite, "births and deaths", test_events);
 	CU_basic_set_mode(CU_BRM_VERBOSE);

@@ -69,7 +69,7 @@ static int track(void *ctx, pid_t tid, pid_t tgid, enum sched_role role, uint32_
 		return slot;
 	}
 	if (is_new)
-		probe_vcpu_clear(t->probe, slot);
+		probe_slot_clear(t->probe, slot);
 	if (t->claimed)
 		g_hash_table_add(t->claimed, GINT_TO_POINTER(slot));
 	*ret_slot = slot;

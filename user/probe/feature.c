@@ -20,6 +20,7 @@ static const struct {
 	[FEATURE_SCHED_INFO] =
 		{"sched_info", "the kernel's own stamp of every wait",
 		 "CONFIG_SCHED_INFO, which CONFIG_KVM selects; wakeup hooks stand in"},
+	[FEATURE_BLAME] = {"blame", "who ran while a vCPU waited", "comes with the sched programs"},
 	[FEATURE_WAITING] = {"waiting", "waits seen while they still go on",
 			     "none needed: a wait then shows when it ends"},
 	[FEATURE_THREAD_EVENTS] = {"thread_events", "threads noticed when they are born or die",

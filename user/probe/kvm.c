@@ -11,7 +11,7 @@
 
 #define SCAN_MAX 65536
 
-enum kvm_map { MAP_THREADS, MAP_PIDS, MAP_VCPUS, MAP_REASONS, MAP_LOST, MAPS };
+enum kvm_map { MAP_THREADS, MAP_GLOBALS, MAP_VCPUS, MAP_REASONS, MAP_LOST, MAPS };
 
 /* Programs that are loaded together. REASONS replaces TIMES: both write the same records. */
 enum group { GROUP_FILES, GROUP_TIMES, GROUP_REASONS, GROUP_REASONS_ARG, GROUP_INJECT, GROUPS };
@@ -41,7 +41,7 @@ struct kvm {
 
 static const struct object_map map_specs[MAPS] = {
 	[MAP_THREADS] = {"sched_threads", "sched_threads", sizeof(struct sched_thread), 0, -1},
-	[MAP_PIDS] = {"sched_pids", "sched_pids", SCHED_PID_SLOTS * sizeof(uint16_t), 1, -1},
+	[MAP_GLOBALS] = {"sched_globals", "sched_globals", sizeof(struct sched_globals), 1, -1},
 	[MAP_VCPUS] = {"kvm_vcpus", "kvm_vcpus", sizeof(struct kvm_vcpu_times), 0, -1},
 	[MAP_REASONS] = {"kvm_reasons", "kvm_reasons", sizeof(struct kvm_reason_value), 32768, -1},
 	[MAP_LOST] = {"kvm_lost", "kvm_lost", sizeof(uint64_t), 1, -1},
@@ -147,7 +147,7 @@ struct kvm *kvm_open(const struct pin *pin, struct sched *sched, bool adopt_maps
 	if (sched) {
 		k->n = sched->n;
 		k->maps[MAP_THREADS].fd = dup(sched->maps[SCHED_MAP_THREADS].fd);
-		k->maps[MAP_PIDS].fd = dup(sched->maps[SCHED_MAP_PIDS].fd);
+		k->maps[MAP_GLOBALS].fd = dup(sched->maps[SCHED_MAP_GLOBALS].fd);
 		k->has_threads = true;
 	}
 	k->maps[MAP_VCPUS].entries = k->n ? k->n : 2;

@@ -110,7 +110,7 @@ static void open_sched(struct probe *p, const struct pin_config *mine, unsigned 
 		pin_config_write(p->pin, mine);
 	if (!p->sched)
 		return;
-	p->threads = threads_new(p->sched->pid_slots, p->sched->records, p->sched->n);
+	p->threads = threads_new(p->sched->globals->pid_slots, p->sched->records, p->sched->n);
 	p->ring = ring_buffer__new(p->sched->maps[SCHED_MAP_EVENTS].fd, on_event, p, NULL);
 	kvm_attach(p->kvm, p->level >= KVMLENS_DETAILED, p->level >= KVMLENS_DIAGNOSTIC,
 		   options.adopt_links, &p->features);
@@ -206,24 +206,30 @@ int probe_scan_waiting(struct probe *p, GArray *waiting)
 	return p->sched ? sched_scan_waiting(p->sched, waiting) : -ENOTSUP;
 }
 
+/* Copy a record that its writer guards with a sequence number in its first word. */
+static int read_guarded(const void *record, void *ret, size_t size)
+{
+	const uint32_t *seq = record;
+	uint32_t before;
+	int i;
+
+	for (i = 0; i < READ_TRIES; i++) {
+		before = __atomic_load_n(seq, __ATOMIC_ACQUIRE);
+		memcpy(ret, record, size);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (!(before & 1) && __atomic_load_n(seq, __ATOMIC_RELAXED) == before)
+			return 0;
+	}
+	return -EAGAIN;
+}
+
 int probe_vcpu_times(struct probe *p, uint16_t slot, struct kvm_vcpu_times *ret_times)
 {
-	struct kvm_vcpu_times *times = kvm_times(p->kvm), copy;
-	uint32_t seq;
-	int i;
+	struct kvm_vcpu_times *times = kvm_times(p->kvm);
 
 	if (!times || !slot || slot >= p->sched->n || !times[slot].exits)
 		return -ENOENT;
-	for (i = 0; i < READ_TRIES; i++) {
-		seq = __atomic_load_n(&times[slot].seq, __ATOMIC_ACQUIRE);
-		memcpy(&copy, &times[slot], sizeof(copy));
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (seq & 1 || __atomic_load_n(&times[slot].seq, __ATOMIC_RELAXED) != seq)
-			continue;
-		*ret_times = copy;
-		return 0;
-	}
-	return -EAGAIN;
+	return read_guarded(&times[slot], ret_times, sizeof(*ret_times));
 }
 
 void probe_vcpu_base(struct probe *p, uint16_t slot, uint64_t base_ns)
@@ -231,11 +237,21 @@ void probe_vcpu_base(struct probe *p, uint16_t slot, uint64_t base_ns)
 	kvm_times(p->kvm)[slot].base_ns = base_ns;
 }
 
-void probe_vcpu_clear(struct probe *p, uint16_t slot)
+int probe_blame(struct probe *p, uint16_t slot, struct sched_blame *ret_blame)
+{
+	if (!p->sched || !slot || slot >= p->sched->n || !p->sched->blame[slot].tid)
+		return -ENOENT;
+	return read_guarded(&p->sched->blame[slot], ret_blame, sizeof(*ret_blame));
+}
+
+void probe_slot_clear(struct probe *p, uint16_t slot)
 {
 	struct kvm_vcpu_times *times = kvm_times(p->kvm);
 
-	if (times && slot && slot < p->sched->n)
+	if (!p->sched || !slot || slot >= p->sched->n)
+		return;
+	memset(&p->sched->blame[slot], 0, sizeof(p->sched->blame[slot]));
+	if (times)
 		memset(&times[slot], 0, sizeof(*times));
 }
 

@@ -19,9 +19,12 @@ static const char *const program_names[SCHED_PROGS] = {
 static const struct object_map map_specs[SCHED_MAPS] = {
 	[SCHED_MAP_THREADS] = {"sched_threads", "sched_threads", sizeof(struct sched_thread), 0,
 			       -1},
-	[SCHED_MAP_PIDS] = {".bss", "sched_pids", SCHED_PID_SLOTS * sizeof(uint16_t), 1, -1},
+	[SCHED_MAP_GLOBALS] = {".bss", "sched_globals", sizeof(struct sched_globals), 1, -1},
 	[SCHED_MAP_LOST] = {"sched_lost", "sched_lost", sizeof(uint64_t), SCHED_LOST_MAX, -1},
 	[SCHED_MAP_EVENTS] = {"sched_events", "sched_events", 0, 64 * 1024, -1},
+	[SCHED_MAP_BLAME] = {"sched_blame", "sched_blame", sizeof(struct sched_blame), 0, -1},
+	[SCHED_MAP_BLAME_CPUS] = {"sched_blame_cpus", "sched_blame_cpus",
+				  sizeof(struct sched_blame_cpu), 0, -1},
 };
 
 /* Which programs this kernel needs: wakeup hooks only without stamps, migrate only from 6.12. */
@@ -60,26 +63,35 @@ static struct sched *sched_new(const struct pin *pin, unsigned max_threads)
 	s->pin = pin;
 	s->n = max_threads + 1;
 	s->maps[SCHED_MAP_THREADS].entries = s->n;
+	s->maps[SCHED_MAP_BLAME].entries = s->n;
+	s->maps[SCHED_MAP_BLAME_CPUS].entries = (uint32_t)libbpf_num_possible_cpus();
 	return s;
+}
+
+/* NULL with errno set. */
+static void *map_one(struct sched *s, enum sched_map map, size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, s->maps[map].fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
 }
 
 static int map_memory(struct sched *s)
 {
-	size_t size = s->n * sizeof(struct sched_thread);
+	s->records = map_one(s, SCHED_MAP_THREADS, s->n * sizeof(*s->records));
+	s->blame = map_one(s, SCHED_MAP_BLAME, s->n * sizeof(*s->blame));
+	s->globals = map_one(s, SCHED_MAP_GLOBALS, sizeof(*s->globals));
+	return s->records && s->blame && s->globals ? 0 : -errno;
+}
 
-	s->records = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			  s->maps[SCHED_MAP_THREADS].fd, 0);
-	if (s->records == MAP_FAILED) {
-		s->records = NULL;
-		return -errno;
-	}
-	s->pid_slots = mmap(NULL, SCHED_PID_SLOTS * sizeof(uint16_t), PROT_READ | PROT_WRITE,
-			    MAP_SHARED, s->maps[SCHED_MAP_PIDS].fd, 0);
-	if (s->pid_slots == MAP_FAILED) {
-		s->pid_slots = NULL;
-		return -errno;
-	}
-	return 0;
+static void unmap_memory(struct sched *s)
+{
+	if (s->records)
+		munmap(s->records, s->n * sizeof(*s->records));
+	if (s->blame)
+		munmap(s->blame, s->n * sizeof(*s->blame));
+	if (s->globals)
+		munmap(s->globals, sizeof(*s->globals));
 }
 
 static int load_variant(struct sched *s, bool raw, const char *const *programs)
@@ -196,6 +208,11 @@ int sched_open(const struct pin *pin, const struct sched_options *options,
 		feature_no(features, FEATURE_SCHED, "mmap: %s", strerror(-err));
 		goto fail;
 	}
+	s->globals->blame_on = !(options->without & (1u << FEATURE_BLAME));
+	if (s->globals->blame_on)
+		feature_yes(features, FEATURE_BLAME);
+	else
+		feature_off(features, FEATURE_BLAME, "switched off");
 	open_iterator(s, features);
 	*ret_sched = s;
 	return 0;
@@ -213,10 +230,7 @@ void sched_close(struct sched *s, bool keep_pins)
 	for (i = 0; i < SCHED_PROGS; i++)
 		if (s->links[i])
 			object_detach(s->links[i], program_names[i], s->pin, keep_pins);
-	if (s->records)
-		munmap(s->records, s->n * sizeof(struct sched_thread));
-	if (s->pid_slots)
-		munmap(s->pid_slots, SCHED_PID_SLOTS * sizeof(uint16_t));
+	unmap_memory(s);
 	bpf_object__close(s->obj);
 	bpf_link__destroy(s->iter_link);
 	bpf_object__close(s->iter_obj);

@@ -9,7 +9,15 @@
 #include "probe/object.h"
 #include <sched_types.h>
 
-enum sched_map { SCHED_MAP_THREADS, SCHED_MAP_PIDS, SCHED_MAP_LOST, SCHED_MAP_EVENTS, SCHED_MAPS };
+enum sched_map {
+	SCHED_MAP_THREADS,
+	SCHED_MAP_GLOBALS,
+	SCHED_MAP_LOST,
+	SCHED_MAP_EVENTS,
+	SCHED_MAP_BLAME,
+	SCHED_MAP_BLAME_CPUS,
+	SCHED_MAPS,
+};
 
 enum sched_program {
 	SCHED_PROG_SWITCH,
@@ -29,7 +37,8 @@ struct sched {
 	struct bpf_object *iter_obj; /* the task iterator, never pinned */
 	struct bpf_link *iter_link;
 	struct sched_thread *records; /* mapped */
-	uint16_t *pid_slots; /* mapped */
+	struct sched_globals *globals; /* mapped */
+	struct sched_blame *blame; /* mapped */
 	unsigned n;
 	bool raw; /* do not try the BTF-typed form */
 };
