@@ -395,7 +395,9 @@ static void test_no_vms(void)
 	CU_ASSERT(shows(view, "libvirt: answers, and knows of 0 running"));
 	provider->up = 0;
 	CU_ASSERT(shows(view, "libvirt: no answer"));
-	CU_ASSERT(shows(view, "! libvirt does not answer"));
+	CU_ASSERT(shows(view, "! libvirt has not answered for 0 s"));
+	provider->age = NAN;
+	CU_ASSERT(hides(view, "! libvirt"));
 	for (int key = 0; key < 128; key++)
 		if (key != 'q' && key != 3)
 			view_key(view, key);
@@ -431,6 +433,71 @@ static void test_stale(void)
 	CU_ASSERT(hides(view, "stuck"));
 	view->now_ns = view->snapshot->mono_ns + 9000000000ull;
 	CU_ASSERT(shows(view, "no new numbers for 9 s"));
+	view_free(view);
+}
+
+/* A provider that is down is one problem, however many VMs it had. */
+static void test_sources(void)
+{
+	struct kvmlens_snapshot *snapshot = snapshot_of(abc, ready_abc);
+	struct snap_provider *provider = entities_at(&snapshot->providers, 0);
+	struct view *view = new_view();
+
+	provider->up = 0;
+	provider->age = 34;
+	for (unsigned i = 0; i < 3; i++)
+		((struct snap_source *)entities_at(&vm_at(snapshot, i)->sources, 1))->up = 0;
+	view_set_snapshot(view, snapshot);
+	CU_ASSERT(shows(view, "! libvirt has not answered for 34 s"));
+	CU_ASSERT(hides(view, "no values from"));
+	((struct snap_source *)entities_at(&vm_at(snapshot, 1)->sources, 0))->up = 0;
+	CU_ASSERT(shows(view, "no values from the bpf of beta"));
+	((struct snap_source *)entities_at(&vm_at(snapshot, 2)->sources, 0))->up = 0;
+	CU_ASSERT(shows(view, "no values from the bpf of beta, and from 1 other source"));
+	view_free(view);
+}
+
+static void test_essentials(void)
+{
+	struct kvmlens_snapshot *snapshot = snapshot_of(abc, ready_abc);
+	struct snap_feature *feature = entities_at(&snapshot->features, 0);
+	struct view *view = new_view();
+
+	view_set_snapshot(view, snapshot);
+	feature->ok = 0;
+	feature->why = "not today";
+	CU_ASSERT(hides(view, "lesser numbers"));
+	view_key(view, '?');
+	view_key(view, VIEW_KEY_END);
+	CU_ASSERT(shows(view, "tp_btf: not today"));
+	view_key(view, 'q');
+	labels_unref(feature->labels);
+	feature->labels = labels_new_one(NULL, "feature", "sched");
+	CU_ASSERT(shows(view, "! lesser numbers, from /proc: without sched (not today)"));
+	view_free(view);
+}
+
+/* A loss is told for a minute, and stays on the help screen. */
+static void test_losses(void)
+{
+	struct kvmlens_snapshot *snapshot = snapshot_of(abc, ready_abc);
+	struct view *view = new_view();
+
+	view_set_snapshot(view, snapshot);
+	CU_ASSERT(shows(view, "! lost since the start: chain 1"));
+	snapshot = snapshot_of(abc, ready_abc);
+	snapshot->mono_ns += 61000000000ull;
+	view_set_snapshot(view, snapshot);
+	CU_ASSERT(hides(view, "lost since"));
+	view_key(view, '?');
+	view_key(view, VIEW_KEY_END);
+	CU_ASSERT(shows(view, "lost since the start: chain 1"));
+	view_key(view, 'q');
+	snapshot = snapshot_of(abc, ready_abc);
+	snapshot->mono_ns += 62000000000ull;
+	((struct snap_loss *)entities_at(&snapshot->losses, 1))->count++;
+	view_set_snapshot(view, snapshot);
+	CU_ASSERT(shows(view, "! lost since the start: chain 2"));
 	view_free(view);
 }
 
@@ -544,6 +611,9 @@ int main(void)
 			       {"no_vms", test_no_vms},
 			       {"first_tick", test_first_tick},
 			       {"stale", test_stale},
+			       {"sources", test_sources},
+			       {"essentials", test_essentials},
+			       {"losses", test_losses},
 			       {"marks", test_marks},
 			       {"hostile_at_all_sizes", test_hostile_at_all_sizes},
 			       {"tiny", test_tiny},

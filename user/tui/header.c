@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <inttypes.h>
 #include <time.h>
+#include "config/config.h"
 #include "tui/column.h"
 #include "tui/health.h"
 #include "tui/display.h"
@@ -35,13 +36,6 @@ static G_GNUC_PRINTF(5, 6) void piecef(struct frame *frame, int row, int *col, e
 	va_end(args);
 	clean = display_clean(text, frame->utf8);
 	piece(frame, row, col, tone, clean);
-}
-
-static const char *level_name(enum kvmlens_level level)
-{
-	static const char *const names[] = {"basic", "standard", "detailed", "diagnostic"};
-
-	return (size_t)level < G_N_ELEMENTS(names) ? names[level] : "?";
 }
 
 static const char *node(const struct kvmlens_snapshot *snapshot)
@@ -83,7 +77,7 @@ static void first_line(const struct view *view, struct frame *frame, const GArra
 	piece(frame, 0, &col, TONE_STRONG, host);
 	piece(frame, 0, &col, TONE_NORMAL, clock);
 	piecef(frame, 0, &col, TONE_NORMAL, "every %g s", view->interval_ms / 1e3);
-	piecef(frame, 0, &col, TONE_NORMAL, "detail %s", level_name(snapshot->level));
+	piecef(frame, 0, &col, TONE_NORMAL, "detail %s", config_level_name(snapshot->level));
 }
 
 static void count_piece(struct frame *frame, int *col, uint64_t n, const char *one,

@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include "tui/health.h"
 
-#define NS_PER_MS 1000000ull
 #define NS_PER_SEC 1000000000ull
 
 /* Intervals after which an answer counts as overdue, but not below that many seconds. */
@@ -46,31 +45,37 @@ static void check_age(GArray *problems, const struct kvmlens_snapshot *snapshot,
 		    g_strdup_printf("no new numbers for %.0f s: the collector is stuck", age));
 }
 
-static void check_providers(GArray *problems, const struct kvmlens_snapshot *snapshot,
-			    unsigned interval_ms)
+static void check_providers(GArray *problems, const struct kvmlens_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->providers.n; i++) {
 		const struct snap_provider *p = entities_at(&snapshot->providers, i);
-		const char *name = label(p->labels, "provider");
 
 		/* One that never answered is not in use on this host, as far as one can tell. */
-		if (p->up == 0 && isnan(p->age))
-			continue;
-		if (p->up == 0)
+		if (p->up == 0 && !isnan(p->age))
 			add(problems, TONE_WARN,
-			    g_strdup_printf("%s does not answer: names and states of its VMs may "
-					    "be old or missing",
-					    name));
-		else if (p->age > late_after(interval_ms))
-			add(problems, TONE_WARN,
-			    g_strdup_printf("%s answered last %.0f s ago", name, p->age));
+			    g_strdup_printf("%s has not answered for %.0f s: what it says of VMs "
+					    "is old",
+					    label(p->labels, "provider"), p->age));
 	}
 }
 
-static void check_sources(GArray *problems, const struct kvmlens_snapshot *snapshot)
+/* A provider that is down is told once, not once a VM. */
+static bool is_provider(const struct kvmlens_snapshot *snapshot, const char *source)
+{
+	for (size_t i = 0; i < snapshot->providers.n; i++) {
+		const struct snap_provider *p = entities_at(&snapshot->providers, i);
+
+		if (!g_strcmp0(labels_get(p->labels, "provider"), source))
+			return true;
+	}
+	return false;
+}
+
+static const struct snap_source *first_down(const struct kvmlens_snapshot *snapshot,
+					    unsigned *ret_n)
 {
 	const struct snap_source *first = NULL;
-	unsigned down = 0;
+	unsigned n = 0;
 
 	for (size_t i = 0; i < snapshot->vms.n; i++) {
 		const struct snap_vm *vm = entities_at(&snapshot->vms, i);
@@ -78,20 +83,31 @@ static void check_sources(GArray *problems, const struct kvmlens_snapshot *snaps
 		for (size_t j = 0; j < vm->sources.n; j++) {
 			const struct snap_source *source = entities_at(&vm->sources, j);
 
-			if (source->up != 0)
+			if (source->up || is_provider(snapshot, label(source->labels, "source")))
 				continue;
 			first = first ? first : source;
-			down++;
+			n++;
 		}
 	}
-	if (down == 1)
-		add(problems, TONE_WARN,
-		    g_strdup_printf("no values from %s for %s", label(first->labels, "source"),
-				    label(first->labels, "vm")));
-	else if (down > 1)
-		add(problems, TONE_WARN,
-		    g_strdup_printf("no values from %u sources, %s for %s among them", down,
-				    label(first->labels, "source"), label(first->labels, "vm")));
+	*ret_n = n;
+	return first;
+}
+
+static void check_sources(GArray *problems, const struct kvmlens_snapshot *snapshot)
+{
+	unsigned n;
+	const struct snap_source *first = first_down(snapshot, &n);
+	GString *text;
+
+	if (!first)
+		return;
+	text = g_string_new(NULL);
+	g_string_printf(text, "no values from the %s of %s", label(first->labels, "source"),
+			label(first->labels, "vm"));
+	if (n > 1)
+		g_string_append_printf(text, ", and from %u other source%s", n - 1,
+				       n > 2 ? "s" : "");
+	add(problems, TONE_WARN, g_string_free(text, FALSE));
 }
 
 /* Without these, the numbers themselves are worse; what else is missing only adds to them. */
@@ -148,7 +164,7 @@ GArray *health_problems(const struct kvmlens_snapshot *snapshot, uint64_t now_ns
 
 	g_array_set_clear_func(problems, clear_problem);
 	check_age(problems, snapshot, now_ns, interval_ms);
-	check_providers(problems, snapshot, interval_ms);
+	check_providers(problems, snapshot);
 	check_sources(problems, snapshot);
 	check_essentials(problems, snapshot);
 	if (lost)
