@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which value stands where in the rows of a VM: a layout, a list of series that only grows while
+ * the VM lives, so that a value that is absent now and then changes nothing.
+ */
+#ifndef KVMLENS_STORE_COLUMNS_H
+#define KVMLENS_STORE_COLUMNS_H
+
+#include <glib.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include "metric/metric.h"
+
+/* More series than this of one VM are not kept; what is left out is counted. */
+#define COLUMNS_MAX 4096
+
+struct column {
+	const struct metric *metric;
+	struct labels *labels; /* counted */
+	gint64 series; /* its row in the file, 0: none yet */
+};
+
+/* One VM's columns (or the host's), with the row that is being filled. */
+struct columns {
+	char *uuid; /* "": the host */
+	char *name;
+	gint64 vm, layout; /* rows in the file, 0: none yet */
+	GArray *column; /* struct column */
+	GHashTable *index; /* struct column key to its place */
+	GArray *row; /* double, as many as columns */
+	guint next; /* where the walk's next value is expected */
+	bool grown; /* the layout in the file is behind */
+	guint64 seen; /* tick */
+	guint64 refused; /* series beyond COLUMNS_MAX */
+};
+
+struct columns *columns_new(const char *uuid, const char *name);
+void columns_free(struct columns *columns);
+
+/* Begin a row: every value absent. */
+void columns_begin(struct columns *columns);
+
+/* Set the value of a metric with these labels; a new one gets a new column. */
+void columns_set(struct columns *columns, const struct metric *metric, const struct labels *labels,
+		 const struct metric_value *value);
+
+/*
+ * Bring VM, series and layout in the file up to date, in the caller's transaction; wall_s is
+ * noted as when the VM was last seen.
+ */
+int columns_store(struct columns *columns, sqlite3 *db, gint64 wall_s);
+
+/* Forget the rows' numbers: the file is another one. */
+void columns_forget(struct columns *columns);
+
+/* The number as it is stored, and what to multiply it by for the metric's unit. */
+double columns_number(const struct metric *metric, const struct metric_value *value);
+double columns_scale(const struct metric *metric);
+
+/* Labels without those of the VM, as text: disk="vda". Freed by the caller. */
+char *columns_label_text(const struct labels *labels);
+
+#endif

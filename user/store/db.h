@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one SQLite file that history, alerts and whoever comes later share: opening it safely,
+ * versions of its tables, and setting it aside when it is damaged.
+ */
+#ifndef KVMLENS_STORE_DB_H
+#define KVMLENS_STORE_DB_H
+
+#include <glib.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The tables of one part of kvmlens: step i takes them from version i to i + 1. */
+struct store_component {
+	const char *name;
+	const char *const *migrations; /* SQL, each run in one transaction */
+	size_t n;
+};
+
+/*
+ * Open path for writing, created with mode 0600 where it is missing, and bring every component
+ * up to date. A file that is damaged or no database is renamed to path.corrupt-TIME with its log;
+ * *ret_note then says so (else NULL; g_free). -EPROTONOSUPPORT: a later version wrote it. Other
+ * errors are those of the file system: -EROFS, -ENOSPC, -EACCES, -EIO.
+ */
+int store_db_open(const char *path, const struct store_component *const *components, size_t n,
+		  sqlite3 **ret_db, char **ret_note);
+
+/* Open for reading alone; never blocks the writer. -ENOENT: there is no file. */
+int store_db_open_reader(const char *path, sqlite3 **ret_db);
+
+void store_db_close(sqlite3 *db);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3, store_db_close)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
+
+/* Rename the file and its log out of the way; *ret_note says where to. */
+int store_db_set_aside(const char *path, char **ret_note);
+
+/* Is this result of SQLite's the file's own damage? */
+bool store_db_damaged(int code);
+
+/* A negative errno for a result of SQLite's, 0 for SQLITE_OK, SQLITE_ROW and SQLITE_DONE. */
+int store_db_errno(int code);
+
+/* Run SQL without results. */
+int store_db_exec(sqlite3 *db, const char *sql);
+
+/* One number, or the fallback where there is no row. */
+gint64 store_db_number(sqlite3 *db, const char *sql, gint64 fallback);
+
+/* Prepare; NULL: *ret_error (may be NULL) is a negative errno. */
+sqlite3_stmt *store_db_prepare(sqlite3 *db, const char *sql, int *ret_error);
+
+/* Step a statement without results, then reset it. */
+int store_db_run(sqlite3_stmt *statement);
+
+#endif

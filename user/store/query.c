@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/query.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <math.h>
+#include <string.h>
+#include "store/block.h"
+#include "store/db.h"
+#include "store/history.h"
+
+struct store_reader {
+	sqlite3 *db;
+	struct codec *codec;
+};
+
+int store_reader_open(const char *path, struct store_reader **ret_reader)
+{
+	sqlite3 *db;
+	int r = store_db_open_reader(path, &db);
+
+	if (r)
+		return r;
+	*ret_reader = g_new0(struct store_reader, 1);
+	(*ret_reader)->db = db;
+	(*ret_reader)->codec = codec_new();
+	return 0;
+}
+
+void store_reader_close(struct store_reader *reader)
+{
+	if (!reader)
+		return;
+	store_db_close(reader->db);
+	codec_free(reader->codec);
+	g_free(reader);
+}
+
+static void series_free(gpointer arg)
+{
+	struct store_series *series = arg;
+
+	g_free(series->vm);
+	g_free(series->uuid);
+	g_free(series->metric);
+	g_free(series->labels);
+	g_free(series);
+}
+
+static char *text_at(sqlite3_stmt *row, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(row, column);
+
+	return g_strdup(text ? text : "");
+}
+
+static bool wanted(const struct store_series *s, const char *vm, const char *labels)
+{
+	if (labels && !strstr(s->labels, labels))
+		return false;
+	if (!vm)
+		return true;
+	/* The host has no uuid, and no VM's name means it. */
+	if (!*vm || !*s->uuid)
+		return !*vm && !*s->uuid;
+	return fnmatch(vm, s->vm, 0) == 0 || strcmp(vm, s->uuid) == 0;
+}
+
+static int find(struct store_reader *reader, const char *vm, const char *metric, const char *labels,
+		GPtrArray **ret_series)
+{
+	int r = 0, code = SQLITE_DONE;
+	GPtrArray *all = g_ptr_array_new_with_free_func(series_free);
+	g_autoptr(sqlite3_stmt) rows = store_db_prepare(
+		reader->db,
+		"SELECT series.id, name, uuid, metric, labels, scale FROM series JOIN vm ON vm.id ="
+		" series.vm WHERE ?1 IS NULL OR metric = ?1 ORDER BY name, uuid, metric, labels",
+		&r);
+
+	if (rows && metric)
+		sqlite3_bind_text(rows, 1, metric, -1, SQLITE_STATIC);
+	while (rows && (code = sqlite3_step(rows)) == SQLITE_ROW) {
+		struct store_series *s = g_new0(struct store_series, 1);
+
+		s->id = sqlite3_column_int64(rows, 0);
+		s->vm = text_at(rows, 1);
+		s->uuid = text_at(rows, 2);
+		s->metric = text_at(rows, 3);
+		s->labels = text_at(rows, 4);
+		s->scale = sqlite3_column_double(rows, 5);
+		if (wanted(s, vm, labels))
+			g_ptr_array_add(all, s);
+		else
+			series_free(s);
+	}
+	if (r == 0)
+		r = store_db_errno(code);
+	if (r)
+		g_ptr_array_unref(all);
+	else
+		*ret_series = all;
+	return r;
+}
+
+int store_find(struct store_reader *reader, const char *vm, const char *metric, const char *labels,
+	       GPtrArray **ret_series)
+{
+	return find(reader, vm, metric, labels, ret_series);
+}
+
+int store_list(struct store_reader *reader, const char *vm, GPtrArray **ret_series)
+{
+	return find(reader, vm, NULL, NULL, ret_series);
+}
+
+/* One query: where the series stands in one layout, and what was found so far. */
+struct search {
+	struct store_reader *reader;
+	gint64 layout;
+	size_t place, columns;
+	gint64 since_ms, until_ms;
+	double scale;
+	GArray *points;
+	gint64 first_raw_ms; /* of the blocks and head rows found */
+};
+
+static void add(struct search *s, gint64 time_ms, struct rollup_point p)
+{
+	struct store_point point = {time_ms, p.min * s->scale, p.mean * s->scale, p.max * s->scale,
+				    p.count};
+
+	if (p.count > 0 && time_ms >= s->since_ms && time_ms <= s->until_ms)
+		g_array_append_val(s->points, point);
+}
+
+static void add_value(struct search *s, double time_ms, double value)
+{
+	if (!isnan(value))
+		add(s, (gint64)time_ms, (struct rollup_point){value, value, value, 1});
+}
+
+static int read_block(struct search *s, sqlite3_stmt *row)
+{
+	size_t rows = (size_t)sqlite3_column_int64(row, 0);
+	g_autofree double *time_ms = NULL, *value = NULL;
+	int r;
+
+	if (!rows || rows > CODEC_ROWS_MAX)
+		return 0;
+	time_ms = g_new(double, rows);
+	value = g_new(double, rows);
+	r = block_decode(s->reader->codec, sqlite3_column_blob(row, 1),
+			 (size_t)sqlite3_column_bytes(row, 1), rows, s->columns, s->place, time_ms,
+			 value);
+	s->first_raw_ms = MIN(s->first_raw_ms, sqlite3_column_int64(row, 2));
+	/* A damaged block is a gap, not the end. */
+	for (size_t i = 0; r == 0 && i < rows; i++)
+		add_value(s, time_ms[i], value[i]);
+	return 0;
+}
+
+static int read_head(struct search *s, sqlite3_stmt *row)
+{
+	size_t n = (size_t)sqlite3_column_bytes(row, 1) / sizeof(double);
+	const char *data = sqlite3_column_blob(row, 1);
+	gint64 time_ms = sqlite3_column_int64(row, 0);
+	double value;
+
+	if (s->place >= n)
+		return 0;
+	memcpy(&value, data + s->place * sizeof(double), sizeof(value));
+	s->first_raw_ms = MIN(s->first_raw_ms, time_ms);
+	add_value(s, (double)time_ms, value);
+	return 0;
+}
+
+/* Entries of one row lie column by column: those of ours are neighbours. */
+static int read_rollup(struct search *s, sqlite3_stmt *row)
+{
+	size_t entries = (size_t)sqlite3_column_int64(row, 0);
+	gint64 first_s = sqlite3_column_int64(row, 1), step_s = sqlite3_column_int64(row, 3);
+	g_autofree struct rollup_point *points = NULL;
+
+	if (!entries || entries > HISTORY_HOUR_S / HISTORY_WINDOW_S)
+		return 0;
+	points = g_new(struct rollup_point, entries * s->columns);
+	if (rollup_decode(s->reader->codec, sqlite3_column_blob(row, 2),
+			  (size_t)sqlite3_column_bytes(row, 2), entries, s->columns, points))
+		return 0;
+	for (size_t e = 0; e < entries; e++)
+		add(s, (first_s + (gint64)e * step_s) * 1000, points[s->place * entries + e]);
+	return 0;
+}
+
+/* Run a query with the search's layout as ?1 and three more numbers. */
+static int each_row(struct search *s, const char *sql, gint64 two, gint64 three, gint64 four,
+		    int (*fn)(struct search *s, sqlite3_stmt *row))
+{
+	int r = 0, code = SQLITE_DONE;
+	g_autoptr(sqlite3_stmt) rows = store_db_prepare(s->reader->db, sql, &r);
+
+	if (!rows)
+		return r;
+	sqlite3_bind_int64(rows, 1, s->layout);
+	sqlite3_bind_int64(rows, 2, two);
+	sqlite3_bind_int64(rows, 3, three);
+	if (sqlite3_bind_parameter_count(rows) > 3)
+		sqlite3_bind_int64(rows, 4, four);
+	while (r == 0 && (code = sqlite3_step(rows)) == SQLITE_ROW)
+		r = fn(s, rows);
+	return r ? r : store_db_errno(code);
+}
+
+static int raw(struct search *s)
+{
+	int r = each_row(s,
+			 "SELECT rows, data, first_ms FROM block WHERE layout = ? AND grp = ? AND"
+			 " last_ms >= ? AND first_ms <= ?",
+			 (gint64)(s->place / BLOCK_GROUP), s->since_ms, s->until_ms, read_block);
+
+	return r;
+}
+
+static int head(struct search *s)
+{
+	return each_row(
+		s,
+		"SELECT time_ms, data FROM head WHERE layout = ? AND time_ms >= ? AND time_ms"
+		" <= ?",
+		s->since_ms, s->until_ms, 0, read_head);
+}
+
+/* Rollups of one step that begin in the searched time; loose: those not joined to an hour yet. */
+static int rollups(struct search *s, gint64 step_s, bool loose)
+{
+	gint64 since_s = s->since_ms / 1000 - HISTORY_HOUR_S;
+
+	return each_row(
+		s,
+		loose ? "SELECT entries, first_s, data, step_s FROM rollup WHERE layout = ? AND"
+			" step_s = ? AND first_s >= ? AND first_s <= ? AND entries = 1"
+		      : "SELECT entries, first_s, data, step_s FROM rollup WHERE layout = ? AND"
+			" step_s = ? AND first_s >= ? AND first_s <= ?",
+		step_s, since_s, s->until_ms / 1000, read_rollup);
+}
+
+/* Every raw value there is, and rollups for the time before them. */
+static int search_raw(struct search *s)
+{
+	gint64 until = s->until_ms;
+	int r = raw(s);
+
+	if (r == 0)
+		r = head(s);
+	s->until_ms = MIN(until, s->first_raw_ms - HISTORY_WINDOW_S * 1000);
+	if (r == 0 && s->until_ms >= s->since_ms)
+		r = rollups(s, HISTORY_WINDOW_S, false);
+	s->until_ms = until;
+	return r;
+}
+
+static int search_layout(struct search *s, gint64 step_ms)
+{
+	int r;
+
+	if (step_ms < HISTORY_WINDOW_S * 1000)
+		return search_raw(s);
+	if (step_ms < HISTORY_HOUR_S * 1000) {
+		r = rollups(s, HISTORY_WINDOW_S, false);
+	} else {
+		r = rollups(s, HISTORY_HOUR_S, false);
+		if (r == 0)
+			r = rollups(s, HISTORY_WINDOW_S, true);
+	}
+	return r ? r : head(s);
+}
+
+static gint by_time(gconstpointer left, gconstpointer right)
+{
+	const struct store_point *a = left, *b = right;
+
+	return (a->time_ms > b->time_ms) - (a->time_ms < b->time_ms);
+}
+
+/* Join the points of each step, in place. */
+static void join_steps(GArray *points, gint64 step_ms)
+{
+	guint out = 0;
+
+	for (guint i = 0; i < points->len; i++) {
+		struct store_point p = g_array_index(points, struct store_point, i);
+		struct store_point *last =
+			out ? &g_array_index(points, struct store_point, out - 1) : NULL;
+
+		p.time_ms -= p.time_ms % step_ms;
+		if (last && last->time_ms == p.time_ms) {
+			last->min = fmin(last->min, p.min);
+			last->max = fmax(last->max, p.max);
+			last->count += p.count;
+			last->mean += (p.mean - last->mean) * p.count / last->count;
+		} else {
+			g_array_index(points, struct store_point, out++) = p;
+		}
+	}
+	g_array_set_size(points, out);
+}
+
+static int search_all(struct store_reader *reader, const struct store_series *series,
+		      struct search *s, gint64 step_ms)
+{
+	int r = 0, code = SQLITE_DONE;
+	g_autoptr(sqlite3_stmt) layouts = store_db_prepare(
+		reader->db,
+		"SELECT layout, pos, columns FROM layout_series JOIN layout ON layout.id = layout"
+		" WHERE series = ?",
+		&r);
+
+	if (!layouts)
+		return r;
+	sqlite3_bind_int64(layouts, 1, series->id);
+	while (r == 0 && (code = sqlite3_step(layouts)) == SQLITE_ROW) {
+		s->layout = sqlite3_column_int64(layouts, 0);
+		s->place = (size_t)sqlite3_column_int64(layouts, 1);
+		s->columns = (size_t)sqlite3_column_int64(layouts, 2);
+		s->first_raw_ms = G_MAXINT64 / 2;
+		if (s->columns <= CODEC_COLUMNS_MAX && s->place < s->columns)
+			r = search_layout(s, step_ms);
+	}
+	return r ? r : store_db_errno(code);
+}
+
+int store_query(struct store_reader *reader, const struct store_series *series, gint64 since_ms,
+		gint64 until_ms, gint64 step_ms, GArray **ret_points)
+{
+	struct search s = {
+		.reader = reader,
+		.since_ms = step_ms > 0 ? since_ms - since_ms % step_ms : since_ms,
+		.until_ms = until_ms,
+		.scale = series->scale,
+		.points = g_array_new(FALSE, FALSE, sizeof(struct store_point)),
+	};
+	int r = store_db_exec(reader->db, "BEGIN");
+
+	/* One transaction: the writer may turn head rows into a block meanwhile. */
+	if (r == 0) {
+		r = search_all(reader, series, &s, step_ms);
+		store_db_exec(reader->db, "COMMIT");
+	}
+	if (r) {
+		g_array_unref(s.points);
+		return r;
+	}
+	g_array_sort(s.points, by_time);
+	if (step_ms > 0)
+		join_steps(s.points, step_ms);
+	*ret_points = s.points;
+	return 0;
+}
