@@ -35,13 +35,14 @@ endif
 
 # Flags. What asks pkg-config is expanded when a rule needs it, so that `make setup` works where
 # nothing is installed yet.
-PKGS     := libbpf libvirt glib-2.0 libmicrohttpd jansson libcyaml yaml-0.1 libcap-ng libseccomp libmnl \
-            ncursesw sqlite3 libcurl gsl libzstd
+LIB_PKGS := libbpf libvirt glib-2.0 jansson libcyaml yaml-0.1 libcap-ng libseccomp libmnl
+PKGS     := $(LIB_PKGS) libmicrohttpd ncursesw sqlite3 libcurl gsl libzstd
 CFLAGS   ?= -O2 -g
 WERROR   ?= -Werror
-pkg_once = $(eval $1 := $(shell pkg-config $2 $(PKGS)))$($1)
-PKG_CFLAGS = $(call pkg_once,PKG_CFLAGS,--cflags)
-PKG_LIBS   = $(call pkg_once,PKG_LIBS,--libs)
+pkg_once = $(eval $1 := $(shell pkg-config $2))$($1)
+PKG_CFLAGS = $(call pkg_once,PKG_CFLAGS,--cflags $(PKGS))
+PKG_LIBS   = $(call pkg_once,PKG_LIBS,--libs $(PKGS))
+LIB_PKG_LIBS = $(call pkg_once,LIB_PKG_LIBS,--libs $(LIB_PKGS))
 
 ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
 BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Iinclude \
@@ -52,6 +53,7 @@ WARN     := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wm
 K_CFLAGS = -std=gnu11 $(WARN) $(WERROR) -fPIC -fvisibility=default -pthread \
            -D_GNU_SOURCE -DKVMLENS_VERSION=\"$(VERSION)\" -Iinclude -Iuser -I$(BPF_B)/skel $(PKG_CFLAGS) \
            -MMD -MP
+LIB_LIBS = $(LIB_PKG_LIBS) -lelf -lz -lm -pthread
 LIBS = $(PKG_LIBS) -lelf -lz -lm -pthread
 
 # The library is the collector and what it stands on; the agent adds what sees snapshots alone.
@@ -194,7 +196,7 @@ $(B)/agent.a: $(APP_OBJ) $(B)/.app-objects
 $(B)/$(SONAME): $(LIB_OBJ) $(B)/.lib-objects $(B)/.ldflags scripts/libkvmlens.map
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=scripts/libkvmlens.map \
-		-Wl,--as-needed -o $@ $(LIB_OBJ) $(LIBS)
+		-Wl,--as-needed -o $@ $(LIB_OBJ) $(LIB_LIBS)
 
 $(B)/kvmlens: $(B)/user/main.o $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
 	$(say) LINK $@
@@ -220,7 +222,7 @@ $(B)/tests/vm/mini: $(wildcard tests/vm/mini/*.c tests/vm/mini/*.h)
 
 # --- Installing -------------------------------------------------------------------------------------
 subst_paths = sed -e 's:@PREFIX@:$(PREFIX):g' -e 's:@SBINDIR@:$(SBINDIR):g' -e 's:@LIBDIR@:$(LIBDIR):g' \
-                  -e 's:@INCDIR@:$(INCDIR):g' -e 's:@VERSION@:$(VERSION):g' -e 's:@LIBS_PRIVATE@:$(LIBS):g'
+                  -e 's:@INCDIR@:$(INCDIR):g' -e 's:@VERSION@:$(VERSION):g' -e 's:@LIBS_PRIVATE@:$(LIB_LIBS):g'
 
 install: all ## Install to DESTDIR under PREFIX (/usr/local)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCDIR) \
