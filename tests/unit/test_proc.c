@@ -113,6 +113,7 @@ static void test_roles(void)
 		{"CPU 0/KVM", SCHED_ROLE_VCPU, 0, false},
 		{"CPU 17/TCG", SCHED_ROLE_VCPU, 17, true},
 		{"CPU 1024/KVM", SCHED_ROLE_VCPU, 1024, false},
+		{"ALL CPUs/TCG", SCHED_ROLE_VCPU, 0, true},
 		{"CPU /KVM", SCHED_ROLE_EMULATOR, 0, false},
 		{"CPU -1/KVM", SCHED_ROLE_EMULATOR, 0, false},
 		{"CPU 1/KVMx", SCHED_ROLE_EMULATOR, 0, false},

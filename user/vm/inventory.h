@@ -22,9 +22,9 @@ struct inventory_vm {
 	struct labels *info; /* of vm_info */
 	enum kvmlens_vm_state state;
 	const char *provider; /* static: who named it */
-	char *provider_id; /* its key there, NULL */
+	char *provider_id; /* GRefString: its key there, NULL */
 	uint64_t kvm; /* kvm_found.kvm, 0 for TCG or where unknown */
-	struct vm_thread *threads; /* vCPUs first, by vcpu_id */
+	struct vm_thread *threads; /* g_atomic_rc_box, NULL; vCPUs first, by vcpu_id, then by tid */
 	unsigned n_threads, n_vcpus;
 	uint16_t retired_slot; /* record of threads that have left, 0: none */
 };
@@ -36,6 +36,8 @@ struct inventory {
 	unsigned n_vms;
 };
 
+/* n zeroed VMs to fill in, with one reference; what they point to is then the inventory's. */
+struct inventory *inventory_new(unsigned n);
 struct inventory *inventory_ref(struct inventory *inventory);
 void inventory_unref(struct inventory *inventory);
 

@@ -169,6 +169,9 @@ struct proc_role proc_thread_role(const char *comm)
 			continue;
 		return (struct proc_role){SCHED_ROLE_VCPU, number, vcpus[i].tcg};
 	}
+	/* QEMU's -accel tcg,thread=single. */
+	if (!strncmp(comm, "ALL CPUs/TCG", PROC_COMM_MAX))
+		return (struct proc_role){SCHED_ROLE_VCPU, 0, true};
 	/* libvirt's mon_iothread serves the monitor, not I/O. */
 	if (len > 3 && !memcmp(comm, "IO ", 3) && strncmp(comm, "IO mon_iothread", PROC_COMM_MAX))
 		role.role = SCHED_ROLE_IOTHREAD;

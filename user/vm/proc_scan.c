@@ -218,8 +218,8 @@ static void process_identify(struct proc_scan *scan, struct process *process)
 {
 	struct read_job *job = process->job;
 
-	if (job->result < 0 || !job->len) {
-		/* It has no memory any more, or not yet. */
+	if (job->result < 0 || (!job->len && !process->kvm)) {
+		/* It has no memory any more, or not yet. Who runs a VM may hide its arguments. */
 		process_forget_identity(process);
 		process_put_off(scan, process);
 		return;

@@ -73,7 +73,7 @@ bool vm_list_add(struct vm_list *list, const struct kvmlens_vm *vm)
 	return true;
 }
 
-static bool info_equal(const struct vm_entry *a, const struct vm_entry *b)
+bool vm_entry_info_equal(const struct vm_entry *a, const struct vm_entry *b)
 {
 	if (a->n_info != b->n_info)
 		return false;
@@ -92,7 +92,8 @@ bool vm_list_equal(const struct vm_list *a, const struct vm_list *b)
 		const struct vm_entry *x = a->vms->pdata[i], *y = b->vms->pdata[i];
 
 		if (strcmp(x->id, y->id) || strcmp(x->name, y->name) || x->pid != y->pid ||
-		    x->state != y->state || g_strcmp0(x->uuid, y->uuid) || !info_equal(x, y))
+		    x->state != y->state || g_strcmp0(x->uuid, y->uuid) ||
+		    !vm_entry_info_equal(x, y))
 			return false;
 	}
 	return true;

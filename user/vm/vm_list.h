@@ -46,6 +46,9 @@ bool vm_list_add(struct vm_list *list, const struct kvmlens_vm *vm);
 /* Same VMs in the same order with the same names, states and labels? */
 bool vm_list_equal(const struct vm_list *a, const struct vm_list *b);
 
+/* The same labels in the same order? */
+bool vm_entry_info_equal(const struct vm_entry *a, const struct vm_entry *b);
+
 struct vm_stats_set *vm_stats_set_new(void);
 struct vm_stats_set *vm_stats_set_ref(struct vm_stats_set *set);
 void vm_stats_set_unref(struct vm_stats_set *set);

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vm/survey.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vm/kernel_vm.h"
+#include "vm/merge.h"
+#include "vm/proc_fs.h"
+#include "vm/vm_state.h"
+
+/* A slot to give up, and the record that shall keep its counts (0: none). */
+struct leaving {
+	uint16_t slot, retired;
+};
+
+struct survey {
+	struct discover_config config;
+	struct worker **workers;
+	char *root;
+	struct proc_scan *proc; /* NULL: the root cannot be opened */
+	unsigned number; /* of the full scan */
+	GArray *found; /* struct kvm_found */
+	GHashTable *kernel; /* tgid -> struct kernel_vm */
+	GHashTable *vms; /* key_of() -> struct vm_state */
+	GHashTable *by_pid; /* pid -> struct vm_state */
+	GHashTable *had_process; /* keys of entries that once had one */
+	GArray *leaving; /* since the last commit */
+	struct discover_health health;
+};
+
+static void state_free(gpointer vm)
+{
+	vm_state_free(vm);
+}
+
+struct survey *survey_new(const struct discover_config *config)
+{
+	struct survey *survey = g_new0(struct survey, 1);
+
+	survey->config = *config;
+	survey->workers = g_memdup2(config->workers, config->n_workers * sizeof(struct worker *));
+	survey->root = g_strdup(config->proc_root);
+	survey->found = g_array_new(FALSE, TRUE, sizeof(struct kvm_found));
+	survey->kernel = kernel_vms(survey->found, NULL, NULL);
+	survey->vms = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, state_free);
+	survey->by_pid = g_hash_table_new(NULL, NULL);
+	survey->had_process = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	survey->leaving = g_array_new(FALSE, FALSE, sizeof(struct leaving));
+	return survey;
+}
+
+void survey_free(struct survey *survey)
+{
+	g_hash_table_unref(survey->by_pid);
+	g_hash_table_unref(survey->vms);
+	g_hash_table_unref(survey->kernel);
+	g_hash_table_unref(survey->had_process);
+	g_array_unref(survey->found);
+	g_array_unref(survey->leaving);
+	proc_scan_free(survey->proc);
+	g_free(survey->workers);
+	g_free(survey->root);
+	g_free(survey);
+}
+
+const struct discover_health *survey_health(const struct survey *survey)
+{
+	return &survey->health;
+}
+
+/* --- sources -------------------------------------------------------------------------------- */
+
+static gboolean in_process(void *arg, pid_t tgid, pid_t tid)
+{
+	struct survey *survey = arg;
+	char path[48];
+
+	g_snprintf(path, sizeof(path), "%d/task/%d", tgid, tid);
+	return survey->proc && !faccessat(proc_scan_root(survey->proc), path, F_OK, 0);
+}
+
+void survey_kernel(struct survey *survey)
+{
+	const struct discover_ops *ops = survey->config.ops;
+
+	survey->health.kernel = -ENOTSUP;
+	g_array_set_size(survey->found, 0);
+	if (ops && ops->scan)
+		survey->health.kernel = ops->scan(survey->config.ctx, survey->found);
+	g_hash_table_unref(survey->kernel);
+	survey->kernel = kernel_vms(survey->found, in_process, survey);
+}
+
+static GHashTable *kernel_pids(const struct survey *survey)
+{
+	GHashTable *pids = g_hash_table_new(NULL, NULL);
+	GHashTableIter iter;
+	gpointer tgid;
+
+	g_hash_table_iter_init(&iter, survey->kernel);
+	while (g_hash_table_iter_next(&iter, &tgid, NULL))
+		g_hash_table_add(pids, tgid);
+	return pids;
+}
+
+static void survey_proc(struct survey *survey)
+{
+	g_autoptr(GHashTable) known = kernel_pids(survey);
+	struct proc_scan_options options = {.known = known, .fds = survey->health.kernel != 0};
+
+	if (survey->proc)
+		proc_scan_run(survey->proc, &options);
+}
+
+static struct merge_source *take_lists(struct survey *survey)
+{
+	struct merge_source *sources = g_new0(struct merge_source, survey->config.n_workers);
+
+	for (size_t i = 0; i < survey->config.n_workers; i++) {
+		sources[i].provider = worker_name(survey->workers[i]);
+		sources[i].list = worker_list(survey->workers[i]);
+	}
+	return sources;
+}
+
+static void drop_lists(struct survey *survey, struct merge_source *sources)
+{
+	for (size_t i = 0; i < survey->config.n_workers; i++)
+		vm_list_unref((struct vm_list *)sources[i].list);
+	g_free(sources);
+}
+
+/* --- accounting ----------------------------------------------------------------------------- */
+
+void survey_begin(struct survey *survey)
+{
+	if (survey->config.ops && survey->config.ops->begin)
+		survey->config.ops->begin(survey->config.ctx);
+}
+
+void survey_untrack(struct survey *survey)
+{
+	const struct discover_ops *ops = survey->config.ops;
+
+	for (unsigned i = 0; i < survey->leaving->len && ops && ops->untrack; i++) {
+		struct leaving *l = &g_array_index(survey->leaving, struct leaving, i);
+
+		ops->untrack(survey->config.ctx, l->slot, l->retired);
+	}
+	g_array_set_size(survey->leaving, 0);
+}
+
+void survey_end(struct survey *survey)
+{
+	if (survey->config.ops && survey->config.ops->end)
+		survey->config.ops->end(survey->config.ctx);
+}
+
+/* --- VMs ------------------------------------------------------------------------------------ */
+
+static char *process_key(pid_t pid, uint64_t start_ns)
+{
+	return g_strdup_printf("%d@%" G_GUINT64_FORMAT, pid, start_ns);
+}
+
+/* The end of a VM, or of what was taken for one: its counts go with it. */
+static void forget(struct survey *survey, const struct vm_state *vm)
+{
+	for (unsigned i = 0; i < vm->n_threads; i++) {
+		struct leaving leaving = {vm->threads[i].slot, 0};
+
+		if (leaving.slot)
+			g_array_append_val(survey->leaving, leaving);
+	}
+	if (vm->ident->pid)
+		g_hash_table_remove(survey->by_pid, GINT_TO_POINTER(vm->ident->pid));
+}
+
+static void drop(struct survey *survey, const struct vm_state *vm)
+{
+	g_autofree char *key = process_key(vm->ident->pid, vm->ident->start_ns);
+
+	forget(survey, vm);
+	g_hash_table_remove(survey->vms, key);
+}
+
+/* An id that is used again: slots go by thread ids, and must be free before they are taken. */
+static void drop_predecessor(struct survey *survey, const struct proc_vmm *process)
+{
+	struct vm_state *vm =
+		g_hash_table_lookup(survey->by_pid, GINT_TO_POINTER(process->stat.pid));
+
+	if (!vm || vm->ident->start_ns == process->start_ns)
+		return;
+	drop(survey, vm);
+	survey_begin(survey);
+	survey_untrack(survey);
+	survey_end(survey);
+}
+
+/* The threads as they are now; false: the process has ended meanwhile. */
+static bool read_threads(struct survey *survey, struct vm_state *vm, pid_t pid)
+{
+	uint64_t now_ns = g_get_monotonic_time() * 1000;
+
+	return !proc_fs_threads(proc_scan_root(survey->proc), pid, now_ns, vm->proc_threads,
+				&survey->health.dropped);
+}
+
+/* Kernel threads that were made for one of the VM's threads, before Linux 6.4. */
+static void find_vhosts(struct survey *survey, struct vm_state *vm, GHashTable *owners)
+{
+	g_array_set_size(vm->vhosts, 0);
+	for (unsigned i = 0; i < vm->proc_threads->len && g_hash_table_size(owners); i++) {
+		pid_t tid = g_array_index(vm->proc_threads, struct proc_thread, i).tid;
+		GArray *tids = g_hash_table_lookup(owners, GINT_TO_POINTER(tid));
+
+		if (tids)
+			g_array_append_vals(vm->vhosts, tids->data, tids->len);
+	}
+}
+
+static void account_threads(struct survey *survey, struct vm_state *vm)
+{
+	g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof(uint16_t));
+	const struct discover_ops *ops = survey->config.ops;
+	const struct kernel_vm *kernel =
+		g_hash_table_lookup(survey->kernel, GINT_TO_POINTER(vm->ident->pid));
+
+	vm_state_threads(vm, kernel, ops, survey->config.ctx, gone);
+	if (gone->len && !vm->retired_slot && ops && ops->retired)
+		ops->retired(survey->config.ctx, vm->ident->pid, &vm->retired_slot);
+	for (unsigned i = 0; i < gone->len; i++) {
+		struct leaving leaving = {g_array_index(gone, uint16_t, i), vm->retired_slot};
+
+		g_array_append_val(survey->leaving, leaving);
+	}
+}
+
+static char *key_of(const struct merged_vm *merged)
+{
+	if (merged->process)
+		return process_key(merged->process->stat.pid, merged->process->start_ns);
+	return g_strdup_printf("%s/%s", merged->provider, merged->entry->id);
+}
+
+/*
+ * A VM that only a provider knows: on another host, or of a driver without processes. One that
+ * had a process, or whose process is gone, has ended, whatever an older list says.
+ */
+static bool has_ended(struct survey *survey, const struct merged_vm *merged, const char *key,
+		      GHashTable *had_before)
+{
+	struct proc_stat stat;
+
+	if (g_hash_table_contains(had_before, key)) {
+		g_hash_table_add(survey->had_process, g_strdup(key));
+		return true;
+	}
+	if (!merged->entry->pid || !survey->proc)
+		return false;
+	return proc_fs_stat(proc_scan_root(survey->proc), merged->entry->pid, &stat) ||
+	       !proc_stat_alive(&stat);
+}
+
+static void remember_process(struct survey *survey, const struct merged_vm *merged)
+{
+	if (merged->entry)
+		g_hash_table_add(survey->had_process,
+				 g_strdup_printf("%s/%s", merged->provider, merged->entry->id));
+}
+
+static void take(struct survey *survey, const struct merged_vm *merged, char *key,
+		 struct vm_list *list, GHashTable *owners)
+{
+	struct vm_state *vm = g_hash_table_lookup(survey->vms, key);
+	bool is_new = !vm;
+
+	if (merged->process)
+		drop_predecessor(survey, merged->process);
+	if (is_new)
+		vm = vm_state_new();
+	if (merged->process && !read_threads(survey, vm, merged->process->stat.pid)) {
+		if (is_new)
+			vm_state_free(vm);
+		return;
+	}
+	vm->seen = survey->number;
+	find_vhosts(survey, vm, owners);
+	vm_state_identify(vm, merged, list);
+	if (is_new)
+		g_hash_table_insert(survey->vms, g_strdup(key), vm);
+	if (!merged->process)
+		return;
+	g_hash_table_insert(survey->by_pid, GINT_TO_POINTER(vm->ident->pid), vm);
+	account_threads(survey, vm);
+}
+
+static struct vm_list *list_of(const struct survey *survey, const struct merge_source *sources,
+			       const struct merged_vm *merged)
+{
+	for (size_t i = 0; merged->provider && i < survey->config.n_workers; i++)
+		if (sources[i].provider == merged->provider && sources[i].list)
+			return (struct vm_list *)sources[i].list;
+	return NULL;
+}
+
+/* Of proc's vhost threads: the thread that each works for -> their ids. */
+static GHashTable *vhost_owners(const struct survey *survey)
+{
+	GHashTable *owners = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_array_unref);
+	const GArray *vhosts = survey->proc ? proc_scan_vhosts(survey->proc) : NULL;
+
+	for (unsigned i = 0; vhosts && i < vhosts->len; i++) {
+		const struct proc_vhost *v = &g_array_index(vhosts, struct proc_vhost, i);
+		GArray *tids = g_hash_table_lookup(owners, GINT_TO_POINTER(v->owner));
+
+		if (!tids) {
+			tids = g_array_new(FALSE, FALSE, sizeof(pid_t));
+			g_hash_table_insert(owners, GINT_TO_POINTER(v->owner), tids);
+		}
+		g_array_append_val(tids, v->tid);
+	}
+	return owners;
+}
+
+static void take_all(struct survey *survey, const struct merge_source *sources,
+		     const GPtrArray *merged)
+{
+	g_autoptr(GHashTable) had_before = survey->had_process;
+	g_autoptr(GHashTable) owners = vhost_owners(survey);
+
+	survey->had_process = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (unsigned i = 0; i < merged->len; i++) {
+		const struct merged_vm *m = merged->pdata[i];
+		g_autofree char *key = key_of(m);
+
+		if (m->process)
+			remember_process(survey, m);
+		else if (has_ended(survey, m, key, had_before))
+			continue;
+		take(survey, m, key, list_of(survey, sources, m), owners);
+	}
+}
+
+static void drop_unseen(struct survey *survey)
+{
+	GHashTableIter iter;
+	struct vm_state *vm;
+
+	g_hash_table_iter_init(&iter, survey->vms);
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&vm)) {
+		if (vm->seen == survey->number)
+			continue;
+		forget(survey, vm);
+		g_hash_table_iter_remove(&iter);
+	}
+}
+
+void survey_all(struct survey *survey)
+{
+	gint64 start = g_get_monotonic_time();
+	static const GPtrArray none;
+	struct merge_source *sources = take_lists(survey);
+	g_autoptr(GPtrArray) merged = NULL;
+
+	/* Lists come first: whoever stands in one has a process by now, if it ever has one. */
+	survey->number++;
+	if (!survey->proc)
+		proc_scan_new(survey->root, &survey->proc);
+	survey_kernel(survey);
+	survey_proc(survey);
+	merged = merge_vms(survey->proc ? proc_scan_vmms(survey->proc) : &none, sources,
+			   survey->config.n_workers, survey->config.unnamed);
+	take_all(survey, sources, merged);
+	drop_unseen(survey);
+	drop_lists(survey, sources);
+	survey->health.scans++;
+	survey->health.scan_ns = (g_get_monotonic_time() - start) * 1000;
+	survey->health.blocked = survey->proc ? proc_scan_blocked(survey->proc) : 0;
+}
+
+void survey_process(struct survey *survey, pid_t tgid)
+{
+	struct vm_state *vm = g_hash_table_lookup(survey->by_pid, GINT_TO_POINTER(tgid));
+	struct proc_stat stat;
+
+	if (!vm)
+		return;
+	survey->health.pokes++;
+	if (!proc_fs_stat(proc_scan_root(survey->proc), tgid, &stat) && proc_stat_alive(&stat) &&
+	    read_threads(survey, vm, tgid)) {
+		account_threads(survey, vm);
+		return;
+	}
+	drop(survey, vm);
+}
+
+/* --- publishing ----------------------------------------------------------------------------- */
+
+void survey_published(struct survey *survey)
+{
+	if (survey->config.ops && survey->config.ops->scanned)
+		survey->config.ops->scanned(survey->config.ctx);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct inventory_vm *x = a, *y = b;
+	int r = strcmp(x->ident->name, y->ident->name);
+
+	return r ? r : strcmp(x->ident->uuid, y->ident->uuid);
+}
+
+struct inventory *survey_inventory(const struct survey *survey)
+{
+	struct inventory *inventory = inventory_new(g_hash_table_size(survey->vms));
+	struct inventory_vm *vm = inventory->vms;
+	struct vm_state *state;
+	GHashTableIter iter;
+
+	g_hash_table_iter_init(&iter, survey->vms);
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&state))
+		*vm++ = vm_state_publish(state);
+	if (inventory->n_vms)
+		qsort(inventory->vms, inventory->n_vms, sizeof(*inventory->vms), by_name);
+	inventory->mono_ns = g_get_monotonic_time() * 1000;
+	return inventory;
+}
