@@ -525,7 +525,7 @@ static uint64_t va_of(const struct image *image, uint64_t gpa)
 	return image->linear_va + gpa;
 }
 
-/* Per-CPU variables of a kernel that counts them from 0 lie at the same offsets as of one that does not. */
+/* At the same place whether the kernel counts per-CPU addresses from 0 or not. */
 static uint64_t percpu_of(unsigned cpu, unsigned symbol)
 {
 	return IMAGE_PERCPU + cpu * PERCPU_STEP + 0x100ull * symbol;

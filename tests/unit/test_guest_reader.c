@@ -162,6 +162,7 @@ static void test_no_program(void)
 	guest_reader_free(reader);
 }
 
+#ifndef __SANITIZE_ADDRESS__
 /* The text of /proc/CHILD/status of this process's only child. */
 static bool child_status(char *text, size_t size)
 {
@@ -187,6 +188,7 @@ static bool child_status(char *text, size_t size)
 	closedir(dir);
 	return found;
 }
+#endif
 
 static void test_worker_is_confined(void)
 {

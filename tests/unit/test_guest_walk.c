@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* From made-up RAM to processes and totals: every layout, and every value against what was put there. */
+/* From made-up RAM to processes and totals: every layout, every value as it was put there. */
 #include <CUnit/Basic.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -106,7 +106,7 @@ static void test_system(void)
 	guest_system_read(&kernel, &s, cpus, &n);
 	CU_ASSERT_EQUAL(s.mem_total, 16000 * GUEST_PAGE);
 	CU_ASSERT_EQUAL(s.mem_free, 9000 * GUEST_PAGE);
-	/* Free 9000, file pages 100 + 200 and reclaimable 500 + 600 less the low mark 50, reserve 50. */
+	/* Free 9000, file 100 + 200, reclaimable 500 + 600; low mark 50, reserve 50. */
 	CU_ASSERT_EQUAL(s.mem_available, (9000 + 300 - 50 + 1100 - 50 - 50) * GUEST_PAGE);
 	CU_ASSERT_EQUAL(s.mem_cached, 300 * GUEST_PAGE);
 	CU_ASSERT_EQUAL(s.mem_shared, 400 * GUEST_PAGE);

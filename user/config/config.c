@@ -140,13 +140,39 @@ int config_set(struct config *config, const char *name, const char *value, char 
 	return err;
 }
 
-enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid)
+static const struct config_vm *rule_for(const struct config *config, const char *vm,
+					const char *uuid)
 {
 	for (size_t i = 0; i < config->n_vms; i++) {
 		const struct config_vm *rule = &config->vms[i];
 
 		if (text_glob(rule->match, vm) || (uuid && strcmp(rule->match, uuid) == 0))
-			return rule->level;
+			return rule;
 	}
-	return config->level;
+	return NULL;
+}
+
+enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid)
+{
+	const struct config_vm *rule = rule_for(config, vm, uuid);
+
+	return rule ? rule->level : config->level;
+}
+
+bool config_guest_memory_for(const struct config *config, const char *vm, const char *uuid)
+{
+	const struct config_vm *rule = rule_for(config, vm, uuid);
+
+	if (rule && rule->guest_memory != SWITCH_INHERIT)
+		return rule->guest_memory == SWITCH_ON;
+	return config->guest_memory == SWITCH_ON;
+}
+
+bool config_guest_memory_any(const struct config *config)
+{
+	bool any = config->guest_memory == SWITCH_ON;
+
+	for (size_t i = 0; i < config->n_vms; i++)
+		any |= config->vms[i].guest_memory == SWITCH_ON;
+	return any;
 }

@@ -24,10 +24,13 @@ enum config_format {
 	FORMAT_NONE,
 };
 
-/* A VM's own detail level: match is a glob on its name, or its uuid; the first match wins. */
+enum config_switch { SWITCH_INHERIT, SWITCH_ON, SWITCH_OFF };
+
+/* Of single VMs: match is a glob on the name, or the uuid; the first match wins. */
 struct config_vm {
 	char *match;
 	enum kvmlens_level level;
+	enum config_switch guest_memory;
 };
 
 struct config_http {
@@ -49,6 +52,7 @@ struct config {
 	char *json_path; /* JSON lines; "-" is standard output, NULL none */
 	struct config_vm *vms;
 	size_t n_vms;
+	enum config_switch guest_memory; /* on or off */
 	unsigned max_threads; /* tracked threads: VMM threads of all kinds */
 	struct config_http http;
 	char *path; /* the file it came from, NULL: none */
@@ -78,6 +82,12 @@ int config_set(struct config *config, const char *name, const char *value, char 
 
 /* The level for a VM: its first matching pattern's, else the default. */
 enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid);
+
+/* May a VM's memory be read to see what runs in it? Its first matching pattern's, else the default. */
+bool config_guest_memory_for(const struct config *config, const char *vm, const char *uuid);
+
+/* Is there a VM that config_guest_memory_for() might allow? */
+bool config_guest_memory_any(const struct config *config);
 
 /* "basic" ... "diagnostic". */
 const char *config_level_name(enum kvmlens_level level);

@@ -20,6 +20,8 @@ static const cyaml_strval_t groups[] = {
 	{"all", KVMLENS_ALL_GROUPS},
 };
 
+static const cyaml_strval_t switches[] = {{"on", SWITCH_ON}, {"off", SWITCH_OFF}};
+
 static const cyaml_strval_t providers[] = {{"auto", 0}, {"libvirt", 1}, {"proc", 2}};
 
 static void check_listen(const char *value, GString *why)
@@ -48,6 +50,11 @@ static const struct config_option vm_options[] = {
 	 .value = "LEVEL",
 	 .help = "the detail level of these VMs",
 	 .example = "detail: diagnostic"},
+	{.name = "guest_memory",
+	 AS_ENUM(struct config_vm, guest_memory, enum config_switch, switches),
+	 .value = "on|off",
+	 .help = "read what runs in these VMs from their memory; by default as for all VMs",
+	 .example = "guest_memory: \"on\""},
 	{.kind = OPTION_END},
 };
 
@@ -157,8 +164,16 @@ const struct config_option config_options[] = {
 	{.name = "vms",
 	 AS_LIST(struct config, vms, n_vms, struct config_vm, vm_options),
 	 .max = 1024,
-	 .help = "detail levels of single VMs; the first match wins",
+	 .help = "detail levels and more of single VMs; the first match wins",
 	 .example = "vms: [{match: \"db-*\", detail: diagnostic}]"},
+	{.name = "guest_memory",
+	 AS_ENUM(struct config, guest_memory, enum config_switch, switches),
+	 .def = "off",
+	 .commands = FOR_RUN | FOR_TOP | FOR_METRICS,
+	 .value = "on|off",
+	 .help = "read from each VM's memory what runs in it, with nothing installed there: processes, "
+		 "memory, CPU split of a Linux guest. This shows a tenant's process names to the host",
+	 .example = "guest_memory: \"off\""},
 	{.name = "max_threads",
 	 AS_UINT(struct config, max_threads),
 	 .min = 64,

@@ -15,8 +15,10 @@ struct guest_view *guest_view_new(const char *source, uint64_t mono_ns, uint32_t
 	view->cpus = g_new(struct guest_cpu, n_cpus);
 	view->tasks = g_new(struct guest_task, n_tasks);
 	/* ABSENT is all ones. */
-	memset(view->cpus, 0xff, n_cpus * sizeof(view->cpus[0]));
-	memset(view->tasks, 0xff, n_tasks * sizeof(view->tasks[0]));
+	if (n_cpus)
+		memset(view->cpus, 0xff, n_cpus * sizeof(view->cpus[0]));
+	if (n_tasks)
+		memset(view->tasks, 0xff, n_tasks * sizeof(view->tasks[0]));
 	memset(&view->system, 0xff, sizeof(view->system));
 	memset(view->system.hostname, 0, sizeof(view->system.hostname));
 	memset(view->system.release, 0, sizeof(view->system.release));

@@ -79,6 +79,8 @@ static void vm_clear(struct snap_vm *vm)
 #define CLEAR(scope, type, array, name, keys) entities_clear(&vm->array);
 	METRIC_SCOPES_VM(CLEAR)
 #undef CLEAR
+	guest_view_unref(vm->guest.view);
+	guest_view_unref(vm->guest.prev);
 	vm_ident_unref(vm->ident);
 }
 

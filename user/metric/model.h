@@ -97,6 +97,33 @@ struct snap_info {
 	uint64_t one;
 };
 
+/*
+ * What the guest itself says, from the source that answers best; its claim, not the host's. The
+ * counters count from the guest's boot. CPU rates are percent of wall time averaged over its CPUs.
+ */
+struct snap_guest {
+	struct guest_view *view, *prev; /* owned; prev NULL: no rates yet */
+	uint64_t mem_total, mem_used, mem_free, mem_available, swap_total, swap_used;
+	uint64_t faults, major_faults;
+	uint64_t user_ns, system_ns, iowait_ns, steal_ns, queue_ns;
+	uint64_t uptime_ns, processes, left_out;
+	double mem_percent, faults_rate, major_rate;
+	double user, system, iowait, steal, queue;
+	double load1, load5, load15;
+};
+
+/* A process inside a guest. */
+struct snap_process {
+	struct labels *labels; /* vm, uuid, pid, comm */
+	double cpu_usage; /* percent of one CPU of the guest */
+	uint64_t memory; /* resident bytes */
+	double memory_percent; /* of the guest's memory */
+	double read_iops, write_iops, read_throughput, write_throughput;
+	uint64_t open_files;
+	double run_time; /* seconds since it was started */
+	uint64_t cpu_ns, queue_ns, threads;
+};
+
 /* A counted array of entities, all of one size. Owned by what holds it. */
 struct entities {
 	void *v;
@@ -117,11 +144,13 @@ struct snap_vm {
 	struct hist wake_hist, preempt_hist, exit_hist;
 	uint64_t kvm[KVM_STAT_MAX];
 	uint64_t irq_injected;
+	struct snap_guest guest; /* all absent where view is NULL */
 	struct entities info; /* struct snap_info, one */
 	struct entities cpus; /* struct snap_vcpu, by vcpu_id */
 	struct entities roles; /* struct snap_role */
 	struct entities exits; /* struct snap_exit */
 	struct entities sources; /* struct snap_source */
+	struct entities processes; /* struct snap_process, by pid */
 };
 
 struct snap_host {

@@ -23,6 +23,7 @@
 	X(SOURCE, struct snap_source, sources, "source", "vm, uuid, source") \
 	X(VCPU, struct snap_vcpu, cpus, "vcpu", "vm, uuid, vcpu")            \
 	X(ROLE, struct snap_role, roles, "role", "vm, uuid, role")           \
-	X(EXIT, struct snap_exit, exits, "exit", "vm, uuid, reason")
+	X(EXIT, struct snap_exit, exits, "exit", "vm, uuid, reason")         \
+	X(PROCESS, struct snap_process, processes, "process", "vm, uuid, pid, comm")
 
 #endif

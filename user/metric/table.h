@@ -10,6 +10,8 @@
 #include "metric/table_vm.h"
 #include "metric/table_cpu.h"
 #include "metric/table_core.h"
+#include "metric/table_guest.h"
+#include "metric/table_process.h"
 #include "metric/table_kvm.h"
 #include "metric/table_host.h"
 #include "metric/table_self.h"
