@@ -9,7 +9,7 @@
 #include "core/collect.h"
 #include "core/rates.h"
 
-#define VMS   1000
+#define VMS 1000
 #define VCPUS 8
 
 struct made_up {
@@ -45,10 +45,10 @@ static void fill_vm(struct made_up *m, struct inventory_vm *vm, unsigned v)
 	vm->threads = g_new0(struct vm_thread, VCPUS);
 	for (i = 0; i < VCPUS; i++) {
 		tid = 10000 + v * 20 + 1 + i;
-		vm->threads[i] = (struct vm_thread){ .tid = tid, .vcpu_id = i,
-						     .role = SCHED_ROLE_VCPU };
-		vm->threads[i].slot = threads_add(m->threads, tid, vm->ident->pid,
-						  SCHED_ROLE_VCPU, 0, &is_new);
+		vm->threads[i] =
+			(struct vm_thread){.tid = tid, .vcpu_id = i, .role = SCHED_ROLE_VCPU};
+		vm->threads[i].slot =
+			threads_add(m->threads, tid, vm->ident->pid, SCHED_ROLE_VCPU, 0, &is_new);
 		fill_record(&m->records[vm->threads[i].slot], v * VCPUS + i);
 	}
 }

@@ -152,7 +152,7 @@ static void fill_rest(const struct fake_spec *spec, unsigned v, struct snap_vm *
 	entities_alloc(&vm->sources, G_N_ELEMENTS(sources), sizeof(struct snap_source));
 	for (unsigned i = 0; i < vm->sources.n; i++)
 		*(struct snap_source *)entities_at(&vm->sources, i) = (struct snap_source){
-			labels_new_one(vm->labels, "source", sources[i]), 1, 0.25 * i};
+			labels_new_one(vm->labels, "source", sources[i]), 1, 0.25 * i, ""};
 	entities_alloc(&vm->info, 1, sizeof(struct snap_info));
 	*(struct snap_info *)vm->info.v = (struct snap_info){
 		labels_new(vm->labels,

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "guest_image.h"
+#include "unit/guest_image.h"
 
 #define GUARD (16ull << 20)
 #define MEMBERS 24

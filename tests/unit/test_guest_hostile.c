@@ -4,13 +4,13 @@
  * guard pages and is read without a check of the test's own: one byte outside ends the program.
  * Each case ends by itself, or the test runner's timeout ends it.
  */
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "guest/system.h"
 #include "guest/walk.h"
-#include "guest_image.h"
+#include "unit/guest_image.h"
+#include "unit/suite.h"
 
 static struct guest_mem mem;
 static struct guest_kernel kernel;
@@ -338,19 +338,17 @@ static void test_map_edges(void)
 
 int main(void)
 {
-	CU_pSuite suite;
+	CU_TestInfo tests[] = {
+		{"bad pointers", test_bad_pointers},
+		{"loops", test_loops},
+		{"endless list", test_endless_list},
+		{"huge numbers", test_huge_numbers},
+		{"page tables", test_page_tables},
+		{"changing memory", test_changing_memory},
+		{"changed tables", test_changed_tables},
+		{"map edges", test_map_edges},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry())
-		return 1;
-	suite = CU_add_suite("hostile guest", NULL, NULL);
-	CU_add_test(suite, "bad pointers", test_bad_pointers);
-	CU_add_test(suite, "loops", test_loops);
-	CU_add_test(suite, "endless list", test_endless_list);
-	CU_add_test(suite, "huge numbers", test_huge_numbers);
-	CU_add_test(suite, "page tables", test_page_tables);
-	CU_add_test(suite, "changing memory", test_changing_memory);
-	CU_add_test(suite, "changed tables", test_changed_tables);
-	CU_add_test(suite, "map edges", test_map_edges);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() ? 1 : 0;
+	return suite_run("hostile guest", tests);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From made-up RAM to processes and totals: every layout, every value as it was put there. */
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "guest/system.h"
 #include "guest/walk.h"
-#include "guest_image.h"
+#include "unit/guest_image.h"
+#include "unit/suite.h"
 
 static struct guest_mem mem;
 static struct guest_kernel kernel;
@@ -232,19 +232,17 @@ static void test_budget(void)
 
 int main(void)
 {
-	CU_pSuite suite;
+	CU_TestInfo tests[] = {
+		{"every layout", test_every_layout},
+		{"system", test_system},
+		{"threads", test_threads},
+		{"absent pages", test_absent_pages},
+		{"no guest", test_no_guest},
+		{"stale copy", test_stale_copy},
+		{"reboot", test_reboot_is_seen},
+		{"budget", test_budget},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry())
-		return 1;
-	suite = CU_add_suite("guest walk", NULL, NULL);
-	CU_add_test(suite, "every layout", test_every_layout);
-	CU_add_test(suite, "system", test_system);
-	CU_add_test(suite, "threads", test_threads);
-	CU_add_test(suite, "absent pages", test_absent_pages);
-	CU_add_test(suite, "no guest", test_no_guest);
-	CU_add_test(suite, "stale copy", test_stale_copy);
-	CU_add_test(suite, "reboot", test_reboot_is_seen);
-	CU_add_test(suite, "budget", test_budget);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() ? 1 : 0;
+	return suite_run("guest walk", tests);
 }

@@ -13,8 +13,15 @@
 static struct sched_thread a_record(uint8_t state, uint64_t since)
 {
 	return (struct sched_thread){
-		.tid = 1, .role = SCHED_ROLE_VCPU, .state = state, .since = since,
-		.run_ns = 10, .wake_ns = 20, .preempt_ns = 30, .halted_ns = 40, .blocked_ns = 50,
+		.tid = 1,
+		.role = SCHED_ROLE_VCPU,
+		.state = state,
+		.since = since,
+		.run_ns = 10,
+		.wake_ns = 20,
+		.preempt_ns = 30,
+		.halted_ns = 40,
+		.blocked_ns = 50,
 	};
 }
 
@@ -66,7 +73,7 @@ static void test_woken(void)
 static void test_guest(void)
 {
 	struct cpu_times t = at(SCHED_STATE_RUNNING, 1000, 1700, 0);
-	struct kvm_vcpu_times guest = { .guest_ns = 300, .base_ns = 1 + 100 };
+	struct kvm_vcpu_times guest = {.guest_ns = 300, .base_ns = 1 + 100};
 
 	CU_ASSERT_EQUAL(t.guest, ABSENT);
 	account_guest(&t, &guest, 5000);
@@ -82,7 +89,7 @@ static void test_guest(void)
 
 static void test_add_keep(void)
 {
-	struct cpu_times a = { 1, ABSENT, 3, 4, 5, 6, 7, 8 }, b = { 10, 10, 10, 3, 10, 10, 10, 10 };
+	struct cpu_times a = {1, ABSENT, 3, 4, 5, 6, 7, 8}, b = {10, 10, 10, 3, 10, 10, 10, 10};
 	struct cpu_times total = b;
 
 	account_add(&total, &a);
@@ -109,7 +116,7 @@ static void test_delta(void)
 
 static void test_quantile(void)
 {
-	struct hist now = { .shift = 10, .valid = true }, before = { .shift = 10, .valid = true };
+	struct hist now = {.shift = 10, .valid = true}, before = {.shift = 10, .valid = true};
 
 	CU_ASSERT_TRUE(isnan(rate_quantile(&now, &before, 0.99)));
 	now.count[0] = 100;
@@ -123,7 +130,7 @@ static void test_quantile(void)
 /* The generator says what each VM's share of wall time is: the rates must find it again. */
 static void test_snapshots(void)
 {
-	struct fake_spec spec = { .vms = 20, .vcpus = 3, .level = KVMLENS_DETAILED, .tick = 1 };
+	struct fake_spec spec = {.vms = 20, .vcpus = 3, .level = KVMLENS_DETAILED, .tick = 1};
 	struct kvmlens_snapshot *before, *now;
 	size_t i;
 
@@ -148,7 +155,7 @@ static void test_snapshots(void)
 /* A VM that was started anew is another one: no rate reaches across, least of all a huge one. */
 static void test_restart(void)
 {
-	struct fake_spec spec = { .vms = 3, .vcpus = 2, .level = KVMLENS_DETAILED, .tick = 5 };
+	struct fake_spec spec = {.vms = 3, .vcpus = 2, .level = KVMLENS_DETAILED, .tick = 5};
 	struct kvmlens_snapshot *before = fake_snapshot(&spec), *now;
 	struct snap_vm *vm;
 
@@ -169,14 +176,14 @@ static void test_restart(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "ongoing intervals", test_ongoing },
-		{ "woken, not run yet", test_woken },
-		{ "guest time", test_guest },
-		{ "adding up, never back", test_add_keep },
-		{ "deltas", test_delta },
-		{ "quantiles", test_quantile },
-		{ "rates of snapshots", test_snapshots },
-		{ "a VM restarted", test_restart },
+		{"ongoing intervals", test_ongoing},
+		{"woken, not run yet", test_woken},
+		{"guest time", test_guest},
+		{"adding up, never back", test_add_keep},
+		{"deltas", test_delta},
+		{"quantiles", test_quantile},
+		{"rates of snapshots", test_snapshots},
+		{"a VM restarted", test_restart},
 		CU_TEST_INFO_NULL,
 	};
 

@@ -18,8 +18,8 @@ struct fixture {
 
 static struct fixture open_fixture(void)
 {
-	struct fixture f = { .pids = g_new0(uint16_t, SCHED_PID_SLOTS),
-			     .records = g_new0(struct sched_thread, N) };
+	struct fixture f = {.pids = g_new0(uint16_t, SCHED_PID_SLOTS),
+			    .records = g_new0(struct sched_thread, N)};
 
 	f.threads = threads_new(f.pids, f.records, N);
 	return f;
@@ -62,8 +62,7 @@ static void test_chain(void)
 	}
 	CU_ASSERT_EQUAL(add(&f, 7 + i * SCHED_PID_SLOTS, 100), -ENOSPC);
 	for (i = 0; i < SCHED_CHAIN_MAX; i++)
-		CU_ASSERT_PTR_EQUAL(kernel_find(&f, 7 + i * SCHED_PID_SLOTS),
-				    &f.records[slots[i]]);
+		CU_ASSERT_PTR_EQUAL(kernel_find(&f, 7 + i * SCHED_PID_SLOTS), &f.records[slots[i]]);
 	threads_remove(f.threads, slots[3], 0);
 	CU_ASSERT_PTR_NULL(kernel_find(&f, 7 + 3 * SCHED_PID_SLOTS));
 	for (i = 0; i < SCHED_CHAIN_MAX; i++)
@@ -209,14 +208,10 @@ static void test_random(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		{ "hash chains", test_chain },
-		{ "adding again", test_add_again },
-		{ "retired records", test_retire },
-		{ "slots settle", test_settle },
-		{ "adoption", test_adopt },
-		{ "torn reads", test_torn },
-		{ "random steps", test_random },
-		CU_TEST_INFO_NULL,
+		{"hash chains", test_chain},	  {"adding again", test_add_again},
+		{"retired records", test_retire}, {"slots settle", test_settle},
+		{"adoption", test_adopt},	  {"torn reads", test_torn},
+		{"random steps", test_random},	  CU_TEST_INFO_NULL,
 	};
 
 	return suite_run("threads", tests);

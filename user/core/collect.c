@@ -3,6 +3,7 @@
 #include <time.h>
 #include "core/account.h"
 #include "core/collect.h"
+#include "core/guest.h"
 #include "core/rates.h"
 #include "core/schedstat.h"
 #include "vm/exit_reason.h"
@@ -356,10 +357,24 @@ static void fill_source(struct collect *c, struct snap_vm *vm, size_t i, const c
 	s->age = age;
 }
 
+/* Call after the VM's guest view was taken. */
+static void fill_guest_source(struct collect *c, uint64_t mono, struct snap_vm *vm, size_t i)
+{
+	const struct guest_view *view = vm->guest.view;
+	struct snap_source *s = entities_at(&vm->sources, i);
+
+	fill_source(c, vm, i, "guest_memory", view != NULL,
+		    view && mono > view->mono_ns ? (double)(mono - view->mono_ns) / 1e9
+		    : view			 ? 0
+						 : NAN);
+	guests_why(c->guests, vm->ident, s->why, sizeof(s->why));
+}
+
 /* The kernel's records are read at this very tick; a provider's word is as old as its answer. */
 static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint64_t mono,
 			 struct snap_vm *vm)
 {
+	bool guest = guests_wants(c->guests, vm->ident);
 	struct worker_health health = {};
 	size_t i, n = 1;
 
@@ -370,7 +385,9 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 		worker_health(c->workers[i], &health);
 		n = 2;
 	}
-	entities_alloc(&vm->sources, n, sizeof(struct snap_source));
+	entities_alloc(&vm->sources, n + guest, sizeof(struct snap_source));
+	if (guest)
+		fill_guest_source(c, mono, vm, n);
 	fill_source(c, vm, 0, "kernel", is_tracked(iv), is_tracked(iv) ? 0 : NAN);
 	if (n == 2)
 		fill_source(c, vm, 1, iv->provider, health.up,
@@ -414,8 +431,15 @@ static enum kvmlens_level level_of(struct collect *c, const struct vm_ident *ide
 	return own == c->config->level ? c->level : own;
 }
 
+static void fill_guest(struct collect *c, const struct kvmlens_snapshot *before, struct snap_vm *vm)
+{
+	g_autoptr(guest_view) view = guests_view(c->guests, vm->ident);
+
+	guest_fill(vm, view && before ? rates_find_vm(before, vm) : NULL, view);
+}
+
 static void fill_vm(struct collect *c, const struct inventory_vm *iv, const struct instant *now,
-		    struct snap_vm *vm)
+		    const struct kvmlens_snapshot *before, struct snap_vm *vm)
 {
 	vm->ident = vm_ident_ref(iv->ident);
 	vm->labels = labels_ref(iv->ident->labels);
@@ -425,6 +449,7 @@ static void fill_vm(struct collect *c, const struct inventory_vm *iv, const stru
 	fill_vcpus(c, iv, now, vm);
 	fill_roles(c, iv, now, vm);
 	fill_exits(c, vm);
+	fill_guest(c, before, vm);
 	fill_sources(c, iv, now->mono, vm);
 	fill_info(c, iv, vm);
 }
@@ -441,9 +466,10 @@ void collect_vms(struct collect *c, const struct inventory *inventory,
 	snapshot->mono_ns = now.mono;
 	if (!inventory)
 		return;
+	guests_set(c->guests, inventory);
 	entities_alloc(&snapshot->vms, inventory->n_vms, sizeof(struct snap_vm));
 	for (i = 0; i < inventory->n_vms; i++)
-		fill_vm(c, &inventory->vms[i], &now, entities_at(&snapshot->vms, i));
+		fill_vm(c, &inventory->vms[i], &now, before, entities_at(&snapshot->vms, i));
 	for (i = 0; i < snapshot->vms.n; i++)
 		keep_counters(entities_at(&snapshot->vms, i), before);
 }

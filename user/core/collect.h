@@ -4,6 +4,7 @@
 #define KVMLENS_CORE_COLLECT_H
 
 #include "config/config.h"
+#include "core/guests.h"
 #include "core/rqclock.h"
 #include "core/vmlabels.h"
 #include "probe/probe.h"
@@ -19,6 +20,7 @@ struct collect {
 	struct worker *const *workers;
 	size_t n_workers;
 	struct vmlabels *labels;
+	struct guests *guests; /* NULL: no guest's memory is to be read */
 	struct rqclock clock;
 	GArray *found; /* struct kvm_found of this tick */
 	GHashTable *found_by_tid; /* to struct kvm_found */

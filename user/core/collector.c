@@ -250,6 +250,7 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	add_workers(c);
 	c->collect.workers = c->workers;
 	collect_init(&c->collect);
+	c->collect.guests = guests_new(c->options.config, c->interval_ms);
 	c->about = about_new(c->options.config);
 	err = start_discovery(c);
 	for (i = 0; !err && i < c->sinks->len; i++)
@@ -289,6 +290,8 @@ void kvmlens_collector_stop(struct kvmlens_collector *c)
 	discover_free(c->discover);
 	for (i = 0; i < c->collect.n_workers; i++)
 		worker_free(c->workers[i]);
+	guests_free(c->collect.guests);
+	c->collect.guests = NULL;
 	collect_clear(&c->collect);
 	tracker_free(c->tracker);
 	about_free(c->about);

@@ -90,6 +90,7 @@ struct snap_source {
 	struct labels *labels; /* vm, uuid, source */
 	uint64_t up; /* 0 or 1 */
 	double age; /* seconds since its last answer */
+	char why[96]; /* of a source that is not up, where it says; else "" */
 };
 
 struct snap_info {
