@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
+#include "core/guest.h"
 #include "unit/fake_snapshot.h"
 
 const char *const fake_hostile_names[] = {
@@ -180,6 +181,7 @@ static void fill_vm(const struct fake_spec *spec, unsigned v, struct snap_vm *vm
 	fill_vcpus(spec, v, vm);
 	fill_roles(spec, vm);
 	fill_rest(spec, v, vm);
+	guest_fill(vm, NULL, NULL);
 }
 
 static void fill_self(const struct fake_spec *spec, struct kvmlens_snapshot *snapshot)

@@ -27,16 +27,22 @@ static const struct image_options plain = {
 #define FOUND(map) NULL
 #endif
 
-static struct guest_reader *start(const char *exe, const struct guest_ram *ram)
+static struct guest_reader *start_by(const char *exe, const struct guest_ram *ram,
+				     unsigned deadline_ms)
 {
 	struct guest_reader_options options = {
-		.exe = exe, .interval_ms = 20, .deadline_ms = 100, .parallel = 2};
+		.exe = exe, .interval_ms = 20, .deadline_ms = deadline_ms, .parallel = 2};
 	struct guest_target target = {.pid = getpid(), .start_ns = 7, .ram = ram};
 	struct guest_reader *reader = guest_reader_new(&options);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
 	guest_reader_set(reader, &target, 1);
 	return reader;
+}
+
+static struct guest_reader *start(const char *exe, const struct guest_ram *ram)
+{
+	return start_by(exe, ram, 2000);
 }
 
 /* Wait until the reader has tried at least n times. */
@@ -141,10 +147,10 @@ static char *script(const char *text)
 	return path;
 }
 
-static void expect_failure(const char *text, const char *why)
+static void expect_failure(const char *text, unsigned deadline_ms, const char *why)
 {
 	char *exe = script(text);
-	struct guest_reader *reader = start(exe, NULL);
+	struct guest_reader *reader = start_by(exe, NULL, deadline_ms);
 	struct guest_reader_state state;
 	struct guest_view *view = wait_view(reader, 1, &state);
 
@@ -157,11 +163,11 @@ static void expect_failure(const char *text, const char *why)
 
 static void test_bad_workers(void)
 {
-	expect_failure("#!/bin/sh\nexec sleep 60\n", "the worker exceeded its deadline");
-	expect_failure("#!/bin/sh\nexit 3\n", "the worker died");
-	expect_failure("#!/bin/sh\nhead -c 4000 /dev/zero >&6; exec sleep 60\n",
+	expect_failure("#!/bin/sh\nexec sleep 60\n", 30, "the worker exceeded its deadline");
+	expect_failure("#!/bin/sh\nexit 3\n", 2000, "the worker died");
+	expect_failure("#!/bin/sh\nhead -c 4000 /dev/zero >&6; exec sleep 60\n", 2000,
 		       "the worker sent nonsense");
-	expect_failure("#!/bin/sh\nhead -c 10 /dev/zero >&6; exec sleep 60\n",
+	expect_failure("#!/bin/sh\nhead -c 10 /dev/zero >&6; exec sleep 60\n", 30,
 		       "the worker exceeded its deadline");
 }
 

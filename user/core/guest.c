@@ -129,7 +129,7 @@ static struct guest_view *previous_view(const struct guest_view *view, const str
 	prev = before->guest.view == view ? before->guest.prev : before->guest.view;
 	if (!prev || prev->source != view->source)
 		return NULL;
-	/* A guest that booted anew counts from zero: its clock says so even where counters do not. */
+	/* After a reboot counters are not to be compared, even where they are higher. */
 	if (view->system.uptime_ns != ABSENT && prev->system.uptime_ns != ABSENT &&
 	    view->system.uptime_ns < prev->system.uptime_ns)
 		return NULL;

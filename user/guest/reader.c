@@ -107,6 +107,10 @@ static void slot_ask(struct guest_reader *r, struct guest_slot *slot)
 	}
 	if (err == 0)
 		err = guest_client_ask(&slot->client, &budget);
+	if (err == -EPIPE) {
+		slot_broken(r, slot, "the worker died");
+		return;
+	}
 	if (err < 0) {
 		snprintf(why, sizeof(why), "no worker: %s", g_strerror(-err));
 		slot_broken(r, slot, why);
