@@ -3,10 +3,13 @@
 #include <string.h>
 #include "cli/cli.h"
 #include "guest/worker.h"
+#include "web/face.h"
 
 int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], GUEST_WORKER_ARG) == 0)
 		return guest_worker_main();
+	if (web_face_wanted(argc, argv))
+		return web_face_main();
 	return cli_main(argc, argv, stdout, stderr);
 }

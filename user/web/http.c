@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "web/http.h"
+
+/* Of one connection: its request line and all headers must fit into it. */
+#define MEMORY_LIMIT (16 * 1024)
+
+/* A page that is asked for is waited for this long. */
+#define WAIT_MS 1000
+
+/* While connections are open, deadlines are looked at this often. */
+#define SWEEP_MS 200
+
+/* Connections taken in one go, before answering goes on. */
+#define ACCEPT_BATCH 32
+
+/* The name of this status differs between versions of libmicrohttpd. */
+#define STATUS_TOO_LARGE 413
+
+struct http_request {
+	struct MHD_Connection *connection;
+	uint32_t document;
+	uint64_t deadline_ms; /* of the wait */
+	bool waited;
+};
+
+static uint64_t now_ms(void)
+{
+	return g_get_monotonic_time() / 1000;
+}
+
+static struct conn *conn_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+static enum MHD_Result queue(struct http *http, struct MHD_Connection *connection, unsigned status,
+			     struct MHD_Response *response, size_t size)
+{
+	struct conn *conn = conn_of(connection);
+
+	if (conn)
+		conns_answer(&http->conns, conn, size, now_ms());
+	return MHD_queue_response(connection, status, response);
+}
+
+/* A short text. What was wrong with the request may have left bytes behind: end the connection. */
+static enum MHD_Result say(struct http *http, struct MHD_Connection *connection, unsigned status,
+			   const char *text)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_MUST_COPY);
+	enum MHD_Result result;
+
+	if (!response)
+		return MHD_NO;
+	MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(response, "Allow", "GET, HEAD");
+	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		MHD_add_response_header(response, "Retry-After", "1");
+	if (status >= 400 && status < 500) {
+		MHD_add_response_header(response, "Connection", "close");
+		http->refused++;
+	}
+	result = queue(http, connection, status, response, strlen(text));
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result say_health(struct http *http, struct MHD_Connection *connection)
+{
+	const struct wire_page *newest = &http->site->newest;
+	uint64_t now = g_get_monotonic_time() * 1000ull;
+	g_autofree char *text = NULL;
+
+	if (!newest->seq)
+		return say(http, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "no snapshot yet\n");
+	text = g_strdup_printf("newest snapshot: %.1f s old, one is due every %.1f s\n",
+			       now > newest->mono_ns ? (now - newest->mono_ns) / 1e9 : 0,
+			       newest->interval_ms / 1e3);
+	return say(http, connection,
+		   site_is_fresh(newest, now) ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, text);
+}
+
+/* The request waits until its page comes, or its deadline. */
+static void wait_for_page(struct http *http, struct http_request *request, uint32_t document)
+{
+	struct conn *conn = conn_of(request->connection);
+
+	if (conn)
+		conns_answer(&http->conns, conn, 0, now_ms());
+	request->document = document;
+	request->deadline_ms = now_ms() + WAIT_MS;
+	g_ptr_array_add(http->waiting, request);
+	MHD_suspend_connection(request->connection);
+}
+
+/* Where a page is wanted that nobody renders, another form of it may be there. */
+static const struct site_document *any_fresh(const struct site *site, uint32_t index)
+{
+	uint64_t now = g_get_monotonic_time() * 1000ull;
+
+	for (uint32_t i = index, n = 0; n < site->n; i = (i + 1) % site->n, n++) {
+		const struct site_document *document = &site->documents[i];
+
+		if (!strcmp(document->is.path, site->documents[index].is.path) &&
+		    document->response && site_is_fresh(&document->page, now))
+			return document;
+	}
+	return NULL;
+}
+
+static enum MHD_Result say_page(struct http *http, struct http_request *request, uint32_t index)
+{
+	const struct site_document *document;
+
+	http->ask(http->ask_arg, index);
+	if (!request->waited && !site_is_current(http->site, index)) {
+		wait_for_page(http, request, index);
+		return MHD_YES;
+	}
+	document = any_fresh(http->site, index);
+	if (!document)
+		return say(http, request->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+			   "no fresh snapshot\n");
+	return queue(http, request->connection, MHD_HTTP_OK, document->response,
+		     document->page.size);
+}
+
+static bool has_body(struct MHD_Connection *connection)
+{
+	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+							 MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return (length && strcmp(length, "0")) ||
+	       MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+					   MHD_HTTP_HEADER_TRANSFER_ENCODING);
+}
+
+/* What can be said of a request once its headers are there; MHD_YES without an answer: go on. */
+static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection,
+			     const char *method, void **con_cls)
+{
+	struct http_request *request = g_new0(struct http_request, 1);
+
+	request->connection = connection;
+	*con_cls = request;
+	http->requests++;
+	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
+		return say(http, connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+			   "only GET and HEAD are answered here\n");
+	if (has_body(connection))
+		return say(http, connection, STATUS_TOO_LARGE, "requests have no body here\n");
+	return MHD_YES;
+}
+
+static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *url,
+			      const char *method, const char *version, const char *upload_data,
+			      size_t *upload_data_size, void **con_cls)
+{
+	struct http *http = cls;
+	const char *accept;
+	uint32_t index;
+
+	if (!*con_cls)
+		return begin(http, connection, method, con_cls);
+	if (*upload_data_size)
+		return MHD_NO;
+	if (!strcmp(url, "/healthz"))
+		return say_health(http, connection);
+	accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	index = site_find(http->site, url, accept);
+	if (index == SITE_NONE)
+		return say(http, connection, MHD_HTTP_NOT_FOUND, "no such page\n");
+	return say_page(http, *con_cls, index);
+}
+
+static void completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+		      enum MHD_RequestTerminationCode code)
+{
+	struct http *http = cls;
+	struct conn *conn = conn_of(connection);
+
+	if (*con_cls)
+		g_ptr_array_remove_fast(http->waiting, *con_cls);
+	g_clear_pointer(con_cls, g_free);
+	if (conn)
+		conns_wait(&http->conns, conn, now_ms());
+}
+
+static void connection_changed(void *cls, struct MHD_Connection *connection, void **socket_context,
+			       enum MHD_ConnectionNotificationCode code)
+{
+	struct http *http = cls;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*socket_context = g_steal_pointer(&http->adding);
+	} else if (*socket_context) {
+		conns_remove(*socket_context);
+		*socket_context = NULL;
+	}
+}
+
+int http_start(struct http *http, struct site *site, const struct wire_hello *limits,
+	       void (*ask)(void *arg, uint32_t index), void *ask_arg)
+{
+	*http = (struct http){.site = site, .ask = ask, .ask_arg = ask_arg};
+	conns_init(&http->conns, limits->max_connections, limits->per_address,
+		   limits->timeout_s * 1000);
+	http->waiting = g_ptr_array_new();
+	http->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+		handle, http, MHD_OPTION_CONNECTION_LIMIT, http->conns.size,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_LIMIT,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, completed, http,
+		MHD_OPTION_NOTIFY_CONNECTION, connection_changed, http, MHD_OPTION_END);
+	return http->daemon ? 0 : -EIO;
+}
+
+/* IPv4 as it is; of IPv6 the network, as a client has many addresses in its own. */
+static void address_of(const struct sockaddr_storage *from, uint8_t ret_address[CONN_ADDRESS_LEN])
+{
+	memset(ret_address, 0, CONN_ADDRESS_LEN);
+	if (from->ss_family == AF_INET) {
+		memcpy(ret_address + 12, &((const struct sockaddr_in *)from)->sin_addr, 4);
+	} else if (from->ss_family == AF_INET6) {
+		const struct in6_addr *in6 = &((const struct sockaddr_in6 *)from)->sin6_addr;
+
+		memcpy(ret_address, in6, IN6_IS_ADDR_V4MAPPED(in6) ? 16 : 8);
+	}
+}
+
+/* Owns fd. */
+static void admit(struct http *http, int fd, const struct sockaddr_storage *from, socklen_t len)
+{
+	uint8_t address[CONN_ADDRESS_LEN];
+	struct conn *victim = NULL;
+
+	address_of(from, address);
+	if (!conns_admit(&http->conns, address, now_ms(), &victim)) {
+		http->refused++;
+		close(fd);
+		return;
+	}
+	if (victim) {
+		http->evicted++;
+		(void)shutdown(victim->fd, SHUT_RDWR);
+	}
+	http->adding = conns_add(&http->conns, fd, address, now_ms());
+	if (!http->adding) {
+		http->refused++;
+		close(fd);
+		return;
+	}
+	/* MHD closes the socket where it does not take it. */
+	if (MHD_add_connection(http->daemon, fd, (const struct sockaddr *)from, len) != MHD_YES)
+		http->refused++;
+	if (http->adding)
+		conns_remove(g_steal_pointer(&http->adding));
+}
+
+void http_accept(struct http *http, int listen)
+{
+	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
+		struct sockaddr_storage from = {0};
+		socklen_t len = sizeof(from);
+		int fd = accept4(listen, (struct sockaddr *)&from, &len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return;
+		admit(http, fd, &from, len);
+	}
+}
+
+/* Go on with those waiting requests that document and time tell; now 0: of this document. */
+static void resume(struct http *http, uint32_t index, uint64_t now)
+{
+	for (guint i = http->waiting->len; i-- > 0;) {
+		struct http_request *request = http->waiting->pdata[i];
+
+		if (now ? request->deadline_ms > now : request->document != index)
+			continue;
+		request->waited = true;
+		g_ptr_array_remove_index_fast(http->waiting, i);
+		MHD_resume_connection(request->connection);
+	}
+}
+
+void http_page_came(struct http *http, uint32_t index)
+{
+	resume(http, index, 0);
+}
+
+void http_run(struct http *http)
+{
+	uint64_t now = now_ms();
+	struct conn *conn;
+
+	resume(http, SITE_NONE, now);
+	while ((conn = conns_overdue(&http->conns, now))) {
+		http->evicted++;
+		(void)shutdown(conn->fd, SHUT_RDWR);
+	}
+	MHD_run(http->daemon);
+}
+
+int http_fd(const struct http *http)
+{
+	return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
+
+int http_timeout(const struct http *http)
+{
+	MHD_UNSIGNED_LONG_LONG timeout;
+
+	if (MHD_get_timeout(http->daemon, &timeout) == MHD_YES && timeout < SWEEP_MS)
+		return timeout;
+	return conns_open(&http->conns) || http->waiting->len ? SWEEP_MS : -1;
+}
+
+void http_stop(struct http *http)
+{
+	if (http->waiting)
+		resume(http, SITE_NONE, UINT64_MAX);
+	if (http->daemon) {
+		MHD_run(http->daemon);
+		MHD_stop_daemon(http->daemon);
+	}
+	g_clear_pointer(&http->waiting, g_ptr_array_unref);
+	conns_clear(&http->conns);
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "web/page.h"
+#include "web/server.h"
+
+/* The face confines itself in milliseconds. */
+#define START_MS 5000
+
+#define RETRY_MIN_MS 100
+#define RETRY_MAX_MS 30000
+
+/* One that lived so long died by accident: the delay begins anew. */
+#define STEADY_MS 60000
+
+static uint64_t now_ms(void)
+{
+	return g_get_monotonic_time() / 1000;
+}
+
+/* Add to a counter of the state. */
+static void count(struct web *web, uint64_t *counter, uint64_t n)
+{
+	g_mutex_lock(&web->lock);
+	*counter += n;
+	g_mutex_unlock(&web->lock);
+}
+
+static void note_face(struct web *web, const struct wire_face *ready)
+{
+	g_mutex_lock(&web->lock);
+	web->state.up = ready != NULL;
+	web->state.pid = web->face.pid;
+	if (ready) {
+		web->state.no_network = ready->confined & WIRE_NO_NETWORK;
+		web->state.no_files = ready->confined & WIRE_NO_FILES;
+		web->state.other_user = ready->confined & WIRE_OTHER_USER;
+	}
+	g_mutex_unlock(&web->lock);
+}
+
+int server_start_face(struct web *web, struct wire_face *ret_said)
+{
+	struct wire_face said = {0};
+	int r = face_process_start(web->listen, &web->hello, web->wire, &web->face);
+
+	if (r < 0)
+		return r;
+	r = face_process_wait(&web->face, START_MS, &said);
+	*ret_said = said;
+	if (r < 0) {
+		face_process_stop(&web->face);
+		return r;
+	}
+	web->started_ms = now_ms();
+	web->unanswered_ms = 0;
+	web->said = (struct wire_face){0};
+	for (uint32_t i = 0; i < web->hello.n_documents; i++)
+		web->documents[i].sent_seq = 0;
+	note_face(web, &said);
+	return 0;
+}
+
+/* It died, hangs or talks nonsense: away with it, and a new one after a while. */
+static void lose_face(struct web *web)
+{
+	uint64_t now = now_ms();
+
+	face_process_stop(&web->face);
+	web->delay_ms = now - web->started_ms > STEADY_MS ? RETRY_MIN_MS
+							  : MIN(web->delay_ms * 2, RETRY_MAX_MS);
+	web->retry_ms = now + web->delay_ms;
+	count(web, &web->state.restarts, 1);
+	note_face(web, NULL);
+}
+
+static struct wire_page page_of(struct web *web, uint64_t size)
+{
+	return (struct wire_page){
+		.seq = web->snapshot->seq,
+		.mono_ns = web->snapshot->mono_ns,
+		.size = size,
+		.interval_ms = g_atomic_int_get(&web->interval_ms),
+	};
+}
+
+static void send_page(struct web *web, uint32_t index)
+{
+	struct server_document *document = &web->documents[index];
+	struct wire_message message = {.type = WIRE_PAGE, .index = index};
+	int fd, r;
+
+	web->text.len = 0;
+	document->is.render(document->is.arg, web->snapshot, &web->text);
+	count(web, &web->state.pages, 1);
+	fd = page_seal(web->text.data, web->text.len);
+	r = fd;
+	if (fd >= 0) {
+		message.page = page_of(web, web->text.len);
+		r = wire_send(web->face.sock, &message, fd);
+		close(fd);
+	}
+	if (r < 0)
+		count(web, &web->state.unsent, 1);
+	else
+		document->sent_seq = web->snapshot->seq;
+}
+
+/* Unless the face has it already: so often as it may ask, a snapshot is rendered once. */
+static void send_if_wanted(struct web *web, uint32_t index)
+{
+	const struct server_document *document = &web->documents[index];
+
+	if (web->snapshot && document->wanted_until_ms > now_ms() &&
+	    document->sent_seq != web->snapshot->seq)
+		send_page(web, index);
+}
+
+static void send_tick(struct web *web)
+{
+	struct wire_message message = {.type = WIRE_TICK, .page = page_of(web, 0)};
+
+	(void)wire_send(web->face.sock, &message, -1);
+	if (!web->unanswered_ms)
+		web->unanswered_ms = now_ms();
+	for (uint32_t i = 0; i < web->hello.n_documents; i++)
+		send_if_wanted(web, i);
+}
+
+/* What a counter of the face adds to ours: nothing where it makes no sense. */
+static uint64_t growth(uint64_t before, uint64_t now)
+{
+	return now > before ? now - before : 0;
+}
+
+static void take_counters(struct web *web, const struct wire_face *said)
+{
+	g_mutex_lock(&web->lock);
+	web->state.requests += growth(web->said.requests, said->requests);
+	web->state.refused += growth(web->said.refused, said->refused);
+	web->state.evicted += growth(web->said.evicted, said->evicted);
+	g_mutex_unlock(&web->lock);
+	web->said = *said;
+	if (web->snapshot && said->seq == web->snapshot->seq)
+		web->unanswered_ms = 0;
+}
+
+/* Negative: it says what no face says. */
+static int take_message(struct web *web, const struct wire_message *message)
+{
+	switch (message->type) {
+	case WIRE_ALIVE:
+		take_counters(web, &message->face);
+		return 0;
+	case WIRE_ASK:
+		if (message->index >= web->hello.n_documents)
+			return -EBADMSG;
+		web->documents[message->index].wanted_until_ms = now_ms() + SERVER_WANTED_MS;
+		send_if_wanted(web, message->index);
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+/* At most so many messages before something else gets its turn. */
+static void take_messages(struct web *web)
+{
+	for (unsigned i = 0; i < 4 * WIRE_DOCUMENTS_MAX; i++) {
+		struct wire_message message;
+		int r = wire_receive(web->face.sock, &message, NULL, false);
+
+		if (r == -EAGAIN)
+			return;
+		r = r ?: take_message(web, &message);
+		if (r < 0) {
+			lose_face(web);
+			return;
+		}
+	}
+}
+
+/* True: there is a newer snapshot than before. */
+static bool take_snapshot(struct web *web)
+{
+	const struct kvmlens_snapshot *offered;
+
+	g_mutex_lock(&web->lock);
+	offered = g_steal_pointer(&web->offered);
+	g_mutex_unlock(&web->lock);
+	if (!offered)
+		return false;
+	kvmlens_snapshot_unref(web->snapshot);
+	web->snapshot = offered;
+	return true;
+}
+
+/* Milliseconds until something is due even if nothing happens, -1: nothing is. */
+static int until_due(const struct web *web)
+{
+	uint64_t now = now_ms(), due;
+
+	if (web->face.pid && !web->unanswered_ms)
+		return -1;
+	due = web->face.pid ? web->unanswered_ms + web->hang_ms : web->retry_ms;
+	return due > now ? due - now : 0;
+}
+
+static void revive(struct web *web)
+{
+	struct wire_face said;
+
+	if (now_ms() < web->retry_ms)
+		return;
+	if (server_start_face(web, &said) < 0)
+		lose_face(web);
+	else if (web->snapshot)
+		send_tick(web);
+}
+
+static bool stopping(struct web *web)
+{
+	bool stop;
+
+	g_mutex_lock(&web->lock);
+	stop = web->stop;
+	g_mutex_unlock(&web->lock);
+	return stop;
+}
+
+gpointer server_run(gpointer arg)
+{
+	struct web *web = arg;
+
+	while (!stopping(web)) {
+		struct pollfd fds[] = {{web->wake, POLLIN, 0}, {web->face.sock, POLLIN, 0}};
+		eventfd_t drained;
+		bool newer;
+
+		if (poll(fds, G_N_ELEMENTS(fds), until_due(web)) < 0 && errno != EINTR)
+			break;
+		if (fds[0].revents)
+			(void)eventfd_read(web->wake, &drained);
+		newer = take_snapshot(web);
+		if (web->face.pid && fds[1].revents)
+			take_messages(web);
+		if (web->face.pid && newer)
+			send_tick(web);
+		if (web->face.pid && web->unanswered_ms &&
+		    now_ms() - web->unanswered_ms >= web->hang_ms)
+			lose_face(web);
+		if (!web->face.pid)
+			revive(web);
+	}
+	return NULL;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the collector's side and the face say to each other, over a pair of sequenced-packet
+ * sockets: messages of one fixed size. The face is unprivileged and talks to the network, so the
+ * collector's side believes nothing that it says beyond a document's index, checked, and counters.
+ */
+#ifndef KVMLENS_WEB_WIRE_H
+#define KVMLENS_WEB_WIRE_H
+
+#include <stdint.h>
+
+#define WIRE_VERSION 1
+#define WIRE_DOCUMENTS_MAX 32
+#define WIRE_PATH_MAX 64
+#define WIRE_TYPE_MAX 128
+
+/* Descriptors of the face process. */
+#define WIRE_FD_CONTROL 3
+#define WIRE_FD_LISTEN 4
+
+enum wire_type {
+	/* From the collector's side. */
+	WIRE_HELLO = 1, /* first of all */
+	WIRE_DOCUMENT, /* one a document, in order */
+	WIRE_TICK, /* there is a newer snapshot; answered by WIRE_ALIVE */
+	WIRE_PAGE, /* a document rendered, with the descriptor of its sealed memory */
+	/* From the face. */
+	WIRE_READY, /* confined, about to accept */
+	WIRE_FAILED, /* it could not confine itself, and ends */
+	WIRE_ASK, /* somebody wants this document */
+	WIRE_ALIVE,
+};
+
+struct wire_hello {
+	uint32_t version;
+	uint32_t n_documents;
+	uint32_t max_connections, per_address, timeout_s;
+	uint32_t uid, gid; /* to become */
+};
+
+struct wire_document {
+	char path[WIRE_PATH_MAX];
+	char type[WIRE_TYPE_MAX];
+};
+
+struct wire_page {
+	uint64_t seq; /* of the snapshot */
+	uint64_t mono_ns; /* when that was taken */
+	uint64_t size;
+	uint32_t interval_ms;
+};
+
+/* Steps of confinement, or-ed; those that could be taken are in wire_face.confined. */
+enum wire_confined {
+	WIRE_NO_NETWORK = 1, /* a network namespace with nothing in it */
+	WIRE_NO_FILES = 2, /* an empty root */
+	WIRE_OTHER_USER = 4,
+};
+
+struct wire_face {
+	uint64_t seq; /* ALIVE: of the tick that it answers */
+	uint64_t requests, refused, evicted;
+	uint32_t confined; /* READY */
+	int32_t error; /* FAILED: negative errno */
+	char step[32]; /* FAILED: what could not be done */
+};
+
+struct wire_message {
+	uint32_t type; /* enum wire_type */
+	uint32_t index; /* of a document */
+	union {
+		struct wire_hello hello;
+		struct wire_document document;
+		struct wire_page page;
+		struct wire_face face;
+	};
+};
+
+/*
+ * Send a message, with a descriptor unless fd is -1, without waiting. -EAGAIN: the other side
+ * does not take its messages; -EPIPE: it is gone.
+ */
+int wire_send(int sock, const struct wire_message *message, int fd);
+
+/*
+ * Take one message; *ret_fd is -1 or a descriptor that the caller owns. -EAGAIN: there is none;
+ * -EPIPE: the other side is gone; -EBADMSG: it is not of the right size, or brings a descriptor
+ * and ret_fd is NULL. wait: wait for it.
+ */
+int wire_receive(int sock, struct wire_message *ret_message, int *ret_fd, int wait);
+
+#endif
