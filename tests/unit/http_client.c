@@ -43,19 +43,20 @@ static gssize content_length(const char *head)
 	return at ? strtol(at + strlen("\r\ncontent-length:"), NULL, 10) : -1;
 }
 
-/* Is the answer whole? -1: not yet; else where its body begins. */
-static gssize body_at(const GString *got, gboolean body)
+/*
+ * Is the answer whole? *need is its length, 0 while the headers are not there: they are looked
+ * for once, as a page has megabytes.
+ */
+static gboolean is_whole(const GString *got, gboolean body, gsize *need)
 {
-	const char *end = strstr(got->str, "\r\n\r\n");
-	gssize begin, length;
+	const char *end = *need ? NULL : strstr(got->str, "\r\n\r\n");
 
-	if (!end)
-		return -1;
-	begin = end + 4 - got->str;
-	length = content_length(got->str);
-	if (body && (length < 0 || (gsize)(begin + length) > got->len))
-		return -1;
-	return begin;
+	if (end) {
+		gssize length = body ? content_length(got->str) : 0;
+
+		*need = length < 0 ? G_MAXSIZE : (gsize)(end + 4 - got->str) + length;
+	}
+	return *need && got->len >= *need;
 }
 
 static struct http_answer parse(const GString *got)
@@ -80,9 +81,10 @@ struct http_answer client_receive(int fd, gboolean body, int timeout_ms)
 {
 	gint64 until = g_get_monotonic_time() + timeout_ms * 1000ll;
 	g_autoptr(GString) got = g_string_new(NULL);
-	static char piece[1 << 16];
+	char piece[1 << 16];
+	gsize need = 0;
 
-	while (body_at(got, body) < 0) {
+	while (!is_whole(got, body, &need)) {
 		struct pollfd poll_fd = {fd, POLLIN, 0};
 		gint64 left = (until - g_get_monotonic_time()) / 1000;
 		ssize_t n;
