@@ -281,7 +281,7 @@ void kvmlens_collector_stop(struct kvmlens_collector *c)
 {
 	size_t i;
 
-	if (!c->started || !c->collect.probe)
+	if (!c || !c->started || !c->collect.probe)
 		return;
 	join_tick(c);
 	events_stop(c->events);
@@ -304,6 +304,7 @@ void kvmlens_collector_free(struct kvmlens_collector *c)
 	if (!c)
 		return;
 	kvmlens_collector_stop(c);
+	config_free(c->options.owned);
 	g_ptr_array_unref(c->sinks);
 	kvmlens_snapshot_unref(c->last);
 	g_mutex_clear(&c->lock);

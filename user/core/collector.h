@@ -14,6 +14,7 @@
 
 struct collector_options {
 	const struct config *config; /* must outlive the collector */
+	struct config *owned; /* NULL, or a configuration to free with the collector */
 	const struct kvmlens_provider_ops *provider; /* NULL: what config->provider names */
 	void *provider_arg;
 	const char *uri; /* for provider; config->uri is for libvirt */
