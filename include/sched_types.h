@@ -144,7 +144,7 @@ struct sched_blame {
 	__u32 seq;
 	__u32 tid;
 	__u64 idle_ns; /* the CPU idled: the time from a wakeup to the end of its sleep */
-	__u64 unseen_ns; /* nobody was seen to run: waits on other CPUs, throttling, lost segments */
+	__u64 unseen_ns; /* nobody was seen to run: waiting elsewhere, throttled, lost segments */
 	__u64 entity[SCHED_BLAME_ENTRIES];
 	__u64 ns[SCHED_BLAME_ENTRIES];
 };

@@ -83,7 +83,7 @@ int config_set(struct config *config, const char *name, const char *value, char 
 /* The level for a VM: its first matching pattern's, else the default. */
 enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid);
 
-/* May a VM's memory be read to see what runs in it? Its first matching pattern's, else the default. */
+/* May a VM's memory be read to see what runs in it? Its first match says so, else the default. */
 bool config_guest_memory_for(const struct config *config, const char *vm, const char *uuid);
 
 /* Is there a VM that config_guest_memory_for() might allow? */
