@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the libvirt provider remembers of one domain between two lists. */
+#ifndef KVMLENS_VM_LIBVIRT_DOMAIN_H
+#define KVMLENS_VM_LIBVIRT_DOMAIN_H
+
+#include <libvirt/libvirt.h>
+#include "vm/libvirt_xml.h"
+
+/* Where the system QEMU driver keeps the status of running domains, as NAME.xml. */
+#define LIBVIRT_STATUS_DIR "/run/libvirt/qemu"
+
+struct libvirt_domain {
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	virDomainPtr dom;
+	int id; /* another one after a restart */
+	int state, reason;
+	unsigned round; /* of the list that had it last */
+	bool stale; /* its XML must be read (anew) */
+	struct libvirt_meta *meta; /* NULL: not read yet */
+	struct libvirt_status status; /* zeroed where it cannot be read */
+	int64_t status_mtime_ns;
+};
+
+struct libvirt_domain *libvirt_domain_new(const char *uuid);
+void libvirt_domain_free(struct libvirt_domain *domain);
+
+/* A list has it; takes a reference to dom. */
+void libvirt_domain_see(struct libvirt_domain *domain, virDomainPtr dom, int state, int reason);
+
+/* Ask libvirt for the XML; a domain that does not answer keeps what was known. */
+void libvirt_domain_read_xml(struct libvirt_domain *domain);
+
+/* Read the status file if it has changed. */
+void libvirt_domain_read_status(struct libvirt_domain *domain, const char *dir);
+
+/* Strings live as long as the domain stays as it is. */
+struct kvmlens_vm libvirt_domain_describe(const struct libvirt_domain *domain);
+
+/* Block statistics may wait for a block job, and on the target of a migration they never come. */
+bool libvirt_domain_skip_block(const struct libvirt_domain *domain);
+
+#endif
