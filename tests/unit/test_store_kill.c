@@ -119,7 +119,8 @@ static void check_whole(void)
 	sqlite3 *db = NULL;
 	g_autoptr(sqlite3_stmt) check = NULL;
 
-	CU_ASSERT_EQUAL_FATAL(store_db_open_reader(path, &db), 0);
+	/* One that may write, as a writer killed before its log was set up leaves a journal. */
+	CU_ASSERT_EQUAL_FATAL(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
 	check = store_db_prepare(db, "PRAGMA integrity_check", NULL);
 	CU_ASSERT_EQUAL_FATAL(sqlite3_step(check), SQLITE_ROW);
 	CU_ASSERT_STRING_EQUAL((const char *)sqlite3_column_text(check, 0), "ok");
