@@ -9,7 +9,7 @@
 #define F(format) (1u << FORMAT_##format)
 #define ALL_COMMANDS                                                                              \
 	(FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_UNLOAD | FOR_CHECK_CONFIG | \
-	 FOR_VERSION | FOR_HELP | FOR_ANALYZE)
+	 FOR_VERSION | FOR_HELP | FOR_ANALYZE | FOR_HISTORY)
 
 static const cyaml_strval_t formats[] = {
 	{"auto", FORMAT_AUTO},
@@ -18,20 +18,24 @@ static const cyaml_strval_t formats[] = {
 	{"openmetrics", FORMAT_OPENMETRICS},
 	{"json", FORMAT_JSON},
 	{"markdown", FORMAT_MARKDOWN},
+	{"plot", FORMAT_PLOT},
+	{"csv", FORMAT_CSV},
 };
 
 const struct config_option cli_options[] = {
 	{.name = "config",
 	 AS_STRING(struct cli_flags, config),
 	 .min = 1,
-	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_CHECK_CONFIG,
+	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_CHECK_CONFIG |
+		     FOR_HISTORY,
 	 .value = "FILE",
 	 .help = "the configuration; by default " CONFIG_DEFAULT_PATH ", if it exists",
 	 .example = "config: /etc/kvmlens/kvmlens.yaml"},
 	{.name = "format",
 	 AS_ENUM(struct cli_flags, format, enum config_format, formats),
 	 .def = "auto",
-	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_HELP,
+	 .commands =
+		 FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_HELP | FOR_HISTORY,
 	 .value = "FORMAT",
 	 .help = "how it is written",
 	 .example = "format: json"},
@@ -53,6 +57,35 @@ const struct config_option cli_options[] = {
 	 .value = "NAME",
 	 .help = "only these VMs: a name, where * and ? match anything, or a uuid",
 	 .example = "vm: db-*"},
+	{.name = "all",
+	 AS_BOOL(struct cli_flags, all),
+	 .commands = FOR_HISTORY,
+	 .help = "of every VM, and of the host",
+	 .example = "all: true"},
+	{.name = "since",
+	 AS_STRING(struct cli_flags, since),
+	 .min = 1,
+	 .max = 32,
+	 .commands = FOR_HISTORY,
+	 .value = "WHEN",
+	 .help = "a time before now (90s, 30m, 2h, 3d) or a moment; by default 1h",
+	 .example = "since: 2h"},
+	{.name = "until",
+	 AS_STRING(struct cli_flags, until),
+	 .min = 1,
+	 .max = 32,
+	 .commands = FOR_HISTORY,
+	 .value = "WHEN",
+	 .help = "likewise; by default now",
+	 .example = "until: 30m"},
+	{.name = "step",
+	 AS_STRING(struct cli_flags, step),
+	 .min = 1,
+	 .max = 32,
+	 .commands = FOR_HISTORY,
+	 .value = "DURATION",
+	 .help = "join values over this; by default a chart's width decides, else nothing is joined",
+	 .example = "step: 5m"},
 	{.name = "season",
 	 AS_STRING(struct cli_flags, season),
 	 .min = 1,
@@ -115,6 +148,21 @@ const struct cli_command cli_commands[] = {
 			"kvmlens analyze anomaly cpu.csv\tadds a column anomaly_score\n"
 			"kvmlens analyze forecast cpu.csv --season 24,168 --horizon 48\thourly data",
 		.run = cmd_analyze,
+	},
+	{
+		.name = "history",
+		.bit = FOR_HISTORY,
+		.args = "VM METRIC",
+		.max_args = 2,
+		.formats = F(PLOT) | F(TABLE) | F(CSV) | F(JSON),
+		.summary = "what the store remembers of a metric, as a chart, a table, CSV or JSON",
+		.help = "Reads the store that run keeps. VM is a name, where * and ? match anything, a "
+			"uuid, or host; with --all it is left out. Raw values are kept for two days, after "
+			"that minimum, mean and maximum of five minutes and of hours.",
+		.examples = "kvmlens history db-1 vm.cpu.ready_time --since 2h\ta chart\n"
+			    "kvmlens history --all vm.cpu.usage --since 7d --step 1h --format csv\t"
+			    "for a spreadsheet",
+		.run = cmd_history,
 	},
 	{
 		.name = "check-config",

@@ -13,7 +13,8 @@
 struct cli_flags {
 	char *config; /* path, NULL: CONFIG_DEFAULT_PATH where that exists */
 	enum config_format format;
-	bool once, catalog, help, version;
+	bool once, catalog, all, help, version;
+	char *since, *until, *step; /* as they were typed, NULL: the default */
 	char *season; /* samples in a cycle: "24,168" */
 	unsigned horizon; /* samples to forecast, 0: the default */
 	char *vm; /* a glob on the name, or a uuid; NULL: all */
@@ -65,6 +66,7 @@ enum exit_code cmd_analyze(struct cli *cli);
 enum exit_code cmd_check_config(struct cli *cli);
 enum exit_code cmd_doctor(struct cli *cli);
 enum exit_code cmd_help(struct cli *cli);
+enum exit_code cmd_history(struct cli *cli);
 enum exit_code cmd_metrics(struct cli *cli);
 enum exit_code cmd_run(struct cli *cli);
 enum exit_code cmd_top(struct cli *cli);

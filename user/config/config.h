@@ -11,6 +11,7 @@
 #include <kvmlens.h>
 
 #define CONFIG_DEFAULT_LISTEN "127.0.0.1:10177"
+#define CONFIG_DEFAULT_STORE "/var/lib/kvmlens/history.db"
 #define CONFIG_DEFAULT_PATH "/etc/kvmlens/kvmlens.yaml"
 
 /* Forms of output; what each command can write is in its help. */
@@ -21,6 +22,8 @@ enum config_format {
 	FORMAT_OPENMETRICS,
 	FORMAT_JSON,
 	FORMAT_MARKDOWN,
+	FORMAT_PLOT,
+	FORMAT_CSV,
 	FORMAT_NONE,
 };
 
@@ -39,6 +42,12 @@ struct config_http {
 	char *user; /* whom the process that serves runs as */
 };
 
+/* How long, and how much, the store keeps. */
+struct config_history {
+	unsigned raw_s, rollups_s;
+	uint64_t max_size;
+};
+
 struct config {
 	unsigned interval_ms;
 	enum kvmlens_level level;
@@ -55,6 +64,8 @@ struct config {
 	enum config_switch guest_memory; /* on or off */
 	unsigned max_threads; /* tracked threads: VMM threads of all kinds */
 	struct config_http http;
+	char *store; /* path; "none" switches it off */
+	struct config_history history;
 	char *path; /* the file it came from, NULL: none */
 };
 
