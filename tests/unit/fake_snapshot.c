@@ -199,6 +199,9 @@ static void fill_self(const struct fake_spec *spec, struct kvmlens_snapshot *sna
 		.threads_tracked = spec->vms * (spec->vcpus + 6),
 		.threads_max = 8192,
 	};
+	entities_alloc(&snapshot->webs, 1, sizeof(struct snap_web));
+	*(struct snap_web *)snapshot->webs.v = (struct snap_web){
+		.labels = labels_new(NULL, NULL, 0), .up = 1, .requests = 42, .pages = 7};
 	entities_alloc(&snapshot->build, 1, sizeof(struct snap_build));
 	*(struct snap_build *)snapshot->build.v = (struct snap_build){
 		labels_new(NULL, (struct kvmlens_tag[]){{"version", "1"}, {"node", "node-1"}}, 2),

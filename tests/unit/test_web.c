@@ -14,6 +14,7 @@
 #include "unit/http_client.h"
 #include "unit/suite.h"
 #include "web/face.h"
+#include "web/fill.h"
 #include "web/web.h"
 
 static struct web *start(const struct web_options *more)
@@ -466,6 +467,29 @@ static void test_confined(void)
 }
 
 /* Pages come and go: the face's descriptors do not pile up. */
+static void test_fill(void)
+{
+	struct web *web = start(NULL);
+	struct kvmlens_snapshot *snapshot = snapshot_new();
+	const struct snap_web *entity;
+	textbuf_auto text = {0};
+
+	kill(face_pid(web), SIGKILL);
+	publish(web, small, 0);
+	CU_ASSERT_TRUE(comes_to(web_port(web), "/metrics", 200));
+	web_fill(web, snapshot);
+	CU_ASSERT_EQUAL_FATAL(snapshot->webs.n, 1);
+	entity = entities_at(&snapshot->webs, 0);
+	CU_ASSERT_EQUAL(entity->up, 1);
+	CU_ASSERT_EQUAL(entity->restarts, 1);
+	CU_ASSERT_TRUE(entity->pages >= 1);
+	prometheus_render(snapshot, &text);
+	textbuf_append_len(&text, "", 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text.data, "\nkvmlens_web_restarts_total 1\n"));
+	kvmlens_snapshot_unref(snapshot);
+	web_stop(web);
+}
+
 static void test_no_leak(void)
 {
 	struct web *web = start(NULL);
@@ -536,6 +560,7 @@ int main(int argc, char **argv)
 		{"hung, and replaced", test_hung},
 		{"stopped", test_stopped},
 		{"confined", test_confined},
+		{"what it says of itself", test_fill},
 		{"no descriptor piles up", test_no_leak},
 		{"errors in one line", test_errors},
 		CU_TEST_INFO_NULL,

@@ -10,6 +10,12 @@
 #include "core/sink.h"
 
 #define WORKERS_MAX 2
+#define FILLERS_MAX 8
+
+struct filler {
+	collector_fill_fn fill;
+	void *arg;
+};
 
 struct kvmlens_collector {
 	struct collector_options options;
@@ -21,6 +27,8 @@ struct kvmlens_collector {
 	struct worker *workers[WORKERS_MAX];
 	struct events *events;
 	GPtrArray *sinks; /* struct sink */
+	struct filler fillers[FILLERS_MAX];
+	unsigned n_fillers;
 	GThread *thread;
 	GMutex lock; /* guards what follows */
 	GCond wake, published;
@@ -56,6 +64,16 @@ int kvmlens_collector_add_sink(struct kvmlens_collector *c, kvmlens_sink_fn fn, 
 	if (c->started)
 		return -EBUSY;
 	g_ptr_array_add(c->sinks, sink_new(fn, arg));
+	return 0;
+}
+
+int collector_add_filler(struct kvmlens_collector *c, collector_fill_fn fill, void *arg)
+{
+	if (c->started)
+		return -EBUSY;
+	if (c->n_fillers == FILLERS_MAX)
+		return -ENOSPC;
+	c->fillers[c->n_fillers++] = (struct filler){fill, arg};
 	return 0;
 }
 
@@ -114,6 +132,8 @@ static struct kvmlens_snapshot *take_snapshot(struct kvmlens_collector *c, uint6
 	inventory_unref(inventory);
 	rates_derive(s, before);
 	about_fill(c->about, &parts, &c->ticks, s);
+	for (unsigned i = 0; i < c->n_fillers; i++)
+		c->fillers[i].fill(c->fillers[i].arg, s);
 	c->ticks.ticks++;
 	c->ticks.last_ns = mono_raw_ns() - begun;
 	c->ticks.total_ns += c->ticks.last_ns;

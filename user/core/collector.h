@@ -39,6 +39,16 @@ const struct kvmlens_snapshot *collector_wait(struct kvmlens_collector *collecto
 /* Tick once more, now. */
 void collector_tick_now(struct kvmlens_collector *collector);
 
+/* Called on the tick, on a snapshot that is complete but for what fill adds. Must not block. */
+typedef void (*collector_fill_fn)(void *arg, struct kvmlens_snapshot *snapshot);
+
+/*
+ * Let a part of kvmlens that the collector does not know (the network face, deliveries, history)
+ * add entities about itself to every snapshot; before kvmlens_collector_start only (-EBUSY
+ * after). arg must outlive the ticks.
+ */
+int collector_add_filler(struct kvmlens_collector *collector, collector_fill_fn fill, void *arg);
+
 /* Leave the pins to the next start when stopping, for an upgrade. */
 void collector_keep_pins(struct kvmlens_collector *collector);
 

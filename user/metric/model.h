@@ -191,6 +191,14 @@ struct snap_provider {
 	double age;
 };
 
+/* The process that serves /metrics, as its parent sees it. */
+struct snap_web {
+	struct labels *labels;
+	uint64_t up; /* 0 or 1 */
+	uint64_t restarts, pages, unsent;
+	uint64_t requests, refused, evicted;
+};
+
 struct snap_build {
 	struct labels *labels; /* version, node, level */
 	uint64_t one;
@@ -211,6 +219,7 @@ struct kvmlens_snapshot {
 	struct entities losses; /* struct snap_loss */
 	struct entities features; /* struct snap_feature */
 	struct entities providers; /* struct snap_provider */
+	struct entities webs; /* struct snap_web, one, or none */
 };
 
 /* n zeroed entities of the given size; NULL v when n is 0. */

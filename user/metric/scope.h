@@ -15,6 +15,7 @@
 	X(LOSS, struct snap_loss, losses, "loss", "reason")                  \
 	X(FEATURE, struct snap_feature, features, "feature", "feature")      \
 	X(PROVIDER, struct snap_provider, providers, "provider", "provider") \
+	X(WEB, struct snap_web, webs, "web", "")                             \
 	X(HOST, struct snap_host, hosts, "host", "")
 
 /* Arrays of struct snap_vm. */

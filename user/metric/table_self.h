@@ -42,3 +42,18 @@ METRIC(PROVIDER, kvmlens_provider_reconnects_total, "kvmlens.provider.reconnects
 METRIC(PROVIDER, kvmlens_provider_overruns_total, "kvmlens.provider.overruns_total", COUNTER, U64,
        overruns, "count", BASIC, NONE, "kvmlens",
        "Calls of this provider that missed their deadline.")
+METRIC(WEB, kvmlens_web_up, "kvmlens.web.up", GAUGE, U64, up, "bool", BASIC, NONE, "kvmlens",
+       "1 while the process that serves /metrics answers.")
+METRIC(WEB, kvmlens_web_restarts_total, "kvmlens.web.restarts_total", COUNTER, U64, restarts,
+       "count", BASIC, NONE, "kvmlens",
+       "Times that the process that serves /metrics had died or hung and was started anew.")
+METRIC(WEB, kvmlens_web_requests_total, "kvmlens.web.requests_total", COUNTER, U64, requests,
+       "count", BASIC, NONE, "kvmlens", "Requests that came in over HTTP.")
+METRIC(WEB, kvmlens_web_refused_total, "kvmlens.web.refused_total", COUNTER, U64, refused, "count",
+       BASIC, NONE, "kvmlens", "Requests and connections that were turned away.")
+METRIC(WEB, kvmlens_web_evicted_total, "kvmlens.web.evicted_total", COUNTER, U64, evicted, "count",
+       BASIC, NONE, "kvmlens", "Connections that were closed for keeping others waiting.")
+METRIC(WEB, kvmlens_web_pages_total, "kvmlens.web.pages_total", COUNTER, U64, pages, "count", BASIC,
+       NONE, "kvmlens", "Pages rendered for the process that serves them.")
+METRIC(WEB, kvmlens_web_unsent_total, "kvmlens.web.unsent_total", COUNTER, U64, unsent, "count",
+       BASIC, NONE, "kvmlens", "Pages that the process that serves them did not take.")
