@@ -153,8 +153,13 @@ static void test_vm_vanishes(void)
 	CU_ASSERT(shows(view, "gamma is gone"));
 	CU_ASSERT_STRING_EQUAL(under_cursor(view), "beta");
 	CU_ASSERT_EQUAL(g_hash_table_size(view->spec.toggled), 0);
-	view_key(view, VIEW_KEY_UP);
+	for (unsigned i = 0; i < 4; i++)
+		view_set_snapshot(view,
+				  snapshot_of((const char *const[]){"alpha", "beta", NULL}, ready));
 	CU_ASSERT(hides(view, "is gone"));
+	view_message(view, "something else");
+	view_key(view, VIEW_KEY_UP);
+	CU_ASSERT(hides(view, "something else"));
 	view_free(view);
 }
 

@@ -102,6 +102,9 @@ static const char *vm_state(const struct snap_vm *vm)
 		[KVMLENS_VM_SUSPENDED] = "asleep", [KVMLENS_VM_MIGRATING] = "migrating",
 	};
 
+	/* Without a provider's word, all that is known is whether the process lives. */
+	if (vm->state == KVMLENS_VM_UNKNOWN && vm->up == 1)
+		return "up";
 	return (size_t)vm->state < G_N_ELEMENTS(names) ? names[vm->state] : "-";
 }
 

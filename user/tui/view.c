@@ -4,6 +4,7 @@
 #include "tui/health.h"
 #include "tui/view.h"
 
+#define MESSAGE_TICKS 3
 #define LOSS_SHOWN_NS 60000000000ull
 
 struct view *view_new(const struct top_options *options)
@@ -58,6 +59,7 @@ void view_message(struct view *view, const char *format, ...)
 	va_start(args, format);
 	g_free(view->message);
 	view->message = g_strdup_vprintf(format, args);
+	view->message_ticks = 0;
 	va_end(args);
 }
 
@@ -134,6 +136,8 @@ void view_set_snapshot(struct view *view, const struct kvmlens_snapshot *snapsho
 
 	view->snapshot = snapshot;
 	note_losses(view);
+	if (view->message && ++view->message_ticks > MESSAGE_TICKS)
+		g_clear_pointer(&view->message, g_free);
 	view_rebuild(view);
 	g_hash_table_foreach_remove(view->spec.toggled, is_gone, (gpointer)snapshot);
 	/* Not earlier: rows of the old one were compared with those of the new. */

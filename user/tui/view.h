@@ -60,7 +60,8 @@ struct view {
 
 	const struct prompt_ops *prompt; /* a line is being typed; NULL: keys are commands */
 	GString *input;
-	char *message; /* until the next key, NULL: none */
+	char *message; /* until the next key or a few ticks later, NULL: none */
+	unsigned message_ticks; /* that it has been shown for */
 
 	uint64_t lost, lost_at_ns; /* events lost so far, and the snapshot's time of the last */
 	bool losing; /* something was lost lately */
