@@ -3,7 +3,7 @@
 # A gate that noise cannot move: instructions of one tick with 1,000 VMs of 8 vCPUs, counted by
 # callgrind as the difference between runs of 5 and of 3 ticks.
 set -eu
-limit=${TICK_INSTRUCTIONS_MAX:-30000000}
+limit=${TICK_INSTRUCTIONS_MAX:-40000000}
 
 instructions() {
 	valgrind --tool=callgrind --callgrind-out-file=/dev/null "$BUILD"/tests/bench/bench_tick "$1" \

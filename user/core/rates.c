@@ -26,29 +26,55 @@ double rate_per_second(uint64_t now, uint64_t before, uint64_t interval_ns)
 	return interval_ns ? d * 1e9 / (double)interval_ns : NAN;
 }
 
-double rate_quantile(const struct hist *now, const struct hist *before, double q)
+/* What each bucket gained; returns the sum. */
+static double hist_gain(const struct hist *now, const struct hist *before,
+			double ret_gained[HIST_BUCKETS])
 {
-	double gained[HIST_BUCKETS], total = 0, seen = 0, upper, lower = 0;
+	bool has_before = before && before->valid;
+	uint64_t old, total = 0;
 	unsigned i;
 
-	if (!now->valid)
-		return NAN;
 	for (i = 0; i < HIST_BUCKETS; i++) {
-		uint64_t old = before && before->valid ? before->count[i] : 0;
-
-		gained[i] = now->count[i] >= old ? (double)(now->count[i] - old) : 0;
-		total += gained[i];
+		old = has_before ? before->count[i] : 0;
+		old = now->count[i] > old ? now->count[i] - old : 0;
+		total += old;
+		ret_gained[i] = (double)old;
 	}
-	if (total <= 0)
-		return NAN;
+	return (double)total;
+}
+
+static double quantile(const double gained[HIST_BUCKETS], double total, uint32_t shift, double q)
+{
+	double seen = 0, upper, lower = 0;
+	unsigned i;
+
 	for (i = 0; i < HIST_BUCKETS; i++) {
-		upper = ldexp(1, now->shift + i);
+		upper = (double)(1ull << (shift + i));
 		if (gained[i] > 0 && seen + gained[i] >= q * total)
 			return lower + (upper - lower) * (q * total - seen) / gained[i];
 		seen += gained[i];
 		lower = upper;
 	}
 	return lower;
+}
+
+double rate_quantile(const struct hist *now, const struct hist *before, double q)
+{
+	double gained[HIST_BUCKETS], total;
+
+	total = now->valid ? hist_gain(now, before, gained) : 0;
+	return total > 0 ? quantile(gained, total, now->shift, q) : NAN;
+}
+
+static void derive_wake(struct cpu_rates *r, const struct hist *now, const struct hist *before)
+{
+	double gained[HIST_BUCKETS], total;
+
+	total = now->valid ? hist_gain(now, before, gained) : 0;
+	if (total <= 0)
+		return;
+	r->wake_p50_ms = quantile(gained, total, now->shift, 0.5) / 1e6;
+	r->wake_p99_ms = quantile(gained, total, now->shift, 0.99) / 1e6;
 }
 
 static void unknown(struct cpu_rates *rates)
@@ -82,8 +108,7 @@ static void derive(struct cpu_rates *r, const struct source *now, const struct s
 	r->preempts = rate_per_second(now->preempts, was->preempts, ns);
 	r->switches = rate_per_second(now->switches, was->switches, ns);
 	r->exits = rate_per_second(now->exits, was->exits, ns);
-	r->wake_p50_ms = rate_quantile(now->wake, was->wake, 0.5) / 1e6;
-	r->wake_p99_ms = rate_quantile(now->wake, was->wake, 0.99) / 1e6;
+	derive_wake(r, now->wake, was->wake);
 }
 
 static struct source vcpu_source(const struct snap_vcpu *v)
