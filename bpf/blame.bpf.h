@@ -47,6 +47,18 @@ static __always_inline __u64 kernel_class(struct task_struct *task)
 	return SCHED_KERNEL_OTHER;
 }
 
+/* On a hybrid host all are in the unified tree's root: then the cpu controller's tree tells. */
+static __always_inline __u64 cgroup_entity(struct task_struct *task)
+{
+	__u64 id = task_cgroup_id(task), cpu_id;
+
+	if (id > 1)
+		return entity_make(SCHED_ENTITY_CGROUP, id);
+	cpu_id = task_cpu_cgroup_id(task);
+	return cpu_id > 1 ? entity_make(SCHED_ENTITY_CGROUP_CPU, cpu_id)
+			  : entity_make(SCHED_ENTITY_CGROUP, id);
+}
+
 static __always_inline __u64 entity_of(struct sched_thread *t, struct task_struct *task)
 {
 	if (t && t->role == SCHED_ROLE_AGENT)
@@ -55,7 +67,7 @@ static __always_inline __u64 entity_of(struct sched_thread *t, struct task_struc
 		return entity_make(SCHED_ENTITY_VM, (__u64)t->role << 32 | t->tgid);
 	if (READ(task, flags) & PF_KTHREAD)
 		return entity_make(SCHED_ENTITY_KERNEL, kernel_class(task));
-	return entity_make(SCHED_ENTITY_CGROUP, task_cgroup_id(task));
+	return cgroup_entity(task);
 }
 
 /* A global function, so that the verifier looks at its loop once. */

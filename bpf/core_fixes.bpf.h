@@ -109,21 +109,26 @@ static __always_inline struct rq *task_rq(struct task_struct *task)
 #endif
 }
 
-/* The cgroup of the unified tree; on a hybrid host, where all are in its root, the cpu one. */
+/* The cgroup's id in the unified tree. */
 static __always_inline __u64 task_cgroup_id(struct task_struct *task)
 {
 #ifdef KVMLENS_RAW
-	__u64 id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-
-	if (id <= 1 && bpf_core_field_exists(task->sched_task_group))
-		id = BPF_CORE_READ(task, sched_task_group, css.cgroup, kn, id);
+	return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 #else
-	__u64 id = task->cgroups->dfl_cgrp->kn->id;
-
-	if (id <= 1 && bpf_core_field_exists(task->sched_task_group))
-		id = task->sched_task_group->css.cgroup->kn->id;
+	return task->cgroups->dfl_cgrp->kn->id;
 #endif
-	return id;
+}
+
+/* The id in the tree of the cpu controller; 0 in an autogroup, which has no cgroup. */
+static __always_inline __u64 task_cpu_cgroup_id(struct task_struct *task)
+{
+	if (!bpf_core_field_exists(task->sched_task_group))
+		return 0;
+#ifdef KVMLENS_RAW
+	return BPF_CORE_READ(task, sched_task_group, css.cgroup, kn, id);
+#else
+	return task->sched_task_group->css.cgroup->kn->id;
+#endif
 }
 
 #endif

@@ -106,7 +106,8 @@ struct sched_globals {
 enum sched_entity_kind {
 	SCHED_ENTITY_NONE = 0,
 	SCHED_ENTITY_VM,
-	SCHED_ENTITY_CGROUP,
+	SCHED_ENTITY_CGROUP, /* of the unified tree */
+	SCHED_ENTITY_CGROUP_CPU, /* of the cpu controller's tree, on a hybrid host */
 	SCHED_ENTITY_KERNEL,
 };
 

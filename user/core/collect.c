@@ -27,6 +27,10 @@ void collect_init(struct collect *c)
 	c->waiting_by_slot = g_hash_table_new(NULL, NULL);
 	c->reasons_by_tid = g_hash_table_new_full(NULL, NULL, NULL, free_array);
 	c->labels = vmlabels_new(c->config->tags, c->config->n_tags);
+	c->cgroups = cgroup_names_new(NULL);
+	c->blame = blame_new(c->labels, c->cgroups);
+	c->blame_threads = g_array_new(FALSE, FALSE, sizeof(struct blame_thread));
+	c->blame_records = g_array_new(FALSE, FALSE, sizeof(struct sched_blame));
 }
 
 void collect_clear(struct collect *c)
@@ -36,6 +40,10 @@ void collect_clear(struct collect *c)
 	g_array_unref(c->waiting);
 	g_hash_table_unref(c->waiting_by_slot);
 	g_hash_table_unref(c->reasons_by_tid);
+	g_array_unref(c->blame_threads);
+	g_array_unref(c->blame_records);
+	blame_free(c->blame);
+	cgroup_names_free(c->cgroups);
 	vmlabels_free(c->labels);
 }
 
@@ -124,6 +132,21 @@ static void vcpu_guest_time(struct collect *c, const struct vm_thread *thread,
 	account_sampled_guest(&v->time, sampled);
 }
 
+/* The thread's waits as they stand, and who is charged with them. */
+static void note_blame(struct collect *c, const struct sched_thread *record)
+{
+	struct blame_thread thread = {.slot = record->slot,
+				      .tid = record->tid,
+				      .ready_ns = record->wake_ns + record->preempt_ns};
+	struct sched_blame charged;
+
+	if (!c->probe || probe_blame(c->probe, record->slot, &charged) ||
+	    charged.tid != record->tid)
+		charged.tid = 0;
+	g_array_append_val(c->blame_records, charged);
+	g_array_append_val(c->blame_threads, thread);
+}
+
 static void vcpu_kernel(struct collect *c, const struct vm_thread *thread,
 			const struct instant *now, struct snap_vm *vm, struct snap_vcpu *v)
 {
@@ -134,6 +157,7 @@ static void vcpu_kernel(struct collect *c, const struct vm_thread *thread,
 		c->torn += err == -EAGAIN;
 		return;
 	}
+	note_blame(c, &record);
 	account_thread(&record, now->rq, queued_since(c, thread->slot), &v->time);
 	account_hist(&v->wake_hist, record.wake_hist, SCHED_HIST_SHIFT, record.wake_ns);
 	account_hist(&v->preempt_hist, record.preempt_hist, SCHED_HIST_SHIFT, record.preempt_ns);
@@ -192,8 +216,24 @@ static void add_vcpu(struct snap_vm *vm, const struct snap_vcpu *v)
 		add_count(&vm->kvm[i], v->kvm[i]);
 }
 
+static void fill_blame(struct collect *c, struct snap_vm *vm, uint64_t retired_ns)
+{
+	struct blame_thread *threads = (struct blame_thread *)c->blame_threads->data;
+	unsigned i, n = c->blame_threads->len;
+
+	for (i = 0; i < n; i++) {
+		struct sched_blame *charged =
+			&g_array_index(c->blame_records, struct sched_blame, i);
+
+		threads[i].charged = charged->tid ? charged : NULL;
+	}
+	if (n && c->probe && probe_features(c->probe)->f[FEATURE_BLAME].state == FEATURE_YES)
+		blame_vm(c->blame, threads, n, retired_ns, vm);
+}
+
 /* What vCPUs that were unplugged had used stays in the VM's totals. */
-static void add_retired(struct collect *c, struct snap_vm *vm)
+/* Returns their ready time. */
+static uint64_t add_retired(struct collect *c, struct snap_vm *vm)
 {
 	struct threads *threads = c->threads;
 	uint16_t slot = threads ? threads_retired(threads, vm->ident->pid, SCHED_ROLE_VCPU) : 0;
@@ -202,7 +242,7 @@ static void add_retired(struct collect *c, struct snap_vm *vm)
 	struct hist hist = {};
 
 	if (!slot || threads_read(threads, slot, &r))
-		return;
+		return 0;
 	account_thread(&r, 0, 0, &times);
 	if (!vm->ident->tcg)
 		account_sampled_guest(&times, r.gtime_ns - r.gtime_base);
@@ -214,6 +254,7 @@ static void add_retired(struct collect *c, struct snap_vm *vm)
 	account_hist_add(&vm->wake_hist, &hist);
 	account_hist(&hist, r.preempt_hist, SCHED_HIST_SHIFT, r.preempt_ns);
 	account_hist_add(&vm->preempt_hist, &hist);
+	return times.ready;
 }
 
 static void no_vcpus(struct snap_vm *vm)
@@ -228,6 +269,8 @@ static void fill_vcpus(struct collect *c, const struct inventory_vm *iv, const s
 {
 	unsigned i, n = 0;
 
+	g_array_set_size(c->blame_threads, 0);
+	g_array_set_size(c->blame_records, 0);
 	entities_alloc(&vm->cpus, iv->n_vcpus, sizeof(struct snap_vcpu));
 	for (i = 0; i < iv->n_threads && n < iv->n_vcpus; i++) {
 		struct snap_vcpu *v;
@@ -240,7 +283,7 @@ static void fill_vcpus(struct collect *c, const struct inventory_vm *iv, const s
 	}
 	vm->vcpus = iv->n_vcpus;
 	if (n)
-		add_retired(c, vm);
+		fill_blame(c, vm, add_retired(c, vm));
 	else
 		no_vcpus(vm);
 }
@@ -446,6 +489,7 @@ static void fill_vm(struct collect *c, const struct inventory_vm *iv, const stru
 	vm->state = iv->state;
 	vm->level = level_of(c, iv->ident);
 	vm->up = iv->ident->pid > 0;
+	vm->mono_ns = now->mono;
 	fill_vcpus(c, iv, now, vm);
 	fill_roles(c, iv, now, vm);
 	fill_exits(c, vm);
@@ -461,6 +505,7 @@ void collect_vms(struct collect *c, const struct inventory *inventory,
 	unsigned i;
 
 	vmlabels_begin(c->labels);
+	blame_begin(c->blame, inventory);
 	now.mono = mono_ns();
 	now.rq = rqclock_at(&c->clock, mono_raw_ns());
 	snapshot->mono_ns = now.mono;

@@ -4,6 +4,7 @@
 #define KVMLENS_CORE_COLLECT_H
 
 #include "config/config.h"
+#include "core/blame.h"
 #include "core/guests.h"
 #include "core/rqclock.h"
 #include "core/vmlabels.h"
@@ -21,6 +22,10 @@ struct collect {
 	size_t n_workers;
 	struct vmlabels *labels;
 	struct guests *guests; /* NULL: no guest's memory is to be read */
+	struct cgroup_names *cgroups;
+	struct blame *blame;
+	GArray *blame_threads; /* struct blame_thread of the VM at hand */
+	GArray *blame_records; /* struct sched_blame, what those point to */
 	struct rqclock clock;
 	GArray *found; /* struct kvm_found of this tick */
 	GHashTable *found_by_tid; /* to struct kvm_found */

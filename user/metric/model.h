@@ -85,6 +85,21 @@ struct snap_exit {
 	uint64_t count, ns;
 };
 
+/*
+ * Ready time of a VM charged to one that ran meanwhile. At diagnostic all of them, which sum to
+ * its finished ready time; below, the largest ones.
+ */
+struct snap_blame {
+	struct labels *labels; /* vm, uuid, by */
+	uint64_t ns;
+};
+
+/* Those that took the most in the last interval, at most 3: other VMs and the host's tasks. */
+struct snap_aggressor {
+	struct labels *labels; /* vm, uuid, by */
+	double percent; /* of wall time, averaged over the vCPUs */
+};
+
 /* A place that values of a VM come from. */
 struct snap_source {
 	struct labels *labels; /* vm, uuid, source */
@@ -150,6 +165,9 @@ struct snap_vm {
 	struct entities cpus; /* struct snap_vcpu, by vcpu_id */
 	struct entities roles; /* struct snap_role */
 	struct entities exits; /* struct snap_exit */
+	struct entities blames; /* struct snap_blame, largest first */
+	struct entities aggressors; /* struct snap_aggressor, largest first */
+	uint64_t mono_ns; /* when its times were read */
 	struct entities sources; /* struct snap_source */
 	struct entities processes; /* struct snap_process, by pid */
 };

@@ -19,12 +19,14 @@
 	X(HOST, struct snap_host, hosts, "host", "")
 
 /* Arrays of struct snap_vm. */
-#define METRIC_SCOPES_VM(X)                                                  \
-	X(INFO, struct snap_info, info, "info", "vm, uuid, ...")             \
-	X(SOURCE, struct snap_source, sources, "source", "vm, uuid, source") \
-	X(VCPU, struct snap_vcpu, cpus, "vcpu", "vm, uuid, vcpu")            \
-	X(ROLE, struct snap_role, roles, "role", "vm, uuid, role")           \
-	X(EXIT, struct snap_exit, exits, "exit", "vm, uuid, reason")         \
-	X(PROCESS, struct snap_process, processes, "process", "vm, uuid, pid, comm")
+#define METRIC_SCOPES_VM(X)                                                          \
+	X(INFO, struct snap_info, info, "info", "vm, uuid, ...")                     \
+	X(SOURCE, struct snap_source, sources, "source", "vm, uuid, source")         \
+	X(VCPU, struct snap_vcpu, cpus, "vcpu", "vm, uuid, vcpu")                    \
+	X(ROLE, struct snap_role, roles, "role", "vm, uuid, role")                   \
+	X(EXIT, struct snap_exit, exits, "exit", "vm, uuid, reason")                 \
+	X(PROCESS, struct snap_process, processes, "process", "vm, uuid, pid, comm") \
+	X(BLAME, struct snap_blame, blames, "blame", "vm, uuid, by")                 \
+	X(AGGRESSOR, struct snap_aggressor, aggressors, "aggressor", "vm, uuid, by")
 
 #endif

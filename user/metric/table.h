@@ -13,5 +13,6 @@
 #include "metric/table_guest.h"
 #include "metric/table_process.h"
 #include "metric/table_kvm.h"
+#include "metric/table_blame.h"
 #include "metric/table_host.h"
 #include "metric/table_self.h"

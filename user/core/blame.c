@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdbool.h>
+#include <string.h>
+#include "core/blame.h"
+
+/* What is charged, under its final name: what the kernel side calls an entity, or one of these. */
+#define ENTITY_SELF 1ull
+#define ENTITY_IDLE 2ull
+#define ENTITY_OTHER 3ull
+#define ENTITY_UNATTRIBUTED 4ull
+
+#define AGGRESSORS_MAX 3
+
+struct charge {
+	uint64_t entity;
+	uint64_t ns, before_ns; /* now, and at the tick before */
+	char *by; /* of a cgroup or VM, learned while it existed */
+};
+
+struct vm_book {
+	const struct vm_ident *ident; /* a reference */
+	GHashTable *charges; /* entity to struct charge */
+	GHashTable *threads; /* slot to struct sched_blame as last seen */
+	uint64_t accounted; /* sum over charges */
+	uint64_t mono_ns;
+	uint64_t used;
+};
+
+struct blame {
+	struct vmlabels *labels;
+	struct cgroup_names *cgroups;
+	GHashTable *books; /* struct vm_ident to struct vm_book */
+	GHashTable *vm_names; /* tgid to the VM's name */
+	uint64_t tick;
+};
+
+static void charge_free(gpointer data)
+{
+	struct charge *c = data;
+
+	g_free(c->by);
+	g_free(c);
+}
+
+static void book_free(gpointer data)
+{
+	struct vm_book *b = data;
+
+	g_hash_table_unref(b->charges);
+	g_hash_table_unref(b->threads);
+	vm_ident_unref((struct vm_ident *)b->ident);
+	g_free(b);
+}
+
+struct blame *blame_new(struct vmlabels *labels, struct cgroup_names *cgroups)
+{
+	struct blame *b = g_new0(struct blame, 1);
+
+	b->labels = labels;
+	b->cgroups = cgroups;
+	b->books = g_hash_table_new_full(NULL, NULL, NULL, book_free);
+	b->vm_names = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	return b;
+}
+
+void blame_free(struct blame *b)
+{
+	if (!b)
+		return;
+	g_hash_table_unref(b->books);
+	g_hash_table_unref(b->vm_names);
+	g_free(b);
+}
+
+static gboolean unused(gpointer key, gpointer value, gpointer tick)
+{
+	return ((struct vm_book *)value)->used != *(uint64_t *)tick;
+}
+
+void blame_begin(struct blame *b, const struct inventory *inventory)
+{
+	unsigned i;
+
+	g_hash_table_foreach_remove(b->books, unused, &b->tick);
+	b->tick++;
+	g_hash_table_remove_all(b->vm_names);
+	for (i = 0; inventory && i < inventory->n_vms; i++) {
+		const struct vm_ident *ident = inventory->vms[i].ident;
+
+		g_hash_table_insert(b->vm_names, GINT_TO_POINTER(ident->pid),
+				    g_strdup(ident->name));
+	}
+	cgroup_names_expire(b->cgroups);
+}
+
+static struct vm_book *book_of(struct blame *b, const struct vm_ident *ident)
+{
+	struct vm_book *book = g_hash_table_lookup(b->books, ident);
+
+	if (!book) {
+		book = g_new0(struct vm_book, 1);
+		book->ident = vm_ident_ref((struct vm_ident *)ident);
+		book->charges =
+			g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, charge_free);
+		book->threads = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+		g_hash_table_insert(b->books, (gpointer)ident, book);
+	}
+	book->used = b->tick;
+	return book;
+}
+
+static struct charge *charge_of(struct vm_book *book, uint64_t entity)
+{
+	struct charge *c = g_hash_table_lookup(book->charges, &entity);
+
+	if (!c) {
+		c = g_new0(struct charge, 1);
+		c->entity = entity;
+		g_hash_table_insert(book->charges, &c->entity, c);
+	}
+	return c;
+}
+
+static void add(struct vm_book *book, uint64_t entity, uint64_t ns)
+{
+	if (!ns)
+		return;
+	charge_of(book, entity)->ns += ns;
+	book->accounted += ns;
+}
+
+static uint64_t final_entity(const struct vm_book *book, uint64_t entity)
+{
+	if (entity >> SCHED_ENTITY_SHIFT == SCHED_ENTITY_VM &&
+	    (uint32_t)entity == (uint32_t)book->ident->pid)
+		return ENTITY_SELF;
+	return entity;
+}
+
+/* What an entity had at the last look; 0 when it has come since, or come back after giving way. */
+static uint64_t ns_before(const struct sched_blame *before, uint64_t entity, uint64_t now)
+{
+	unsigned i;
+
+	for (i = 0; before && i < SCHED_BLAME_ENTRIES; i++)
+		if (before->entity[i] == entity)
+			return before->ns[i] <= now ? before->ns[i] : 0;
+	return 0;
+}
+
+static void account_thread_blame(struct vm_book *book, const struct blame_thread *t)
+{
+	struct sched_blame *before = g_hash_table_lookup(book->threads, GUINT_TO_POINTER(t->slot));
+	const struct sched_blame *now = t->charged;
+	unsigned i;
+
+	if (before && before->tid != now->tid)
+		before = NULL;
+	for (i = 0; i < SCHED_BLAME_ENTRIES; i++)
+		if (now->entity[i])
+			add(book, final_entity(book, now->entity[i]),
+			    now->ns[i] - ns_before(before, now->entity[i], now->ns[i]));
+	add(book, ENTITY_IDLE, now->idle_ns - (before ? before->idle_ns : 0));
+	add(book, ENTITY_UNATTRIBUTED, now->unseen_ns - (before ? before->unseen_ns : 0));
+	g_hash_table_insert(book->threads, GUINT_TO_POINTER(t->slot), g_memdup2(now, sizeof(*now)));
+}
+
+static int smaller_first(gconstpointer a, gconstpointer b)
+{
+	const struct charge *x = *(struct charge *const *)a, *y = *(struct charge *const *)b;
+
+	return (x->ns > y->ns) - (x->ns < y->ns);
+}
+
+static int larger_first(gconstpointer a, gconstpointer b)
+{
+	return smaller_first(b, a);
+}
+
+static GPtrArray *sorted(struct vm_book *book, GCompareFunc compare)
+{
+	GPtrArray *list = g_ptr_array_new();
+	GHashTableIter iter;
+	gpointer charge;
+
+	g_hash_table_iter_init(&iter, book->charges);
+	while (g_hash_table_iter_next(&iter, NULL, &charge))
+		g_ptr_array_add(list, charge);
+	g_ptr_array_sort(list, compare);
+	return list;
+}
+
+/* Thousands of short-lived cgroups must not grow memory: the smallest lose their names. */
+static void fold(struct vm_book *book)
+{
+	g_autoptr(GPtrArray) list = NULL;
+	unsigned i, left;
+
+	if (g_hash_table_size(book->charges) <= BLAME_ENTITIES_MAX)
+		return;
+	list = sorted(book, smaller_first);
+	left = list->len;
+	for (i = 0; i < list->len && left > BLAME_ENTITIES_MAX / 2; i++) {
+		struct charge *c = list->pdata[i];
+
+		if (c->entity <= ENTITY_UNATTRIBUTED)
+			continue;
+		charge_of(book, ENTITY_OTHER)->ns += c->ns;
+		g_hash_table_remove(book->charges, &c->entity);
+		left--;
+	}
+}
+
+static const char *const kernel_names[] = {
+	[SCHED_KERNEL_OTHER] = "host:kthread",	     [SCHED_KERNEL_KWORKER] = "host:kworker",
+	[SCHED_KERNEL_KSOFTIRQD] = "host:ksoftirqd", [SCHED_KERNEL_MIGRATION] = "host:migration",
+	[SCHED_KERNEL_AGENT] = "host:kvmlens",
+};
+
+static const char *const role_suffix[SCHED_ROLE_MAX] = {
+	[SCHED_ROLE_EMULATOR] = "emulator",
+	[SCHED_ROLE_IOTHREAD] = "iothread",
+	[SCHED_ROLE_VHOST] = "vhost",
+};
+
+static char *vm_by(struct blame *b, uint64_t entity)
+{
+	const char *name = g_hash_table_lookup(b->vm_names, GUINT_TO_POINTER((uint32_t)entity));
+
+	return name ? g_strdup_printf("vm:%s", name) : NULL;
+}
+
+static char *cgroup_by(struct blame *b, enum cgroup_tree tree, uint64_t id)
+{
+	const char *path = cgroup_name(b->cgroups, tree, id);
+
+	return path ? g_strdup_printf("cgroup:%s", path) : NULL;
+}
+
+/* NULL: it has no name, or is gone without ever having been named. */
+static const char *by_of(struct blame *b, struct charge *c)
+{
+	uint64_t number = c->entity & ((1ull << SCHED_ENTITY_SHIFT) - 1);
+
+	switch (c->entity) {
+	case ENTITY_SELF:
+		return "self";
+	case ENTITY_IDLE:
+		return "idle";
+	case ENTITY_OTHER:
+		return "other";
+	case ENTITY_UNATTRIBUTED:
+		return "unattributed";
+	}
+	if (c->by)
+		return c->by;
+	switch (c->entity >> SCHED_ENTITY_SHIFT) {
+	case SCHED_ENTITY_VM:
+		c->by = vm_by(b, c->entity);
+		break;
+	case SCHED_ENTITY_CGROUP:
+		c->by = cgroup_by(b, CGROUP_UNIFIED, number);
+		break;
+	case SCHED_ENTITY_CGROUP_CPU:
+		c->by = cgroup_by(b, CGROUP_CPU, number);
+		break;
+	case SCHED_ENTITY_KERNEL:
+		return number < G_N_ELEMENTS(kernel_names) ? kernel_names[number] : NULL;
+	}
+	return c->by;
+}
+
+static const char *role_of(const struct charge *c)
+{
+	unsigned role = c->entity >> 32 & 0xff;
+
+	if (c->entity >> SCHED_ENTITY_SHIFT != SCHED_ENTITY_VM || role >= SCHED_ROLE_MAX)
+		return NULL;
+	return role_suffix[role];
+}
+
+/* What can no longer be named is nobody's any more; its time goes to "other". */
+static void drop_nameless(struct blame *b, struct vm_book *book)
+{
+	g_autoptr(GPtrArray) list = sorted(book, smaller_first);
+	unsigned i;
+
+	for (i = 0; i < list->len; i++) {
+		struct charge *c = list->pdata[i];
+
+		if (by_of(b, c))
+			continue;
+		charge_of(book, ENTITY_OTHER)->ns += c->ns;
+		g_hash_table_remove(book->charges, &c->entity);
+	}
+}
+
+static struct labels *labels_of(struct blame *b, const struct vm_ident *ident, struct charge *c)
+{
+	const char *role = role_of(c), *by = by_of(b, c);
+	g_autofree char *with_role = role ? g_strdup_printf("%s/%s", by, role) : NULL;
+
+	return vmlabels_part(b->labels, ident, "by", with_role ? with_role : by);
+}
+
+static bool is_aggressor(const struct charge *c)
+{
+	return c->entity > ENTITY_UNATTRIBUTED;
+}
+
+static void fill_blames(struct blame *b, struct vm_book *book, struct snap_vm *vm)
+{
+	g_autoptr(GPtrArray) list = sorted(book, larger_first);
+	bool all = vm->level >= KVMLENS_DIAGNOSTIC;
+	unsigned i, named = 0, n = 0;
+
+	entities_alloc(&vm->blames, list->len, sizeof(struct snap_blame));
+	for (i = 0; i < list->len; i++) {
+		struct charge *c = list->pdata[i];
+		struct snap_blame *e = entities_at(&vm->blames, n);
+
+		/* Without the smaller ones "other" would not be what is left. */
+		if (!all &&
+		    (c->entity == ENTITY_OTHER || (is_aggressor(c) && ++named > AGGRESSORS_MAX)))
+			continue;
+		e->labels = labels_of(b, vm->ident, c);
+		e->ns = c->ns;
+		n++;
+	}
+	vm->blames.n = n;
+}
+
+/* The largest by what they took since the last tick. */
+static unsigned recent(struct vm_book *book, struct charge *ret_top[AGGRESSORS_MAX])
+{
+	GHashTableIter iter;
+	unsigned n = 0, i;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, book->charges);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct charge *c = value;
+
+		if (!is_aggressor(c) || c->ns <= c->before_ns)
+			continue;
+		for (i = n;
+		     i > 0 && ret_top[i - 1]->ns - ret_top[i - 1]->before_ns < c->ns - c->before_ns;
+		     i--)
+			if (i < AGGRESSORS_MAX)
+				ret_top[i] = ret_top[i - 1];
+		if (i < AGGRESSORS_MAX)
+			ret_top[i] = c;
+		n = MIN(n + 1, AGGRESSORS_MAX);
+	}
+	return n;
+}
+
+static void fill_aggressors(struct blame *b, struct vm_book *book, struct snap_vm *vm)
+{
+	uint64_t interval = book->mono_ns ? vm->mono_ns - book->mono_ns : 0;
+	struct charge *top[AGGRESSORS_MAX];
+	unsigned n = interval && vm->vcpus ? recent(book, top) : 0, i;
+	GHashTableIter iter;
+	gpointer value;
+
+	entities_alloc(&vm->aggressors, n, sizeof(struct snap_aggressor));
+	for (i = 0; i < n; i++) {
+		struct snap_aggressor *e = entities_at(&vm->aggressors, i);
+
+		e->labels = labels_of(b, vm->ident, top[i]);
+		e->percent = 100.0 * (double)(top[i]->ns - top[i]->before_ns) /
+			     ((double)interval * (double)vm->vcpus);
+	}
+	g_hash_table_iter_init(&iter, book->charges);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		((struct charge *)value)->before_ns = ((struct charge *)value)->ns;
+	book->mono_ns = vm->mono_ns;
+}
+
+void blame_vm(struct blame *b, const struct blame_thread *threads, size_t n, uint64_t retired_ns,
+	      struct snap_vm *vm)
+{
+	struct vm_book *book = book_of(b, vm->ident);
+	uint64_t ready = retired_ns;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		ready += threads[i].ready_ns;
+		if (threads[i].charged)
+			account_thread_blame(book, &threads[i]);
+	}
+	drop_nameless(b, book);
+	fold(book);
+	if (ready > book->accounted)
+		add(book, ENTITY_OTHER, ready - book->accounted);
+	fill_blames(b, book, vm);
+	fill_aggressors(b, book, vm);
+}

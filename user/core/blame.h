@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who took the CPU: the kernel side keeps, for each waiting thread, a few of those that ran
+ * meanwhile; here they are added up by VM, named, and kept within bounds. Belongs to the tick.
+ *
+ * The sums of a VM are exact: whatever the kernel side had no entry left for, and whatever is
+ * folded here, is in "other", and all of it together is the VM's finished ready time.
+ */
+#ifndef KVMLENS_CORE_BLAME_H
+#define KVMLENS_CORE_BLAME_H
+
+#include "core/cgroup_name.h"
+#include "core/vmlabels.h"
+
+/* Entities kept of one VM; the smallest are folded into "other" beyond that. */
+#define BLAME_ENTITIES_MAX 64
+
+struct blame;
+
+/* A waiting thread of the VM at this tick. */
+struct blame_thread {
+	uint16_t slot;
+	uint32_t tid;
+	uint64_t ready_ns; /* finished waits: wake_ns + preempt_ns of its record */
+	const struct sched_blame *charged; /* NULL: nothing yet */
+};
+
+/* Both stay the caller's. */
+struct blame *blame_new(struct vmlabels *labels, struct cgroup_names *cgroups);
+void blame_free(struct blame *blame);
+
+/* Begin a tick with the VMs that there are: their names, and who is gone. inventory: or NULL. */
+void blame_begin(struct blame *blame, const struct inventory *inventory);
+
+/*
+ * Account a VM's vCPU threads and what threads that have left it had waited (retired_ns), and fill
+ * in vm->blames. Threads that are new since the last tick are charged from their beginning.
+ */
+void blame_vm(struct blame *blame, const struct blame_thread *threads, size_t n,
+	      uint64_t retired_ns, struct snap_vm *vm);
+
+#endif

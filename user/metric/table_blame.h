@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who took the CPU. Rows as metric/table.h says. */
+METRIC(AGGRESSOR, vm_cpu_aggressor_time, "vm.cpu.aggressor_time", GAUGE, DOUBLE, percent, "percent",
+       STANDARD, CPU, "bpf",
+       "Ready time of the VM while this one ran in its place, in percent of wall time, averaged over the vCPUs: the three that took the most in the last interval.")
+METRIC(BLAME, vm_cpu_blame_seconds_total, "vm.cpu.blame_seconds_total", COUNTER, NS, ns, "seconds",
+       STANDARD, CPU, "bpf",
+       "Ready time of all vCPUs while this one ran in their place: the three that took the most and what is no aggressor; at diagnostic all, which sum to the ready time of all finished waits.")
