@@ -128,7 +128,7 @@ asan: $(SKEL) ## Unit tests with AddressSanitizer and UBSan
 	$(Q)$(MAKE) B=$(B)/asan BPF_B=$(B) $(ASAN_FLAGS) unit-programs
 	$(Q)tests/run asan
 
-FUZZ_FLAGS := CC=clang CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined" \
+FUZZ_FLAGS := CC=clang CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
               LDFLAGS="-fsanitize=fuzzer,address,undefined" WERROR=
 fuzz: $(SKEL) ## Fuzz each parser of foreign bytes for FUZZ_SECONDS
 	$(Q)$(MAKE) B=$(B)/fuzz BPF_B=$(B) $(FUZZ_FLAGS) fuzz-programs

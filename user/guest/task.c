@@ -16,9 +16,9 @@
 #define EXIT_DEAD 0x10u
 #define STATE_IDLE 0x402u
 
-/* Signed page counts of mm_struct, by the kernel's own order: file, anonymous, swap, shared. */
+/* Page counts of mm_struct, by the kernel's own order: file, anonymous, swap, shared. Sums wrap. */
 struct pages {
-	int64_t count[4];
+	uint64_t count[4];
 };
 
 static uint64_t field_u64(const struct layout *l, const uint8_t *bytes, uint32_t lo,
@@ -221,14 +221,17 @@ static bool percpu_pages(struct guest_kernel *k, const uint8_t *mm, struct pages
 					  sizeof(part)) < 0)
 			return false;
 		for (unsigned i = 0; i < 4; i++)
-			pages->count[i] += part[i];
+			pages->count[i] += (uint64_t)(int64_t)part[i];
 	}
 	return k->cpus != 0;
 }
 
-static uint64_t pages_to_bytes(int64_t pages)
+/* A count whose parts are read one after the other can be a little below zero. */
+static uint64_t pages_to_bytes(uint64_t pages)
 {
-	return pages > 0 && pages < (int64_t)1 << 40 ? (uint64_t)pages * GUEST_PAGE : 0;
+	if (pages > UINT64_MAX - PAGES_BELOW_ZERO)
+		return 0;
+	return pages < PAGES_MAX ? pages * GUEST_PAGE : GUEST_ABSENT;
 }
 
 static void read_rss(struct guest_kernel *k, uint64_t mm_va, const struct sums *sums,
@@ -247,7 +250,7 @@ static void read_rss(struct guest_kernel *k, uint64_t mm_va, const struct sums *
 	if (l->rss == RSS_ATOMIC) {
 		memcpy(pages.count, mm, sizeof(pages.count));
 		for (unsigned i = 0; i < 4; i++)
-			pages.count[i] += sums->cached[i];
+			pages.count[i] += (uint64_t)sums->cached[i];
 	} else if (!percpu_pages(k, mm, &pages)) {
 		return;
 	}
