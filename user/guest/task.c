@@ -10,6 +10,8 @@
 #define BITMAP_PIECE 4096u
 #define SIGNAL_MAX 16384u
 #define OBJECT_MAX 1024u
+#define PAGES_MAX (1ull << 40)
+#define PAGES_BELOW_ZERO (1ull << 20)
 #define PF_KTHREAD 0x00200000u
 
 #define EXIT_ZOMBIE 0x20u
