@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 #include "core/guest.h"
+#include "metric/metric.h"
 #include "unit/fake_snapshot.h"
 
 const char *const fake_hostile_names[] = {
@@ -162,6 +163,64 @@ static void fill_rest(const struct fake_spec *spec, unsigned v, struct snap_vm *
 		1};
 }
 
+/* A number where nothing is known. */
+static void make_known(const struct metric *metric, void *entity)
+{
+	char *field = (char *)entity + metric->offset;
+	struct metric_value value;
+
+	if (metric->type == TYPE_HIST) {
+		((struct hist *)field)->valid = true;
+		((struct hist *)field)->shift = SCHED_HIST_SHIFT;
+	} else if (!metric_read(metric, entity, &value)) {
+		if (metric->type == TYPE_DOUBLE)
+			*(double *)field = 4.25;
+		else
+			*(uint64_t *)field = 4250000000;
+	}
+}
+
+/* Labels by the keys that the scope has, "vm, uuid, pid, comm", with the VM's name as a value. */
+static struct labels *make_labels(const struct snap_vm *vm, const char *keys, unsigned i)
+{
+	g_auto(GStrv) names = g_strsplit(keys, ", ", -1);
+	g_autofree char *value = g_strdup_printf("%u %s", i, vm->ident->name);
+	struct labels *labels = labels_ref(vm->labels);
+
+	for (char **name = names; *name; name++) {
+		struct labels *more = labels_new_one(labels, *name, value);
+
+		labels_unref(labels);
+		labels = more;
+	}
+	return labels;
+}
+
+static void fill_scope(struct snap_vm *vm, enum metric_scope scope, struct entities *entities,
+		       size_t stride)
+{
+	if (!entities->n) {
+		entities_alloc(entities, 2, stride);
+		for (size_t i = 0; i < entities->n; i++)
+			*(struct labels **)entities_at(entities, i) =
+				make_labels(vm, metric_scopes[scope].keys, i);
+	}
+	for (size_t m = 0; m < n_metrics; m++)
+		for (size_t i = 0; metrics[m].scope == scope && i < entities->n; i++)
+			make_known(&metrics[m], entities_at(entities, i));
+}
+
+static void fill_everything(struct snap_vm *vm)
+{
+	for (size_t m = 0; m < n_metrics; m++)
+		if (metrics[m].scope == SCOPE_VM)
+			make_known(&metrics[m], vm);
+#define FILL(scope, type, array, name, keys) \
+	fill_scope(vm, SCOPE_##scope, &vm->array, sizeof(type));
+	METRIC_SCOPES_VM(FILL)
+#undef FILL
+}
+
 static void fill_vm(const struct fake_spec *spec, unsigned v, struct snap_vm *vm)
 {
 	vm->ident = fake_ident(spec, v);
@@ -182,6 +241,8 @@ static void fill_vm(const struct fake_spec *spec, unsigned v, struct snap_vm *vm
 	fill_roles(spec, vm);
 	fill_rest(spec, v, vm);
 	guest_fill(vm, NULL, NULL);
+	if (spec->everything)
+		fill_everything(vm);
 }
 
 static void fill_self(const struct fake_spec *spec, struct kvmlens_snapshot *snapshot)

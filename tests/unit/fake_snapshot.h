@@ -15,13 +15,18 @@ struct fake_spec {
 	 * the first one.
 	 */
 	unsigned tick;
+	/*
+	 * Every metric of the table has a value: scopes that are empty else have two entities in
+	 * each VM, and whatever is unknown has some number.
+	 */
+	bool everything;
 };
 
 #define FAKE_INTERVAL_NS 10000000000ull
 
 /*
- * Every entity that metric/scope.h knows is there: exits, roles, sources and so on. VM number v
- * runs 10 + v % 80 percent of the time, is ready 5 + v % 20 percent, and a fifth of that is
+ * Known are the CPU of VMs and vCPUs with their exits, roles and sources, and kvmlens itself. VM
+ * number v runs 10 + v % 80 percent of the time, is ready 5 + v % 20 percent, and a fifth of that is
  * steal; each vCPU likewise. Never NULL; kvmlens_snapshot_unref() frees it.
  */
 struct kvmlens_snapshot *fake_snapshot(const struct fake_spec *spec);

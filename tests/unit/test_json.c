@@ -97,7 +97,7 @@ static unsigned count_object(const json_t *line)
 static void test_complete(void)
 {
 	for (int level = KVMLENS_BASIC; level <= KVMLENS_DIAGNOSTIC; level++) {
-		struct fake_spec spec = {.vms = 4, .vcpus = 3, .level = level};
+		struct fake_spec spec = {.vms = 4, .vcpus = 3, .level = level, .everything = true};
 		struct kvmlens_snapshot *snapshot = fake_snapshot(&spec);
 		unsigned walked = 0, written = 0;
 		json_t *lines = lines_of(snapshot), *line;
@@ -140,7 +140,8 @@ static void test_hostile(void)
 	struct fake_spec spec = {.vms = 16,
 				 .vcpus = 1,
 				 .level = KVMLENS_DIAGNOSTIC,
-				 .names = fake_hostile_names_all()};
+				 .names = fake_hostile_names_all(),
+				 .everything = true};
 	struct kvmlens_snapshot *snapshot = fake_snapshot(&spec);
 	json_t *lines = lines_of(snapshot);
 
@@ -176,7 +177,8 @@ static void test_table(void)
 	struct fake_spec spec = {.vms = 16,
 				 .vcpus = 2,
 				 .level = KVMLENS_DIAGNOSTIC,
-				 .names = fake_hostile_names_all()};
+				 .names = fake_hostile_names_all(),
+				 .everything = true};
 	struct kvmlens_snapshot *snapshot = fake_snapshot(&spec);
 	textbuf_auto out = {0};
 	unsigned values = 0, lines = 0;

@@ -145,7 +145,8 @@ static void test_no_series_twice(void)
 	struct fake_spec spec = {.vms = 20,
 				 .vcpus = 3,
 				 .level = KVMLENS_DIAGNOSTIC,
-				 .names = fake_hostile_names_all()};
+				 .names = fake_hostile_names_all(),
+				 .everything = true};
 	g_autofree char *text = page_of(&spec, false);
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -217,10 +218,11 @@ static void test_promtool(void)
 		return;
 	}
 	for (int level = KVMLENS_BASIC; level <= KVMLENS_DIAGNOSTIC; level++) {
-		struct fake_spec plain = {.vms = 3, .vcpus = 4, .level = level};
+		struct fake_spec plain = {.vms = 3, .vcpus = 4, .level = level, .everything = true};
 		struct fake_spec hostile = {.vms = 16, .vcpus = 2, .level = level};
 
 		hostile.names = fake_hostile_names_all();
+		hostile.everything = true;
 		promtool(&plain);
 		promtool(&hostile);
 	}

@@ -63,10 +63,23 @@ static const size_t arrays[SCOPE_MAX] = {
 #undef ARRAY
 };
 
+static bool is_called(const struct metric *metric, const char *name)
+{
+	const char *dotted = metric->name;
+
+	if (!strcmp(metric->prom, name))
+		return true;
+	while (*dotted && (*dotted == *name || (*dotted == '.' && *name == '_'))) {
+		dotted++;
+		name++;
+	}
+	return !*dotted && !*name;
+}
+
 const struct metric *metric_find(const char *name)
 {
 	for (size_t i = 0; i < n_metrics; i++)
-		if (!strcmp(metrics[i].name, name) || !strcmp(metrics[i].prom, name))
+		if (is_called(&metrics[i], name))
 			return &metrics[i];
 	return NULL;
 }

@@ -34,8 +34,8 @@ enum metric_type {
 };
 
 struct metric {
-	const char *name; /* dotted; with underscores it is the Prometheus name */
-	const char *prom; /* that name */
+	const char *name; /* dotted */
+	const char *prom; /* the same with underscores, but for two: see metric/table.h */
 	enum metric_scope scope;
 	enum metric_kind kind;
 	enum metric_type type;
@@ -66,7 +66,7 @@ struct metric_scope_info {
 
 extern const struct metric_scope_info metric_scopes[SCOPE_MAX];
 
-/* By dotted name or by Prometheus name; NULL: there is none. */
+/* By name, dotted or with underscores, or by Prometheus name; NULL: there is none. */
 const struct metric *metric_find(const char *name);
 
 /* The known name nearest to a misspelt one, NULL when none is near. */

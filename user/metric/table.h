@@ -3,9 +3,11 @@
  * All metrics. The includer defines
  *	METRIC(scope, id, name, kind, type, field, unit, level, group, source, help)
  * where id is the Prometheus name, field a member of the scope's entity, and group one of
- * enum kvmlens_group without its prefix, or NONE. Rules, which test_metric checks: a counter ends
- *in _total and has base units; a counter without its _total is no other metric's name (OpenMetrics
- * calls the family so); names of the specification are gauges in the specification's units.
+ * enum kvmlens_group without its prefix, or NONE. Rules, which test_metric checks: id is the name
+ * with underscores for dots; a counter, and nothing else, ends in _total and has base units; a
+ * counter without its _total is no other metric's name (OpenMetrics calls the family so); names of
+ * the specification are gauges in the specification's units. Two of those, vm.memory.total and
+ * vm.memory.swap_total, would look like counters, so that their ids end in _bytes.
  */
 #include "metric/table_vm.h"
 #include "metric/table_cpu.h"

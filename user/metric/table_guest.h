@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a guest says of itself. Rows as metric/table.h says. */
-METRIC(VM, vm_memory_total, "vm.memory.total", GAUGE, U64, guest.mem_total, "bytes", BASIC, MEMORY,
-       "guest memory, guest agent", "Memory that the guest's kernel has for use.")
+METRIC(VM, vm_memory_total_bytes, "vm.memory.total", GAUGE, U64, guest.mem_total, "bytes", BASIC,
+       MEMORY, "guest memory, guest agent", "Memory that the guest's kernel has for use.")
 METRIC(VM, vm_memory_used, "vm.memory.used", GAUGE, U64, guest.mem_used, "bytes", BASIC, MEMORY,
        "guest memory, guest agent", "Memory of the guest that is in use: total less available.")
 METRIC(VM, vm_memory_usage_percent, "vm.memory.usage_percent", GAUGE, DOUBLE, guest.mem_percent,
@@ -12,8 +12,8 @@ METRIC(VM, vm_memory_free, "vm.memory.free", GAUGE, U64, guest.mem_free, "bytes"
 METRIC(VM, vm_memory_available, "vm.memory.available", GAUGE, U64, guest.mem_available, "bytes",
        STANDARD, MEMORY, "guest memory, guest agent",
        "Memory that the guest could give to programs without swapping, by its kernel's own estimate.")
-METRIC(VM, vm_memory_swap_total, "vm.memory.swap_total", GAUGE, U64, guest.swap_total, "bytes",
-       STANDARD, MEMORY, "guest memory, guest agent", "Swap space of the guest.")
+METRIC(VM, vm_memory_swap_total_bytes, "vm.memory.swap_total", GAUGE, U64, guest.swap_total,
+       "bytes", STANDARD, MEMORY, "guest memory, guest agent", "Swap space of the guest.")
 METRIC(VM, vm_memory_swap_used, "vm.memory.swap_used", GAUGE, U64, guest.swap_used, "bytes",
        STANDARD, MEMORY, "guest memory, guest agent", "Swap space of the guest that is in use.")
 METRIC(VM, vm_memory_page_faults, "vm.memory.page_faults", GAUGE, DOUBLE, guest.faults_rate, "1/s",
