@@ -105,6 +105,10 @@ static void test_filter(void)
 	check_order(snapshot, &spec, "beta Gamma alpha ");
 	spec.filter = "gam";
 	check_order(snapshot, &spec, "Gamma ");
+	spec.filter = "*A";
+	check_order(snapshot, &spec, "beta Gamma alpha ");
+	spec.filter = "?eta";
+	check_order(snapshot, &spec, "beta ");
 	spec.filter = "";
 	check_order(snapshot, &spec, "beta Gamma alpha ");
 	spec.filter = "no such";

@@ -107,7 +107,7 @@ static void second_line(const struct view *view, struct frame *frame)
 	if (spec->sum)
 		piece(frame, 1, &col, TONE_STRONG, "sum of vCPUs");
 	if (*view->filter->str)
-		piecef(frame, 1, &col, TONE_STRONG, "only *%s*", view->filter->str);
+		piecef(frame, 1, &col, TONE_STRONG, "only \"%s\"", view->filter->str);
 }
 
 static int problem_lines(struct frame *frame, const GArray *problems)

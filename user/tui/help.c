@@ -21,7 +21,7 @@ static const struct help_line keys[] = {
 	{"e", "show or hide those of every VM"},
 	{"< >", "sort by the column to the left or right; or by a column's letter, see below"},
 	{"r", "reverse the order"},
-	{"/", "show only VMs with this in their name; Esc shows all"},
+	{"/", "show only VMs with this in their name, or like db-*; Esc shows all"},
 	{"a", "percentages: average over a VM's vCPUs (0-100), or their sum as in esxtop"},
 	{"+ -", "more or less detail"},
 	{"s", "seconds between two ticks"},

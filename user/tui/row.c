@@ -2,6 +2,7 @@
 #include <string.h>
 #include "tui/column.h"
 #include "tui/row.h"
+#include "util/text.h"
 
 const char *row_vm_name(const struct snap_vm *vm)
 {
@@ -57,6 +58,8 @@ static bool matches(const struct snap_vm *vm, const char *folded_filter)
 	if (!folded_filter)
 		return true;
 	name = g_utf8_casefold(row_vm_name(vm), -1);
+	if (strpbrk(folded_filter, "*?"))
+		return text_glob(folded_filter, name);
 	return strstr(name, folded_filter);
 }
 

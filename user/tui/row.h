@@ -28,7 +28,7 @@ struct row_spec {
 	bool reverse;
 	bool sum;
 	bool expand_all;
-	const char *filter; /* case is ignored; NULL or "": everything */
+	const char *filter; /* part of a name, or a glob; case is ignored; NULL or "": all */
 	GHashTable *toggled; /* set of struct vm_ident whose expansion differs from expand_all */
 };
 

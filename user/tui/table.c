@@ -126,7 +126,7 @@ static void draw_empty(const struct view *view, struct frame *frame, int row, in
 	}
 	if (view->snapshot->vms.n) {
 		g_autofree char *none = g_strdup_printf(
-			"No VM's name contains \"%s\". Esc shows all.", view->filter->str);
+			"No VM's name has or is like \"%s\". Esc shows all.", view->filter->str);
 
 		paragraph_draw(frame, row, bottom, TONE_NORMAL, none);
 		return;

@@ -26,7 +26,7 @@ struct top_options {
 	int stop_fd; /* the view ends when it becomes readable; -1: none */
 	const char *sort; /* a column's title, NULL: %RDY */
 	bool reverse;
-	const char *filter; /* part of a VM's name, NULL: all VMs */
+	const char *filter; /* part of a VM's name, or a glob with * or ?; NULL: all VMs */
 	bool expand; /* show vCPUs and other threads of every VM */
 	bool sum; /* percentages summed over the vCPUs, not averaged */
 	int width; /* of plain text, in columns; 0: 80 */
