@@ -7,6 +7,7 @@
 #include "core/blame.h"
 #include "core/guests.h"
 #include "core/rqclock.h"
+#include "core/scan.h"
 #include "core/vmlabels.h"
 #include "probe/probe.h"
 #include "vm/inventory.h"
@@ -27,28 +28,22 @@ struct collect {
 	GArray *blame_threads; /* struct blame_thread of the VM at hand */
 	GArray *blame_records; /* struct sched_blame, what those point to */
 	struct rqclock clock;
-	GArray *found; /* struct kvm_found of this tick */
-	GHashTable *found_by_tid; /* to struct kvm_found */
-	GArray *waiting; /* struct sched_waiting */
-	GHashTable *waiting_by_slot;
-	GHashTable *reasons_by_tid; /* to GArray of struct collect_reason */
+	struct scan scan;
 	uint64_t torn; /* records that could not be read in time, since the start */
 };
 
-struct collect_reason {
-	uint32_t reason;
-	uint64_t count, ns;
+/* Both clocks at one instant: every VM of a snapshot is accounted to the same now. */
+struct instant {
+	uint64_t rq; /* run queue clock, 0: unknown */
+	uint64_t mono; /* CLOCK_MONOTONIC, as bpf_ktime_get_ns() */
 };
 
 void collect_init(struct collect *collect);
 void collect_clear(struct collect *collect);
 
-/* What is asked of the kernel once for all VMs. On the tick thread, before collect_vms. */
-void collect_scan(struct collect *collect);
-
 /*
  * A new snapshot's VMs, without rates; before (may be NULL) keeps counters from going back.
- * inventory may be NULL. Call on the tracked tick thread, after rqclock_sync, with the tracker
+ * inventory may be NULL. After scan_run. Call on the tracked tick thread, after rqclock_sync, with the tracker
  * locked.
  */
 void collect_vms(struct collect *collect, const struct inventory *inventory,
