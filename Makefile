@@ -199,7 +199,7 @@ $(B)/agent.a: $(APP_OBJ) $(B)/.app-objects
 $(B)/$(SONAME): $(LIB_OBJ) $(B)/.lib-objects $(B)/.ldflags scripts/libkvmlens.map
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=scripts/libkvmlens.map \
-		-Wl,--as-needed -o $@ $(LIB_OBJ) $(LIB_LIBS)
+		-Wl,--as-needed -Wl,-z,defs -o $@ $(LIB_OBJ) $(LIB_LIBS)
 
 $(B)/kvmlens: $(B)/user/main.o $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
 	$(say) LINK $@

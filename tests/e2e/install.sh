@@ -44,8 +44,10 @@ check_unit() {
 
 check_symbols() {
 	local wanted shown
-	wanted=$(sed 's:/\*.*\*/::' include/kvmlens.h |
-		grep -oE '^[a-z].*[ *]kvmlens_[a-z_]+(\(|;)' | grep -oE 'kvmlens_[a-z_]+[(;]$' | tr -d '(;' | sort -u)
+	wanted=$({
+		grep -oE '^[a-z].*[ *]kvmlens_[a-z_]+\(' include/kvmlens.h | grep -v '^typedef'
+		grep -E '^extern const .*;' include/kvmlens.h
+	} | grep -oE 'kvmlens_[a-z_]+[(;]$' | tr -d '(;' | sort -u)
 	shown=$(nm -D --defined-only "$root/usr/lib/libkvmlens.so" | awk '{ print $3 }' | sort -u)
 	diff <(echo "$wanted") <(echo "$shown") || fail "the library shows other functions than kvmlens.h"
 }
