@@ -145,6 +145,8 @@ struct kvmlens_provider_ops {
 	/* Optional: call changed, from any thread, when list() would answer differently. */
 	int (*watch)(void *ctx, kvmlens_changed_fn changed, void *arg);
 	void (*close)(void *ctx);
+	/* Optional: one line on why the last call on this thread failed; lives until the next. */
+	const char *(*message)(void);
 };
 
 /* The built-in providers. */

@@ -37,7 +37,10 @@ void libvirt_conn_wake(struct libvirt_conn *conn);
 /* Has this domain changed since the last time that was asked? */
 bool libvirt_conn_take_dirty(struct libvirt_conn *conn, const char *uuid);
 
-/* The errno for libvirt's last error on this thread: -ENOTCONN when the connection is gone. */
-int libvirt_conn_error(struct libvirt_conn *conn);
+/* Is the connection still there? Local, does not hang; forgets libvirt's last error. */
+bool libvirt_conn_alive(struct libvirt_conn *conn);
+
+/* The errno for libvirt's last error on this thread. connected false: it came of opening. */
+int libvirt_conn_error(bool connected);
 
 #endif

@@ -46,6 +46,7 @@ static void worker_unref(struct worker *worker)
 	g_mutex_clear(&worker->notify);
 	g_mutex_clear(&worker->lock);
 	g_cond_clear(&worker->heard);
+	g_free(worker->message);
 	g_free(worker->uri);
 	g_free(worker);
 }

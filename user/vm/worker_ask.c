@@ -46,9 +46,12 @@ static int run_call(struct worker *worker, struct worker_call *call)
 	gint64 start = g_get_monotonic_time();
 	int r;
 
+	g_clear_pointer(&worker->message, g_free);
 	if (offload_parked(worker->offload) >= WORKER_PARKED_MAX)
 		return -EBUSY;
 	r = worker_call_run(call, worker->offload, deadline_of(worker, call->kind));
+	if (r != -ETIMEDOUT)
+		worker->message = g_steal_pointer(&call->message);
 	learn(worker, call->kind, r, (g_get_monotonic_time() - start) / 1000);
 	if (r == -ETIMEDOUT) {
 		worker_count_overrun(worker);

@@ -118,6 +118,8 @@ static void call_run(struct offload_job *base)
 	struct worker_call *call = (struct worker_call *)base;
 
 	call->result = run[call->kind](call);
+	if (call->result && call->conn.ops->message)
+		call->message = g_strdup(call->conn.ops->message());
 	if (!g_atomic_int_compare_and_exchange(&call->state, RUNNING, FINISHED) && call->conn.ctx)
 		do_close(call);
 }
@@ -129,6 +131,7 @@ static void call_free(struct offload_job *base)
 	vm_list_unref(call->list);
 	vm_stats_set_unref(call->set);
 	worker_wake_unref(call->conn.wake);
+	g_free(call->message);
 	g_free(call->uri);
 	g_free(call->id);
 	g_free(call);

@@ -48,6 +48,7 @@ struct worker_call {
 	char *id; /* of stats */
 	enum kvmlens_level level;
 	int result;
+	char *message; /* why it failed, in the provider's words; NULL: it has none */
 	struct vm_list *list;
 	struct vm_stats_set *set;
 };

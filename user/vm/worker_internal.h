@@ -24,6 +24,7 @@ struct worker {
 	gint64 retry_at, full_at; /* us of the monotonic clock */
 	unsigned backoff_ms;
 	unsigned deadline_ms[WORKER_CALLS];
+	char *message; /* the provider's words on the last call, NULL */
 	GHashTable *hung; /* id -> call, where each VM is asked by itself */
 
 	/* Shared. */
@@ -41,6 +42,7 @@ struct worker {
 
 /* Publishing, from the worker's thread. */
 void worker_set_up(struct worker *worker, bool up);
+/* what failed and why, in the words of worker->message if there are any. */
 void worker_set_error(struct worker *worker, const char *what, int error);
 void worker_count_overrun(struct worker *worker);
 void worker_count_reconnect(struct worker *worker);

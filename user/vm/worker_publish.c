@@ -4,13 +4,22 @@
 
 #include <errno.h>
 
+static const char *describe(const struct worker *worker, int error)
+{
+	if (worker->message)
+		return worker->message;
+	if (error == -ETIMEDOUT)
+		return "no answer in time";
+	return error == -EBUSY ? "earlier calls still hang" : g_strerror(-error);
+}
+
 void worker_set_error(struct worker *worker, const char *what, int error)
 {
+	char *line = worker->health.error;
+
 	g_mutex_lock(&worker->lock);
-	g_snprintf(worker->health.error, sizeof(worker->health.error), "%s: %s", what,
-		   error == -ETIMEDOUT ? "no answer in time"
-		   : error == -EBUSY   ? "earlier calls still hang"
-				       : g_strerror(-error));
+	g_snprintf(line, sizeof(worker->health.error), "%s: %s", what, describe(worker, error));
+	g_strdelimit(line, "\n\r\t", ' ');
 	g_mutex_unlock(&worker->lock);
 }
 
