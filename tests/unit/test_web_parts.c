@@ -90,7 +90,7 @@ static void test_conns_make_room(void)
 	CU_ASSERT_PTR_EQUAL(victim, other);
 	/* What is closing does not come back, whatever MHD still tells of it. */
 	conns_wait(&conns, first, 400);
-	conns_answer(&conns, first, 0, 400);
+	conns_answer(&conns, first, 0, 0, 400);
 	CU_ASSERT_EQUAL(first->state, CONN_CLOSING);
 	conns_remove(first);
 	CU_ASSERT_EQUAL(first->state, CONN_FREE);
@@ -106,8 +106,8 @@ static void test_conns_answering(void)
 	conns_init(&conns, 2, 2, 1000);
 	first = conns_add(&conns, 10, a, 5000);
 	second = conns_add(&conns, 11, a, 5000);
-	conns_answer(&conns, first, 10 * CONN_PACE, 5000);
-	conns_answer(&conns, second, 0, 5500);
+	conns_answer(&conns, first, 10 * CONN_PACE, 0, 5000);
+	conns_answer(&conns, second, 0, 0, 5500);
 	/* Both are being answered, and their second is not over. */
 	CU_ASSERT_FALSE(conns_admit(&conns, b, 5999, &victim));
 	CU_ASSERT_TRUE(conns_admit(&conns, b, 6000, &victim));
@@ -125,11 +125,31 @@ static void test_conns_deadlines(void)
 	second = conns_add(&conns, 11, a, 500);
 	CU_ASSERT_PTR_NULL(conns_overdue(&conns, 999));
 	/* An answer of ten seconds at the slowest pace that is allowed. */
-	conns_answer(&conns, second, 10 * CONN_PACE, 900);
+	conns_answer(&conns, second, 10 * CONN_PACE, 0, 900);
 	CU_ASSERT_PTR_EQUAL(conns_overdue(&conns, 1000), first);
 	CU_ASSERT_PTR_NULL(conns_overdue(&conns, 11899));
 	CU_ASSERT_PTR_EQUAL(conns_overdue(&conns, 11900), second);
 	CU_ASSERT_PTR_NULL(conns_overdue(&conns, 99999));
+	conns_clear(&conns);
+}
+
+/* Old pages are not held for whoever takes them slowly. */
+static void test_conns_outdated(void)
+{
+	struct conns conns;
+	struct conn *old, *fresh, *waiting;
+
+	conns_init(&conns, 4, 4, 60000);
+	old = conns_add(&conns, 10, a, 0);
+	fresh = conns_add(&conns, 11, a, 0);
+	waiting = conns_add(&conns, 12, a, 0);
+	conns_answer(&conns, old, 100, 5, 1000);
+	conns_answer(&conns, fresh, 100, 6, 1000);
+	CU_ASSERT_PTR_NULL(conns_outdated(&conns, 6, 1999));
+	CU_ASSERT_PTR_EQUAL(conns_outdated(&conns, 6, 2000), old);
+	CU_ASSERT_PTR_NULL(conns_outdated(&conns, 6, 2000));
+	CU_ASSERT_EQUAL(fresh->state, CONN_ANSWERING);
+	CU_ASSERT_EQUAL(waiting->state, CONN_WAITING);
 	conns_clear(&conns);
 }
 
@@ -298,6 +318,7 @@ int main(void)
 		{"connections make room", test_conns_make_room},
 		{"connections that are answered", test_conns_answering},
 		{"deadlines of connections", test_conns_deadlines},
+		{"connections that hold old pages", test_conns_outdated},
 		{"a full table of connections", test_conns_full_table},
 		{"messages and descriptors", test_wire},
 		{"a peer that does not read", test_wire_full},

@@ -118,10 +118,13 @@ static void enter(struct conn *conn, enum conn_state state, uint64_t now_ms, uin
 	conn->deadline_ms = now_ms + allowed_ms;
 }
 
-void conns_answer(const struct conns *conns, struct conn *conn, size_t n, uint64_t now_ms)
+void conns_answer(const struct conns *conns, struct conn *conn, size_t n, uint64_t seq,
+		  uint64_t now_ms)
 {
-	if (conn->state != CONN_CLOSING)
-		enter(conn, CONN_ANSWERING, now_ms, conns->timeout_ms + n * 1000 / CONN_PACE);
+	if (conn->state == CONN_CLOSING)
+		return;
+	enter(conn, CONN_ANSWERING, now_ms, conns->timeout_ms + n * 1000 / CONN_PACE);
+	conn->seq = seq;
 }
 
 void conns_wait(const struct conns *conns, struct conn *conn, uint64_t now_ms)
@@ -136,6 +139,20 @@ struct conn *conns_overdue(struct conns *conns, uint64_t now_ms)
 		struct conn *conn = &conns->v[i];
 
 		if (is_open(conn) && now_ms >= conn->deadline_ms) {
+			conn->state = CONN_CLOSING;
+			return conn;
+		}
+	}
+	return NULL;
+}
+
+struct conn *conns_outdated(struct conns *conns, uint64_t seq, uint64_t now_ms)
+{
+	for (unsigned i = 0; i < conns->size; i++) {
+		struct conn *conn = &conns->v[i];
+
+		if (conn->state == CONN_ANSWERING && conn->seq && conn->seq < seq &&
+		    now_ms >= conn->since_ms + CONN_GRACE_MS) {
 			conn->state = CONN_CLOSING;
 			return conn;
 		}

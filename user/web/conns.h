@@ -32,6 +32,7 @@ struct conn {
 	uint8_t address[CONN_ADDRESS_LEN];
 	uint64_t since_ms; /* it is in this state */
 	uint64_t deadline_ms;
+	uint64_t seq; /* of the snapshot whose page is being sent; 0: no page */
 };
 
 struct conns {
@@ -57,14 +58,21 @@ struct conn *conns_add(struct conns *conns, int fd, const uint8_t address[CONN_A
 		       uint64_t now_ms);
 void conns_remove(struct conn *conn);
 
-/* A whole request came in, and n bytes are the answer. */
-void conns_answer(const struct conns *conns, struct conn *conn, size_t n, uint64_t now_ms);
+/* A whole request came in, and n bytes are the answer, of snapshot seq (0: of none). */
+void conns_answer(const struct conns *conns, struct conn *conn, size_t n, uint64_t seq,
+		  uint64_t now_ms);
 
 /* The answer is out: the next request may come. */
 void conns_wait(const struct conns *conns, struct conn *conn, uint64_t now_ms);
 
 /* The next one that is over its deadline, now CONN_CLOSING; NULL: no more. */
 struct conn *conns_overdue(struct conns *conns, uint64_t now_ms);
+
+/*
+ * The next one that still takes the page of a snapshot before seq, now CONN_CLOSING; NULL: no
+ * more. Each old page that somebody takes slowly holds its memory.
+ */
+struct conn *conns_outdated(struct conns *conns, uint64_t seq, uint64_t now_ms);
 
 /* Open and not closing. */
 unsigned conns_open(const struct conns *conns);

@@ -18,6 +18,9 @@
 /* Connections taken in one go, before answering goes on. */
 #define ACCEPT_BATCH 32
 
+/* Snapshots whose pages are held for clients that take them slowly. */
+#define PAGES_HELD 8
+
 /* The name of this status differs between versions of libmicrohttpd. */
 #define STATUS_TOO_LARGE 413
 
@@ -42,12 +45,12 @@ static struct conn *conn_of(struct MHD_Connection *connection)
 }
 
 static enum MHD_Result queue(struct http *http, struct MHD_Connection *connection, unsigned status,
-			     struct MHD_Response *response, size_t size)
+			     struct MHD_Response *response, size_t size, uint64_t seq)
 {
 	struct conn *conn = conn_of(connection);
 
 	if (conn)
-		conns_answer(&http->conns, conn, size, now_ms());
+		conns_answer(&http->conns, conn, size, seq, now_ms());
 	return MHD_queue_response(connection, status, response);
 }
 
@@ -72,7 +75,7 @@ static enum MHD_Result say(struct http *http, struct MHD_Connection *connection,
 		MHD_add_response_header(response, "Connection", "close");
 		http->refused++;
 	}
-	result = queue(http, connection, status, response, strlen(text));
+	result = queue(http, connection, status, response, strlen(text), 0);
 	MHD_destroy_response(response);
 	return result;
 }
@@ -98,7 +101,7 @@ static void wait_for_page(struct http *http, struct http_request *request, uint3
 	struct conn *conn = conn_of(request->connection);
 
 	if (conn)
-		conns_answer(&http->conns, conn, 0, now_ms());
+		conns_answer(&http->conns, conn, 0, 0, now_ms());
 	request->document = document;
 	request->deadline_ms = now_ms() + WAIT_MS;
 	g_ptr_array_add(http->waiting, request);
@@ -134,7 +137,7 @@ static enum MHD_Result say_page(struct http *http, struct http_request *request,
 		return say(http, request->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
 			   "no fresh snapshot\n");
 	return queue(http, request->connection, MHD_HTTP_OK, document->response,
-		     document->page.size);
+		     document->page.size, document->page.seq);
 }
 
 static bool has_body(struct MHD_Connection *connection)
@@ -297,8 +300,20 @@ static void resume(struct http *http, uint32_t index, uint64_t now)
 	}
 }
 
+static void send_away(struct http *http, struct conn *conn)
+{
+	http->evicted++;
+	(void)shutdown(conn->fd, SHUT_RDWR);
+}
+
 void http_page_came(struct http *http, uint32_t index)
 {
+	uint64_t seq = http->site->documents[index].page.seq;
+	struct conn *conn;
+
+	while (seq > PAGES_HELD &&
+	       (conn = conns_outdated(&http->conns, seq - PAGES_HELD, now_ms())))
+		send_away(http, conn);
 	resume(http, index, 0);
 }
 
@@ -308,10 +323,8 @@ void http_run(struct http *http)
 	struct conn *conn;
 
 	resume(http, SITE_NONE, now);
-	while ((conn = conns_overdue(&http->conns, now))) {
-		http->evicted++;
-		(void)shutdown(conn->fd, SHUT_RDWR);
-	}
+	while ((conn = conns_overdue(&http->conns, now)))
+		send_away(http, conn);
 	MHD_run(http->daemon);
 }
 

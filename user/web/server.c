@@ -15,6 +15,9 @@
 /* One that lived so long died by accident: the delay begins anew. */
 #define STEADY_MS 60000
 
+/* A face that has not answered a tick for so long gets no more pages until it does. */
+#define PATIENCE_MS 1000
+
 static uint64_t now_ms(void)
 {
 	return g_get_monotonic_time() / 1000;
@@ -125,6 +128,11 @@ static void send_tick(struct web *web)
 	(void)wire_send(web->face.sock, &message, -1);
 	if (!web->unanswered_ms)
 		web->unanswered_ms = now_ms();
+	/* Pages that nobody takes would pile up in the socket, with their memory. */
+	if (now_ms() - web->unanswered_ms > PATIENCE_MS) {
+		count(web, &web->state.unsent, 1);
+		return;
+	}
 	for (uint32_t i = 0; i < web->hello.n_documents; i++)
 		send_if_wanted(web, i);
 }
@@ -142,9 +150,11 @@ static void take_counters(struct web *web, const struct wire_face *said)
 	web->state.refused += growth(web->said.refused, said->refused);
 	web->state.evicted += growth(web->said.evicted, said->evicted);
 	g_mutex_unlock(&web->lock);
-	web->said = *said;
 	if (web->snapshot && said->seq == web->snapshot->seq)
 		web->unanswered_ms = 0;
+	else if (said->seq > web->said.seq) /* late, but it gets on */
+		web->unanswered_ms = now_ms();
+	web->said = *said;
 }
 
 /* Negative: it says what no face says. */
