@@ -8,14 +8,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <CUnit/Basic.h>
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/doctor.h"
 #include "cli/help.h"
-#include "cli/table.h"
-#include "util/log.h"
-#include "util/text.h"
+#include "suite.h"
 
 struct result {
 	int code;
@@ -67,7 +64,8 @@ static const struct {
 	 "--help: \"maybe\" is neither true nor false; use one of them"},
 	{"kvmlens doctor --format prometheus", EXIT_USAGE,
 	 "--format: doctor cannot write prometheus; use table or json"},
-	{"kvmlens unload --listen x", EXIT_USAGE, "unload: takes no --listen, a flag of doctor"},
+	{"kvmlens unload --listen x", EXIT_USAGE,
+	 "unload: takes no --listen, a flag of run and doctor"},
 	{"kvmlens version now", EXIT_USAGE,
 	 "version: \"now\" is one argument too many; see kvmlens version --help"},
 	{"kvmlens check-config a b", EXIT_USAGE,
@@ -304,102 +302,22 @@ static void test_doctor_port(void)
 	config_free(config);
 }
 
-static void test_table(void)
-{
-	static const struct table_column columns[] = {{"NAME", false, 6}, {"N", true, 0}};
-	struct table *table = table_new(columns, 2);
-	size_t len;
-	char *text;
-	FILE *out = open_memstream(&text, &len);
-
-	table_row(table, (const char *const[]){"abcdef", "1"});
-	table_row(table, (const char *const[]){"abcdefg", "22"});
-	table_row(table, (const char *const[]){"\u65e5\u672c\u8a9e\u65e5", NULL});
-	table_row(table, (const char *const[]){"a\nb\x1b\xff", "3"});
-	table_print(table, out);
-	fclose(out);
-	CU_ASSERT_STRING_EQUAL(text, "NAME     N\n"
-				     "abcdef   1\n"
-				     "abcde~  22\n"
-				     "\u65e5\u672c~    -\n"
-				     "a?b?\ufffd    3\n");
-	free(text);
-	table_free(table);
-}
-
-static void test_text(void)
-{
-	static const char *const names[] = {"interval", "detail", "top"};
-	static const struct {
-		const char *glob, *name;
-		bool match;
-	} globs[] = {
-		{"*", "", true},       {"", "", true},	       {"", "a", false},
-		{"a*b", "ab", true},   {"a*b", "axxb", true},  {"a*b", "axxbc", false},
-		{"?", "", false},      {"?b", "ab", true},     {"*a*b*", "xxaxxbxx", true},
-		{"a**", "a", true},    {"*.x", "a.x.x", true}, {"[a]", "a", false},
-		{"db-*", "DB", false}, {"a*", "a*", true},
-	};
-	g_autofree char *nasty = text_quote("a\"b\\\n\x1b\xff\u00e9");
-	g_autofree char *name = g_strnfill(10000, 'a');
-	g_autofree char *cut = text_quote(name);
-
-	CU_ASSERT_STRING_EQUAL(nasty, "\"a\\\"b\\\\\\n\\u001b\\xff\u00e9\"");
-	CU_ASSERT_EQUAL(strlen(cut), 64 + 5);
-	CU_ASSERT_STRING_EQUAL(text_nearest("intrval", names, 3), "interval");
-	CU_ASSERT_STRING_EQUAL(text_nearest("tpo", names, 3), "top");
-	CU_ASSERT_STRING_EQUAL(text_nearest("det", names, 3), "detail");
-	CU_ASSERT_PTR_NULL(text_nearest("zzzzzz", names, 3));
-	CU_ASSERT_PTR_NULL(text_nearest("", names, 3));
-	CU_ASSERT_PTR_NULL(text_nearest(name, names, 3));
-	for (size_t i = 0; i < G_N_ELEMENTS(globs); i++)
-		CU_ASSERT_EQUAL(text_glob(globs[i].glob, globs[i].name), globs[i].match);
-	/* A glob that would take for ever if every star tried every place. */
-	CU_ASSERT_FALSE(text_glob("*a*a*a*a*a*a*a*a*a*a*a*a*b", name));
-}
-
-static void test_log(void)
-{
-	struct log log;
-	size_t len;
-	char *text;
-
-	log_init(&log);
-	log.out = open_memstream(&text, &len);
-	log.journal = false;
-	log_line(&log, LOG_LEVEL_WARNING, "core", "a\nb %d", 1);
-	log.journal = true;
-	log_line(&log, LOG_LEVEL_ERROR, "web", "c");
-	log.level = LOG_LEVEL_WARNING;
-	log_line(&log, LOG_LEVEL_INFO, "web", "d");
-	fclose(log.out);
-	CU_ASSERT_STRING_EQUAL(text, "kvmlens: core: a?b 1\n<3>web: c\n");
-	free(text);
-}
-
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned failed;
+	CU_TestInfo tests[] = {
+		{"mistakes", test_mistakes},
+		{"no command", test_no_command},
+		{"help of each command", test_help},
+		{"overview", test_overview},
+		{"help config", test_help_config},
+		{"help man", test_man},
+		{"version", test_version},
+		{"check-config", test_check_config},
+		{"a full disk", test_full_disk},
+		{"doctor on a bare host", test_doctor_bare},
+		{"doctor and a port in use", test_doctor_port},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() || !(suite = CU_add_suite("cli", NULL, NULL)))
-		return 1;
-	CU_add_test(suite, "mistakes", test_mistakes);
-	CU_add_test(suite, "no command", test_no_command);
-	CU_add_test(suite, "help of each command", test_help);
-	CU_add_test(suite, "overview", test_overview);
-	CU_add_test(suite, "help config", test_help_config);
-	CU_add_test(suite, "help man", test_man);
-	CU_add_test(suite, "version", test_version);
-	CU_add_test(suite, "check-config", test_check_config);
-	CU_add_test(suite, "a full disk", test_full_disk);
-	CU_add_test(suite, "doctor on a bare host", test_doctor_bare);
-	CU_add_test(suite, "doctor and a port in use", test_doctor_port);
-	CU_add_test(suite, "tables", test_table);
-	CU_add_test(suite, "text", test_text);
-	CU_add_test(suite, "log lines", test_log);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return suite_run("cli", tests);
 }

@@ -5,10 +5,10 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <CUnit/Basic.h>
 #include "config/config.h"
 #include "config/document.h"
 #include "config/option.h"
+#include "suite.h"
 
 typedef struct config config_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(config_t, config_free)
@@ -346,22 +346,18 @@ static void test_table(void)
 
 int main(void)
 {
-	CU_pSuite suite;
-	unsigned failed;
+	CU_TestInfo tests[] = {
+		{"defaults", test_defaults},
+		{"every key", test_everything},
+		{"an empty file", test_empty_changes_nothing},
+		{"levels of single VMs", test_levels},
+		{"mistakes", test_mistakes},
+		{"bounds", test_bounds},
+		{"one option", test_set},
+		{"files", test_files},
+		{"the table", test_table},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() || !(suite = CU_add_suite("config", NULL, NULL)))
-		return 1;
-	CU_add_test(suite, "defaults", test_defaults);
-	CU_add_test(suite, "every key", test_everything);
-	CU_add_test(suite, "an empty file", test_empty_changes_nothing);
-	CU_add_test(suite, "levels of single VMs", test_levels);
-	CU_add_test(suite, "mistakes", test_mistakes);
-	CU_add_test(suite, "bounds", test_bounds);
-	CU_add_test(suite, "one option", test_set);
-	CU_add_test(suite, "files", test_files);
-	CU_add_test(suite, "the table", test_table);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return suite_run("config", tests);
 }

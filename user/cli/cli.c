@@ -28,12 +28,13 @@ static struct cli_flags *new_flags(void)
 }
 
 /* Set the flags of one of the two tables over base. */
-static enum exit_code apply_flags(struct cli *cli, const struct parsed *parsed, bool of_config,
+static enum exit_code apply_flags(const struct cli *cli, bool of_config,
 				  const struct config_option *table, size_t size, void *base)
 {
-	for (guint i = 0; i < parsed->flags->len; i++) {
-		const struct parsed_flag *flag =
-			&g_array_index(parsed->flags, struct parsed_flag, i);
+	const GArray *flags = cli->parsed->flags;
+
+	for (guint i = 0; i < flags->len; i++) {
+		const struct parsed_flag *flag = &g_array_index(flags, struct parsed_flag, i);
 		g_autofree char *name = parse_flag_name(flag->option);
 		g_autoptr(GString) why = g_string_new(NULL);
 
@@ -43,35 +44,55 @@ static enum exit_code apply_flags(struct cli *cli, const struct parsed *parsed, 
 			cli_error(cli, "--%s: %s", name, why->str);
 			return EXIT_USAGE;
 		}
-		if (strcmp(name, "interval") == 0)
-			cli->interval = INTERVAL_BY_FLAG;
 	}
 	return EXIT_DONE;
 }
 
-/* Defaults, file, flags. */
-static enum exit_code configure(struct cli *cli, const struct parsed *parsed)
+static enum exit_code apply_file(const struct cli *cli, struct config *config)
 {
 	const char *path = cli->flags->config ? cli->flags->config : CONFIG_DEFAULT_PATH;
-	unsigned by_default = cli->config->interval_ms;
-	char *error = NULL;
-	int err;
+	g_autofree char *error = NULL;
+	int err = config_load(config, path, &error);
 
-	if (cli->command->raw)
+	if (!err || (err == -ENOENT && !cli->flags->config))
 		return EXIT_DONE;
-	cli->config->interval_ms = 0;
-	err = config_load(cli->config, path, &error);
-	if (err && !(err == -ENOENT && !cli->flags->config)) {
-		cli_error(cli, "%s", error);
-		g_free(error);
-		return EXIT_CONFIG;
+	cli_error(cli, "%s", error);
+	return EXIT_CONFIG;
+}
+
+/* Zero is no interval: what sets it leaves a trace. */
+static void take_interval(struct config *config, unsigned *interval_ms, enum interval_by *by,
+			  enum interval_by now)
+{
+	if (config->interval_ms) {
+		*interval_ms = config->interval_ms;
+		*by = now;
 	}
-	g_free(error);
-	if (cli->config->interval_ms)
-		cli->interval = INTERVAL_BY_FILE;
-	else
-		cli->config->interval_ms = by_default;
-	return apply_flags(cli, parsed, true, config_options, sizeof(*cli->config), cli->config);
+	config->interval_ms = 0;
+}
+
+enum exit_code cli_configure(const struct cli *cli, struct config **ret_config,
+			     enum interval_by *ret_by)
+{
+	struct config *config = config_new();
+	enum interval_by by = INTERVAL_BY_DEFAULT;
+	unsigned interval_ms = config->interval_ms;
+	enum exit_code code;
+
+	config->interval_ms = 0;
+	code = apply_file(cli, config);
+	take_interval(config, &interval_ms, &by, INTERVAL_BY_FILE);
+	if (!code)
+		code = apply_flags(cli, true, config_options, sizeof(*config), config);
+	take_interval(config, &interval_ms, &by, INTERVAL_BY_FLAG);
+	if (code) {
+		config_free(config);
+		return code;
+	}
+	config->interval_ms = interval_ms;
+	*ret_config = config;
+	*ret_by = by;
+	return EXIT_DONE;
 }
 
 static enum exit_code check_format(struct cli *cli)
@@ -91,11 +112,11 @@ static enum exit_code check_format(struct cli *cli)
 	return EXIT_USAGE;
 }
 
-static enum exit_code run_command(struct cli *cli, const struct parsed *parsed)
+static enum exit_code run_command(struct cli *cli)
 {
 	enum exit_code code;
 
-	code = apply_flags(cli, parsed, false, cli_options, sizeof(*cli->flags), cli->flags);
+	code = apply_flags(cli, false, cli_options, sizeof(*cli->flags), cli->flags);
 	if (code)
 		return code;
 	if (cli->flags->help) {
@@ -103,8 +124,10 @@ static enum exit_code run_command(struct cli *cli, const struct parsed *parsed)
 		return EXIT_DONE;
 	}
 	code = check_format(cli);
-	if (!code)
-		code = configure(cli, parsed);
+	if (!code && cli->command->raw)
+		cli->config = config_new();
+	else if (!code)
+		code = cli_configure(cli, &cli->config, &cli->interval);
 	return code ? code : cli->command->run(cli);
 }
 
@@ -136,9 +159,9 @@ int cli_main(int argc, char **argv, FILE *out, FILE *err)
 	cli.command = parsed.command;
 	cli.args = (char *const *)parsed.args->pdata;
 	cli.n_args = parsed.args->len;
+	cli.parsed = &parsed;
 	cli.flags = new_flags();
-	cli.config = config_new();
-	code = flush_out(&cli, run_command(&cli, &parsed));
+	code = flush_out(&cli, run_command(&cli));
 	config_free(cli.config);
 	free_flags(cli.flags);
 	return code;

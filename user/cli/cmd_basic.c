@@ -62,7 +62,7 @@ enum exit_code cmd_check_config(struct cli *cli)
 		cli_error(cli, "%s", error);
 		return EXIT_CONFIG;
 	}
-	shown = g_strescape(path, NULL);
+	shown = text_path(path);
 	fprintf(cli->out, "%s: valid\n", shown);
 	return EXIT_DONE;
 }

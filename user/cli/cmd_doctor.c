@@ -3,6 +3,8 @@
 #include "cli/command.h"
 #include "cli/doctor.h"
 
+#define PROVIDER_TIMEOUT_MS 3000
+
 static const char *const state_names[] = {
 	[FINDING_OK] = "ok", [FINDING_OFF] = "off", [FINDING_NO] = "no", [FINDING_FATAL] = "no"};
 
@@ -65,6 +67,7 @@ enum exit_code cmd_doctor(struct cli *cli)
 
 	doctor_check_host(doctor);
 	doctor_check_features(doctor);
+	doctor_check_providers(doctor, PROVIDER_TIMEOUT_MS);
 	if (cli->flags->format == FORMAT_JSON)
 		print_json(doctor, cli->out);
 	else

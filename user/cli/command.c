@@ -7,6 +7,7 @@
 #include "util/text.h"
 
 #define F(format) (1u << FORMAT_##format)
+#define EXPOSITIONS (F(TABLE) | F(PROMETHEUS) | F(OPENMETRICS) | F(JSON))
 #define ALL_COMMANDS                                                                              \
 	(FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_UNLOAD | FOR_CHECK_CONFIG | \
 	 FOR_VERSION | FOR_HELP | FOR_ANALYZE | FOR_HISTORY)
@@ -111,6 +112,60 @@ const struct config_option cli_options[] = {
 };
 
 const struct cli_command cli_commands[] = {
+	{
+		.name = "run",
+		.bit = FOR_RUN,
+		.formats = F(TABLE) | F(JSON),
+		.summary = "collect and serve metrics until it is stopped",
+		.help = "Loads what this kernel accepts, finds the VMs of this host, and serves their metrics. "
+			"On a terminal it shows the live table as well; --format table forces the "
+			"plain form of it, --format json prints each snapshot as a line of JSON. "
+			"SIGTERM and SIGINT end it cleanly and remove what was loaded.",
+		.examples =
+			"kvmlens run\tthis host, no configuration\n"
+			"kvmlens run --interval 2s --detail detailed\tmore, more often\n"
+			"kvmlens run --listen 0.0.0.0:10177 --tag rack=r12\tfor a Prometheus elsewhere\n"
+			"kvmlens run --listen none --json /var/log/kvmlens.jsonl\tto a file alone",
+		.run = cmd_run,
+	},
+	{
+		.name = "top",
+		.bit = FOR_TOP,
+		.formats = F(TABLE),
+		.summary = "the live table of VMs, sorted by ready time",
+		.help = "Shows each VM's run, ready, steal, hypervisor and halted time. Keys: h for help, q "
+			"to quit. It collects by itself and needs no running agent. --once prints one "
+			"plain table.",
+		.examples = "kvmlens top\tall VMs\n"
+			    "kvmlens top --vm 'db-*' --interval 1s\tsome of them, every second\n"
+			    "kvmlens top --once\tone table for a script or a ticket",
+		.run = cmd_top,
+	},
+	{
+		.name = "vms",
+		.bit = FOR_VMS,
+		.formats = F(TABLE) | F(JSON),
+		.summary = "list the VMs of this host",
+		.help = "Lists name, uuid, process, vCPUs, accelerator, provider and state of every VM that is "
+			"found through the kernel, libvirt and /proc.",
+		.examples = "kvmlens vms\tall VMs\n"
+			    "kvmlens vms --vm web1 --format json\tone, for a script",
+		.run = cmd_vms,
+	},
+	{
+		.name = "metrics",
+		.bit = FOR_METRICS,
+		.formats = EXPOSITIONS | F(MARKDOWN),
+		.summary = "print metrics once, or the catalogue of all of them",
+		.help = "Takes two snapshots one interval apart (1s unless --interval says "
+			"otherwise), so that rates are known, and prints the second. --catalog needs no "
+			"rights and lists every metric with its unit, level, source and meaning.",
+		.examples = "kvmlens metrics --once\tin the Prometheus text format\n"
+			    "kvmlens metrics --once --vm web1 --format table\tone VM, to read\n"
+			    "kvmlens metrics --once --detail diagnostic --format json\teverything\n"
+			    "kvmlens metrics --catalog\twhat there is to measure",
+		.run = cmd_metrics,
+	},
 	{
 		.name = "doctor",
 		.bit = FOR_DOCTOR,

@@ -24,6 +24,7 @@ struct cli_flags {
 enum interval_by { INTERVAL_BY_DEFAULT, INTERVAL_BY_FILE, INTERVAL_BY_FLAG };
 
 struct cli_command;
+struct parsed;
 
 /* One invocation. */
 struct cli {
@@ -33,6 +34,7 @@ struct cli {
 	enum interval_by interval; /* who set config->interval_ms */
 	char *const *args; /* what is neither flag nor subcommand */
 	int n_args;
+	const struct parsed *parsed;
 	FILE *out, *err;
 };
 
@@ -57,6 +59,13 @@ const struct cli_command *cli_command_find(const char *name);
 
 /* The name nearest to a misspelt subcommand, NULL. */
 const char *cli_command_nearest(const char *name);
+
+/*
+ * Read the configuration: defaults, file, flags. Anything but EXIT_DONE: it was said on cli->err
+ * what is wrong. The caller frees *ret_config; *ret_by is who set the interval.
+ */
+enum exit_code cli_configure(const struct cli *cli, struct config **ret_config,
+			     enum interval_by *ret_by);
 
 /* One line on cli->err: "kvmlens: ...". */
 void cli_error(const struct cli *cli, const char *format, ...)

@@ -43,7 +43,7 @@ void config_free(struct config *config)
 int config_load_text(struct config *config, const char *path, const char *text, size_t len,
 		     char **ret_error)
 {
-	g_autofree char *shown = g_strescape(path, NULL);
+	g_autofree char *shown = text_path(path);
 	g_autoptr(GString) why = g_string_new(NULL);
 	g_auto(yaml_document_t) document = {};
 	json_auto_t *json = NULL;
@@ -99,7 +99,7 @@ int config_load(struct config *config, const char *path, char **ret_error)
 	int err = read_bounded(path, text);
 
 	if (err) {
-		g_autofree char *shown = g_strescape(path, NULL);
+		g_autofree char *shown = text_path(path);
 
 		if (err == -EINVAL)
 			*ret_error = g_strdup_printf("%s: is not a regular file", shown);

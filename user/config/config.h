@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <glib.h>
 #include <kvmlens.h>
 
 #define CONFIG_DEFAULT_LISTEN "127.0.0.1:10177"
@@ -99,6 +100,9 @@ bool config_guest_memory_for(const struct config *config, const char *vm, const 
 
 /* Is there a VM that config_guest_memory_for() might allow? */
 bool config_guest_memory_any(const struct config *config);
+
+/* Append the names of the top-level keys in which two configurations differ, with commas. */
+void config_diff(const struct config *a, const struct config *b, GString *names);
 
 /* "basic" ... "diagnostic". */
 const char *config_level_name(enum kvmlens_level level);

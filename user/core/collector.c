@@ -262,6 +262,12 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	err = probe_open(&options, &c->collect.probe);
 	if (err)
 		return err;
+	err = c->options.loaded ? c->options.loaded() : 0;
+	if (err) {
+		probe_close(c->collect.probe, false);
+		c->collect.probe = NULL;
+		return err;
+	}
 	c->started = true;
 	c->collect.config = c->options.config;
 	c->collect.level = c->level;
@@ -362,6 +368,16 @@ const struct kvmlens_snapshot *collector_wait(struct kvmlens_collector *c, uint6
 const struct features *collector_features(const struct kvmlens_collector *c)
 {
 	return probe_features(c->collect.probe);
+}
+
+bool collector_provider(struct kvmlens_collector *c, size_t i, const char **ret_name,
+			struct worker_health *ret_health)
+{
+	if (i >= c->collect.n_workers)
+		return false;
+	*ret_name = worker_name(c->workers[i]);
+	worker_health(c->workers[i], ret_health);
+	return true;
 }
 
 static void wake(struct kvmlens_collector *c)

@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "metric/model.h"
 #include "probe/feature.h"
+#include "vm/worker.h"
 
 struct collector_options {
 	const struct config *config; /* must outlive the collector */
@@ -20,6 +21,11 @@ struct collector_options {
 	const char *uri; /* for provider; config->uri is for libvirt */
 	/* NULL: private maps, for a view beside a running agent. Must outlive the collector. */
 	const char *pin_dir;
+	/*
+	 * Called once the kernel side is loaded and before any thread is made, the moment to give
+	 * up rights; NULL: nothing. A negative errno ends the start.
+	 */
+	int (*loaded)(void);
 };
 
 int collector_new(const struct collector_options *options,
@@ -27,6 +33,13 @@ int collector_new(const struct collector_options *options,
 
 /* What the kernel lets us do; valid after kvmlens_collector_start. */
 const struct features *collector_features(const struct kvmlens_collector *collector);
+
+/*
+ * Health of provider number i and its name, static. False: there are not so many. Valid between
+ * start and stop.
+ */
+bool collector_provider(struct kvmlens_collector *collector, size_t i, const char **ret_name,
+			struct worker_health *ret_health);
 
 /* Take effect at the next tick. 100 ms to an hour. */
 void collector_set_interval(struct kvmlens_collector *collector, unsigned ms);

@@ -120,3 +120,19 @@ int64_t kvmlens_snapshot_time(const struct kvmlens_snapshot *snapshot)
 {
 	return snapshot->wall_ms;
 }
+
+const char *vm_state_name(enum kvmlens_vm_state state)
+{
+	static const char *const names[] = {
+		[KVMLENS_VM_UNKNOWN] = "unknown",
+		[KVMLENS_VM_RUNNING] = "running",
+		[KVMLENS_VM_PAUSED] = "paused",
+		[KVMLENS_VM_SHUTDOWN] = "shutdown",
+		[KVMLENS_VM_OFF] = "off",
+		[KVMLENS_VM_CRASHED] = "crashed",
+		[KVMLENS_VM_SUSPENDED] = "suspended",
+		[KVMLENS_VM_MIGRATING] = "migrating",
+	};
+
+	return (unsigned)state < G_N_ELEMENTS(names) ? names[state] : "unknown";
+}

@@ -250,4 +250,7 @@ static inline void *entities_at(const struct entities *entities, size_t i)
 
 struct kvmlens_snapshot *snapshot_new(void);
 
+/* "running", "paused", ... */
+const char *vm_state_name(enum kvmlens_vm_state state);
+
 #endif

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "util/log.h"
 
-#include <glib.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define HELD_MAX 100
 
 /* The service manager names the stream it gave us by device and inode: systemd.exec(5). */
 static bool is_journal(int fd)
@@ -25,12 +26,39 @@ void log_init(struct log *log)
 {
 	*log = (struct log){
 		.out = stderr, .journal = is_journal(STDERR_FILENO), .level = LOG_LEVEL_INFO};
+	g_mutex_init(&log->lock);
 }
 
-void log_line(const struct log *log, enum log_level level, const char *subsystem,
-	      const char *format, ...)
+void log_clear(struct log *log)
 {
-	g_autofree char *text = NULL;
+	log_release(log);
+	g_mutex_clear(&log->lock);
+}
+
+static void hold_line(struct log *log, const char *line)
+{
+	if (log->held->length == HELD_MAX) {
+		g_free(g_queue_pop_head(log->held));
+		log->dropped++;
+	}
+	g_queue_push_tail(log->held, g_strdup(line));
+}
+
+static void put_line(struct log *log, const char *line)
+{
+	g_mutex_lock(&log->lock);
+	if (log->held) {
+		hold_line(log, line);
+	} else {
+		fputs(line, log->out);
+		fflush(log->out);
+	}
+	g_mutex_unlock(&log->lock);
+}
+
+void log_line(struct log *log, enum log_level level, const char *subsystem, const char *format, ...)
+{
+	g_autofree char *text = NULL, *line = NULL;
 	va_list args;
 
 	if (level > log->level)
@@ -42,8 +70,38 @@ void log_line(const struct log *log, enum log_level level, const char *subsystem
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
 	if (log->journal)
-		fprintf(log->out, "<%d>%s: %s\n", level, subsystem, text);
+		line = g_strdup_printf("<%d>%s: %s\n", level, subsystem, text);
 	else
-		fprintf(log->out, "kvmlens: %s: %s\n", subsystem, text);
+		line = g_strdup_printf("kvmlens: %s: %s\n", subsystem, text);
+	put_line(log, line);
+}
+
+void log_hold(struct log *log)
+{
+	if (!isatty(fileno(log->out)))
+		return;
+	g_mutex_lock(&log->lock);
+	if (!log->held)
+		log->held = g_queue_new();
+	g_mutex_unlock(&log->lock);
+}
+
+void log_release(struct log *log)
+{
+	GQueue *held;
+	char *line;
+
+	g_mutex_lock(&log->lock);
+	held = g_steal_pointer(&log->held);
+	if (held && log->dropped)
+		fprintf(log->out, "kvmlens: log: %u earlier lines were dropped\n", log->dropped);
+	while (held && (line = g_queue_pop_head(held))) {
+		fputs(line, log->out);
+		g_free(line);
+	}
+	if (held)
+		g_queue_free(held);
+	log->dropped = 0;
 	fflush(log->out);
+	g_mutex_unlock(&log->lock);
 }

@@ -3,6 +3,7 @@
 #ifndef KVMLENS_UTIL_LOG_H
 #define KVMLENS_UTIL_LOG_H
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -13,13 +14,24 @@ struct log {
 	FILE *out;
 	bool journal; /* "<4>" before each line, as the journal reads it */
 	enum log_level level; /* lines less important are left out */
+	GMutex lock; /* guards what follows */
+	GQueue *held; /* lines that wait, NULL: none has to */
+	unsigned dropped; /* of the held ones, for want of room */
 };
 
 /* Lines on standard error; with levels when that is the journal's stream. */
 void log_init(struct log *log);
+void log_clear(struct log *log);
 
-/* "subsystem: text", one line: control characters of the text come out as ?. */
-void log_line(const struct log *log, enum log_level level, const char *subsystem,
-	      const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* "subsystem: text", one line: control characters of the text come out as ?. Any thread. */
+void log_line(struct log *log, enum log_level level, const char *subsystem, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/*
+ * While a screen covers the terminal that lines go to, keep the newest 100 of them, and write
+ * them once it is gone.
+ */
+void log_hold(struct log *log);
+void log_release(struct log *log);
 
 #endif

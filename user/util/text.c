@@ -2,24 +2,23 @@
 #include "util/text.h"
 
 #include <glib.h>
+#include <limits.h>
 #include <string.h>
 
 #define QUOTE_MAX 64
 #define WORD_MAX 64
 
-char *text_quote(const char *foreign)
+/* Append at most max characters, none of which a terminal obeys; returns what is left. */
+static const char *append_clean(GString *out, const char *p, size_t max, const char *escaped)
 {
-	GString *out = g_string_new("\"");
-	const char *p = foreign;
-
-	for (int n = 0; *p && n < QUOTE_MAX; n++) {
+	for (size_t n = 0; *p && n < max; n++) {
 		gunichar c = g_utf8_get_char_validated(p, -1);
 
 		if (c == (gunichar)-1 || c == (gunichar)-2) {
 			g_string_append_printf(out, "\\x%02x", (unsigned char)*p++);
 			continue;
 		}
-		if (c == '"' || c == '\\')
+		if (c < 0x80 && strchr(escaped, c))
 			g_string_append_printf(out, "\\%c", (char)c);
 		else if (c == '\n')
 			g_string_append(out, "\\n");
@@ -29,7 +28,23 @@ char *text_quote(const char *foreign)
 			g_string_append_unichar(out, c);
 		p = g_utf8_next_char(p);
 	}
-	g_string_append(out, *p ? "...\"" : "\"");
+	return p;
+}
+
+char *text_quote(const char *foreign)
+{
+	GString *out = g_string_new("\"");
+	const char *left = append_clean(out, foreign, QUOTE_MAX, "\"\\");
+
+	g_string_append(out, *left ? "...\"" : "\"");
+	return g_string_free(out, FALSE);
+}
+
+char *text_path(const char *path)
+{
+	GString *out = g_string_new(NULL);
+
+	append_clean(out, path, PATH_MAX, "\\");
 	return g_string_free(out, FALSE);
 }
 

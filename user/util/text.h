@@ -12,6 +12,9 @@
  */
 char *text_quote(const char *foreign);
 
+/* A path for a message: the same without quotes, and whole. Freed by the caller. */
+char *text_path(const char *path);
+
 /*
  * The name nearest to a misspelt word, NULL when none is near: at most a third of the word's
  * letters wrong, a swap of two neighbours being one mistake; or the only name it begins.

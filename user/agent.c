@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "config/endpoint.h"
+#include "core/collector.h"
+#include "export/json.h"
+#include "probe/probe.h"
+#include "util/line_writer.h"
+#include "util/privilege.h"
+#include "util/textbuf.h"
+
+#define PROVIDERS_MAX 4
+
+enum provider_state { PROVIDER_UNKNOWN, PROVIDER_UP, PROVIDER_DOWN };
+
+struct agent {
+	struct agent_options options;
+	struct kvmlens_collector *collector;
+	int stop_fd; /* readable once it stops: waits for slow readers end then */
+	struct line_writer *json;
+	struct textbuf json_text; /* of the JSON sink's thread */
+	int json_err; /* what it last ran into; 0: nothing */
+	enum provider_state
+		providers[PROVIDERS_MAX]; /* as last logged, of the health sink's thread */
+};
+
+struct kvmlens_collector *agent_collector(struct agent *agent)
+{
+	return agent->collector;
+}
+
+/* Say it once when lines begin to be lost, and once when that is over. */
+static void json_report(struct agent *agent, int err)
+{
+	const char *path = agent->options.config->json_path;
+
+	if (err == agent->json_err || err == -ECANCELED)
+		return;
+	agent->json_err = err;
+	if (err)
+		log_line(agent->options.log, LOG_LEVEL_WARNING, "json", "%s: %s; lines are lost",
+			 path, g_strerror(-err));
+	else
+		log_line(agent->options.log, LOG_LEVEL_INFO, "json",
+			 "%s: written again; %" G_GUINT64_FORMAT " bytes were lost so far", path,
+			 line_writer_dropped(agent->json));
+}
+
+static void json_sink(void *arg, const struct kvmlens_snapshot *snapshot)
+{
+	struct agent *agent = arg;
+
+	agent->json_text.len = 0;
+	json_render_lines(snapshot, &agent->json_text);
+	json_report(agent,
+		    line_writer_write(agent->json, agent->json_text.data, agent->json_text.len));
+}
+
+/* Does the configuration name this provider, so that its absence is worth a warning? */
+static bool is_wanted(const struct config *config, const char *name)
+{
+	return strcmp(config->provider, name) == 0 || config->uri;
+}
+
+static void log_provider(const struct agent *agent, const char *name, const char *error, bool lost)
+{
+	bool loud = lost || is_wanted(agent->options.config, name);
+
+	log_line(agent->options.log, loud ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "provider",
+		 "%s %s: %s; %s", name, lost ? "does not answer any more" : "does not answer",
+		 error,
+		 loud ? "the kernel's numbers go on; see kvmlens doctor"
+		      : "VMs are found without it");
+}
+
+/* What the providers' workers say, once for each change. */
+static void health_sink(void *arg, const struct kvmlens_snapshot *snapshot)
+{
+	struct agent *agent = arg;
+	struct worker_health health;
+	const char *name;
+
+	for (size_t i = 0; collector_provider(agent->collector, i, &name, &health); i++) {
+		enum provider_state *state = &agent->providers[MIN(i, PROVIDERS_MAX - 1)];
+		enum provider_state now = health.up	    ? PROVIDER_UP
+					  : health.error[0] ? PROVIDER_DOWN
+							    : *state;
+
+		if (now == PROVIDER_UP && *state != now)
+			log_line(agent->options.log, LOG_LEVEL_INFO, "provider", "%s answers",
+				 name);
+		if (now == PROVIDER_DOWN && *state != now)
+			log_provider(agent, name, health.error, *state == PROVIDER_UP);
+		*state = now;
+	}
+}
+
+/* A degraded start is said loudly: each thing that the kernel refused, and what can be done. */
+static void log_features(const struct agent *agent)
+{
+	const struct features *features = collector_features(agent->collector);
+
+	for (int id = 0; id < FEATURE_MAX; id++)
+		if (features->f[id].state == FEATURE_NO)
+			log_line(agent->options.log, LOG_LEVEL_WARNING, "probe",
+				 "reduced: no %s (%s): %s; %s", feature_name(id),
+				 feature_purpose(id), features->f[id].why, feature_remedy(id));
+}
+
+static int check_useful(const struct agent *agent, char **ret_error)
+{
+	if (collector_features(agent->collector)->f[FEATURE_SCHED].state == FEATURE_YES ||
+	    access("/proc/self/schedstat", R_OK) == 0)
+		return 0;
+	*ret_error =
+		g_strdup("this kernel tells neither through BPF nor through /proc how long a "
+			 "thread waited; use one with CONFIG_SCHED_INFO, and see kvmlens doctor");
+	return -ENOTSUP;
+}
+
+static int open_json(struct agent *agent, char **ret_error)
+{
+	const char *path = agent->options.config->json_path;
+	int err;
+
+	if (!path)
+		return 0;
+	err = line_writer_open(path, agent->stop_fd, &agent->json);
+	if (err == -ENXIO)
+		*ret_error = g_strdup_printf("--json: %s: is a pipe that nobody reads; start the "
+					     "reader first",
+					     path);
+	else if (err)
+		*ret_error = g_strdup_printf("--json: %s: %s; choose another file", path,
+					     g_strerror(-err));
+	else
+		err = kvmlens_collector_add_sink(agent->collector, json_sink, agent);
+	return err;
+}
+
+static char *start_error(int err)
+{
+	switch (err) {
+	case -EPERM:
+	case -EACCES:
+		return g_strdup("the kernel permits no BPF here; run it as root, and see kvmlens "
+				"doctor");
+	case -EBUSY:
+		return g_strdup("another kvmlens is running and owns " PROBE_PIN_DIR
+				"; stop it first, or watch it with kvmlens top");
+	default:
+		return g_strdup_printf("cannot start: %s; see kvmlens doctor", g_strerror(-err));
+	}
+}
+
+static int start_collector(struct agent *agent, char **ret_error)
+{
+	int err = kvmlens_collector_add_sink(agent->collector, health_sink, agent);
+
+	if (!err)
+		err = open_json(agent, ret_error);
+	if (err)
+		return err;
+	err = kvmlens_collector_start(agent->collector);
+	if (err) {
+		*ret_error = start_error(err);
+		return err;
+	}
+	log_features(agent);
+	return check_useful(agent, ret_error);
+}
+
+int agent_start(const struct agent_options *options, struct agent **ret_agent, char **ret_error)
+{
+	struct collector_options collector = {
+		.config = options->config,
+		.pin_dir = PROBE_PIN_DIR,
+		.loaded = privilege_drop,
+	};
+	struct agent *agent = g_new0(struct agent, 1);
+	int err;
+
+	agent->options = *options;
+	agent->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	err = collector_new(&collector, &agent->collector);
+	if (err)
+		*ret_error = start_error(err);
+	else
+		err = start_collector(agent, ret_error);
+	if (err) {
+		agent_stop(agent);
+		return err;
+	}
+	*ret_agent = agent;
+	return 0;
+}
+
+void agent_reload(struct agent *agent, const struct config *config)
+{
+	g_autoptr(GString) differ = g_string_new(NULL);
+	struct log *log = agent->options.log;
+
+	config_diff(agent->options.config, config, differ);
+	collector_set_interval(agent->collector, config->interval_ms);
+	collector_set_level(agent->collector, config->level);
+	if (agent->json)
+		line_writer_reopen(agent->json);
+	log_line(log, LOG_LEVEL_INFO, "agent", "reloaded: every %u ms, detail %s",
+		 config->interval_ms, config_level_name(config->level));
+	if (differ->len)
+		log_line(log, LOG_LEVEL_INFO, "agent",
+			 "changed since the start: %s; all but interval and detail need a restart",
+			 differ->str);
+}
+
+void agent_stop(struct agent *agent)
+{
+	if (!agent)
+		return;
+	eventfd_write(agent->stop_fd, 1);
+	kvmlens_collector_free(agent->collector);
+	line_writer_close(agent->json);
+	textbuf_clear(&agent->json_text);
+	close(agent->stop_fd);
+	g_free(agent);
+}

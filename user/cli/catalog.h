@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The catalogue of metrics, from their table. */
+#ifndef KVMLENS_CLI_CATALOG_H
+#define KVMLENS_CLI_CATALOG_H
+
+#include <stdio.h>
+
+void catalog_table(FILE *out);
+void catalog_json(FILE *out);
+
+/* For the documentation: a Markdown table for each group. */
+void catalog_markdown(FILE *out);
+
+#endif

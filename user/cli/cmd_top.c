@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+#include <unistd.h>
+#include "cli/live.h"
+#include "cli/select.h"
+#include "cli/watch.h"
+
+/* The table filters by name: a uuid becomes the name of its VM. Freed by the caller. */
+static char *filter_of(const struct cli *cli, const struct kvmlens_snapshot *snapshot)
+{
+	const char *pattern = cli->flags->vm;
+
+	for (size_t i = 0; pattern && i < snapshot->vms.n; i++) {
+		const struct snap_vm *vm = entities_at(&snapshot->vms, i);
+
+		if (g_strcmp0(vm->ident->uuid, pattern) == 0)
+			return g_strdup(labels_get(vm->labels, "vm"));
+	}
+	return g_strdup(pattern);
+}
+
+static enum exit_code show(struct cli *cli, struct kvmlens_collector *collector, int stop_fd)
+{
+	const struct kvmlens_snapshot *first = live_snapshot(cli, collector, 1);
+	struct top_options options;
+	g_autofree char *filter = NULL;
+	enum exit_code code;
+
+	if (!first)
+		return EXIT_FAILED;
+	code = live_check_vm(cli, first);
+	filter = filter_of(cli, first);
+	kvmlens_snapshot_unref(first);
+	if (code)
+		return code;
+	top_options_init(&options);
+	options.interval_ms = cli->config->interval_ms;
+	options.stop_fd = stop_fd;
+	options.filter = filter;
+	options.count = cli->flags->once;
+	if (cli->flags->once || cli->flags->format == FORMAT_TABLE || !watch_has_terminal())
+		return watch_ended(cli, top_batch(&watch_source, collector, &options, cli->out));
+	return watch_ended(cli, top_run(&watch_source, collector, &options));
+}
+
+enum exit_code cmd_top(struct cli *cli)
+{
+	struct kvmlens_collector *collector;
+	int stop_fd = live_signals();
+	enum exit_code code;
+
+	watch_default_interval(cli, INTERVAL_BY_FLAG);
+	code = live_start(cli, &collector);
+	if (code)
+		return code;
+	code = show(cli, collector, stop_fd);
+	kvmlens_collector_free(collector);
+	if (stop_fd >= 0)
+		close(stop_fd);
+	return code;
+}
