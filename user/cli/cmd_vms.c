@@ -40,7 +40,7 @@ static void add_row(struct table *table, const struct snap_vm *vm)
 				 vcpus,
 				 accelerator(vm),
 				 vm_state_name(vm->state),
-				 label(info_of(vm), "provider"),
+				 vm->provider,
 			 });
 }
 
@@ -67,6 +67,8 @@ static json_t *vm_json(const struct snap_vm *vm)
 		json_object_set_new(object, "vcpus", json_integer(vm->vcpus));
 	if (accelerator(vm))
 		json_object_set_new(object, "accel", json_string(accelerator(vm)));
+	if (vm->provider)
+		json_object_set_new(object, "provider", json_string(vm->provider));
 	json_object_set_new(object, "state", json_string(vm_state_name(vm->state)));
 	return object;
 }

@@ -236,6 +236,7 @@ static void fill_vm(struct collect *c, const struct inventory_vm *iv, const stru
 	vm->ident = vm_ident_ref(iv->ident);
 	vm->labels = labels_ref(iv->ident->labels);
 	vm->state = iv->state;
+	vm->provider = iv->provider;
 	vm->level = level_of(c, iv->ident);
 	vm->up = iv->ident->pid > 0;
 	vm->mono_ns = now->mono;

@@ -151,6 +151,7 @@ struct snap_vm {
 	struct vm_ident *ident;
 	enum kvmlens_vm_state state;
 	enum kvmlens_level level; /* the one in force for this VM */
+	const char *provider; /* static: who named it; NULL: nobody */
 	uint64_t up; /* 1: its VMM process is alive */
 	uint64_t vcpus;
 	struct cpu_times time;
