@@ -11,6 +11,7 @@
 #include "probe/probe.h"
 #include "util/line_writer.h"
 #include "util/privilege.h"
+#include "util/text.h"
 #include "util/textbuf.h"
 
 #define PROVIDERS_MAX 4
@@ -125,6 +126,7 @@ static int check_useful(const struct agent *agent, char **ret_error)
 static int open_json(struct agent *agent, char **ret_error)
 {
 	const char *path = agent->options.config->json_path;
+	g_autofree char *shown = path ? text_path(path) : NULL;
 	int err;
 
 	if (!path)
@@ -133,9 +135,9 @@ static int open_json(struct agent *agent, char **ret_error)
 	if (err == -ENXIO)
 		*ret_error = g_strdup_printf("--json: %s: is a pipe that nobody reads; start the "
 					     "reader first",
-					     path);
+					     shown);
 	else if (err)
-		*ret_error = g_strdup_printf("--json: %s: %s; choose another file", path,
+		*ret_error = g_strdup_printf("--json: %s: %s; choose another file", shown,
 					     g_strerror(-err));
 	else
 		err = kvmlens_collector_add_sink(agent->collector, json_sink, agent);

@@ -289,6 +289,10 @@ assert len(lines) == 5'
 	stop_agent
 	check "a reader that does not read delays no end" test $? -eq 0 -a $((SECONDS - i)) -lt 5
 	exec 7<&-
+	timeout 20 "$kvmlens" metrics --interval 200ms --format json --provider proc 2>err | head -n 40 >lines
+	check "metrics is a stream until its reader leaves" python3 -c 'import json
+lines = [json.loads(line) for line in open("lines")]
+assert len(lines) == 40 and len({line["seq"] for line in lines}) > 1'
 	"$kvmlens" metrics --once --provider proc >/dev/full 2>err
 	check "a full disk is a failure" test $? -eq 1
 }

@@ -156,13 +156,14 @@ const struct cli_command cli_commands[] = {
 		.name = "metrics",
 		.bit = FOR_METRICS,
 		.formats = EXPOSITIONS | F(MARKDOWN),
-		.summary = "print metrics once, or the catalogue of all of them",
-		.help = "Takes two snapshots one interval apart (1s unless --interval says "
-			"otherwise), so that rates are known, and prints the second. --catalog needs no "
-			"rights and lists every metric with its unit, level, source and meaning.",
+		.summary = "print metrics, or the catalogue of all of them",
+		.help = "Prints every metric each interval (1s unless --interval says otherwise), from the "
+			"second snapshot on, so that rates are known; --once ends it after that. --catalog "
+			"needs no rights and lists every metric with its unit, level, source and meaning.",
 		.examples = "kvmlens metrics --once\tin the Prometheus text format\n"
 			    "kvmlens metrics --once --vm web1 --format table\tone VM, to read\n"
 			    "kvmlens metrics --once --detail diagnostic --format json\teverything\n"
+			    "kvmlens metrics --format json --interval 5s\ta stream of JSON lines\n"
 			    "kvmlens metrics --catalog\twhat there is to measure",
 		.run = cmd_metrics,
 	},
