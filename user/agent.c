@@ -13,6 +13,7 @@
 #include "util/privilege.h"
 #include "util/text.h"
 #include "util/textbuf.h"
+#include "web/web.h"
 
 #define PROVIDERS_MAX 4
 
@@ -22,6 +23,8 @@ struct agent {
 	struct agent_options options;
 	struct kvmlens_collector *collector;
 	int stop_fd; /* readable once it stops: waits for slow readers end then */
+	struct web *web; /* NULL: nothing listens */
+	uint64_t web_restarts; /* as last logged, of the health sink's thread */
 	struct line_writer *json;
 	struct textbuf json_text; /* of the JSON sink's thread */
 	int json_err; /* what it last ran into; 0: nothing */
@@ -78,6 +81,24 @@ static void log_provider(const struct agent *agent, const char *name, const char
 		      : "VMs are found without it");
 }
 
+/* The face that died or hung, once for each. */
+static void web_report(struct agent *agent)
+{
+	struct web_state state;
+
+	if (!agent->web)
+		return;
+	web_get_state(agent->web, &state);
+	if (state.restarts == agent->web_restarts)
+		return;
+	agent->web_restarts = state.restarts;
+	log_line(
+		agent->options.log, LOG_LEVEL_WARNING, "web",
+		"the process that serves /metrics died or hung; it was started anew, %" G_GUINT64_FORMAT
+		" times so far",
+		state.restarts);
+}
+
 /* What the providers' workers say, once for each change. */
 static void health_sink(void *arg, const struct kvmlens_snapshot *snapshot)
 {
@@ -98,6 +119,7 @@ static void health_sink(void *arg, const struct kvmlens_snapshot *snapshot)
 			log_provider(agent, name, health.error, *state == PROVIDER_UP);
 		*state = now;
 	}
+	web_report(agent);
 }
 
 /* A degraded start is said loudly: each thing that the kernel refused, and what can be done. */
@@ -144,6 +166,43 @@ static int open_json(struct agent *agent, char **ret_error)
 	return err;
 }
 
+/* Bind and start the face while the rights that confining it takes are still there. */
+static int open_web(struct agent *agent, char **ret_error)
+{
+	const struct config *config = agent->options.config;
+	struct web_options options = {
+		.listen = config->listen,
+		.user = config->http.user,
+		.max_connections = config->http.max_connections,
+		.timeout_s = config->http.timeout_s,
+		.interval_ms = config->interval_ms,
+	};
+	int err;
+
+	if (strcmp(config->listen, "none") == 0)
+		return 0;
+	err = web_new(&options, &agent->web, ret_error);
+	return err ? err : kvmlens_collector_add_sink(agent->collector, web_publish, agent->web);
+}
+
+static void start_web(struct agent *agent)
+{
+	const char *listen = agent->options.config->listen;
+	struct log *log = agent->options.log;
+	struct endpoint endpoint;
+
+	if (!agent->web)
+		return;
+	web_start(agent->web);
+	log_line(log, LOG_LEVEL_INFO, "web", "/metrics on %s (port %u)", listen,
+		 web_port(agent->web));
+	if (endpoint_parse(listen, &endpoint) == 0 && !endpoint_is_loopback(&endpoint))
+		log_line(log, LOG_LEVEL_WARNING, "web",
+			 "%s is open to the network: whoever reaches it reads every VM's name and "
+			 "numbers; allow only your Prometheus, or listen on 127.0.0.1",
+			 listen);
+}
+
 static char *start_error(int err)
 {
 	switch (err) {
@@ -153,26 +212,34 @@ static char *start_error(int err)
 				"doctor");
 	case -EBUSY:
 		return g_strdup("another kvmlens is running and owns " PROBE_PIN_DIR
-				"; stop it first, or watch it with kvmlens top");
+				"; stop it first, or watch with kvmlens top");
 	default:
 		return g_strdup_printf("cannot start: %s; see kvmlens doctor", g_strerror(-err));
 	}
 }
 
-static int start_collector(struct agent *agent, char **ret_error)
+static int open_sinks(struct agent *agent, char **ret_error)
 {
 	int err = kvmlens_collector_add_sink(agent->collector, health_sink, agent);
 
 	if (!err)
 		err = open_json(agent, ret_error);
+	if (!err)
+		err = open_web(agent, ret_error);
+	return err;
+}
+
+static int start(struct agent *agent, char **ret_error)
+{
+	int err = open_sinks(agent, ret_error);
+
 	if (err)
 		return err;
 	err = kvmlens_collector_start(agent->collector);
-	if (err) {
-		*ret_error = start_error(err);
+	if (err)
 		return err;
-	}
 	log_features(agent);
+	start_web(agent);
 	return check_useful(agent, ret_error);
 }
 
@@ -184,16 +251,16 @@ int agent_start(const struct agent_options *options, struct agent **ret_agent, c
 		.loaded = privilege_drop,
 	};
 	struct agent *agent = g_new0(struct agent, 1);
+	char *error = NULL;
 	int err;
 
 	agent->options = *options;
 	agent->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = collector_new(&collector, &agent->collector);
-	if (err)
-		*ret_error = start_error(err);
-	else
-		err = start_collector(agent, ret_error);
+	if (!err)
+		err = start(agent, &error);
 	if (err) {
+		*ret_error = error ? error : start_error(err);
 		agent_stop(agent);
 		return err;
 	}
@@ -209,6 +276,8 @@ void agent_reload(struct agent *agent, const struct config *config)
 	config_diff(agent->options.config, config, differ);
 	collector_set_interval(agent->collector, config->interval_ms);
 	collector_set_level(agent->collector, config->level);
+	if (agent->web)
+		web_set_interval(agent->web, config->interval_ms);
 	if (agent->json)
 		line_writer_reopen(agent->json);
 	log_line(log, LOG_LEVEL_INFO, "agent", "reloaded: every %u ms, detail %s",
@@ -224,7 +293,8 @@ void agent_stop(struct agent *agent)
 	if (!agent)
 		return;
 	eventfd_write(agent->stop_fd, 1);
-	kvmlens_collector_free(agent->collector);
+	kvmlens_collector_free(agent->collector); /* ends the sinks, of which web is one */
+	web_stop(agent->web);
 	line_writer_close(agent->json);
 	textbuf_clear(&agent->json_text);
 	close(agent->stop_fd);

@@ -67,7 +67,9 @@ start_qemu() {
 }
 
 start_agent() {
-	"$kvmlens" run --listen none "$@" >agent.out 2>agent.err </dev/null &
+	local listen=(--listen none)
+	[[ " $* " != *" --listen "* ]] || listen=()
+	"$kvmlens" run "${listen[@]}" "$@" >agent.out 2>agent.err </dev/null &
 	agent=$!
 	local i
 	for ((i = 0; i < 100; i++)); do
@@ -247,6 +249,38 @@ life() {
 	check "unload with nothing to remove" test $after -eq 0 -a "$before" -eq 1
 }
 
+# The page, and the process that serves it.
+web() {
+	local port face i
+	start_agent --listen 127.0.0.1:0 --interval 200ms
+	port=$(sed -n 's/.*web: .*port \([0-9]*\).*/\1/p' agent.err)
+	for ((i = 0; i < 50; i++)); do curl -sfm 5 "http://127.0.0.1:$port/metrics" >page && break; sleep 0.1; done
+	check "/metrics tells of a QEMU" grep -q '^vm_up{vm="plain"' page
+	check "no thread keeps a right that is not needed" no_spare_rights
+	expect "a port in use" 7 "cannot listen on 127.0.0.1:$port: something listens there already" \
+		"$kvmlens" run --listen "127.0.0.1:$port"
+	face=$(pgrep -P "$agent")
+	kill -KILL "$face"
+	for ((i = 0; i < 100; i++)); do grep -q 'web: .*started anew' agent.err && break; sleep 0.1; done
+	rm -f page
+	for ((i = 0; i < 50; i++)); do curl -sfm 5 "http://127.0.0.1:$port/metrics" >page && break; sleep 0.1; done
+	check "the face is started anew when it was killed" grep -q '^vm_up{vm="plain"' page
+	stop_agent
+	check "the agent with a face ends cleanly" test $? -eq 0
+}
+
+# Every thread: no SYS_ADMIN (bit 21), and none to gain.
+no_spare_rights() {
+	local status bits
+	for status in "/proc/$agent/task"/*/status; do
+		grep -q '^NoNewPrivs:.*1$' "$status" || return
+		for bits in $(sed -n 's/^Cap\(Prm\|Eff\|Bnd\):[[:space:]]*//p' "$status"); do
+			((0x$bits >> 21 & 1)) && return 1
+		done
+	done
+	return 0
+}
+
 reload() {
 	echo 'interval: 1s' >run.yaml
 	start_agent --config run.yaml --json lines
@@ -307,6 +341,7 @@ no_such_vm
 plain_vm
 hostile_names
 life
+web
 reload
 output
 echo "1..$n"

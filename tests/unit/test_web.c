@@ -29,6 +29,7 @@ static struct web *start(const struct web_options *more)
 	if (r < 0)
 		fprintf(stderr, "web_new: %s\n", error);
 	CU_ASSERT_EQUAL_FATAL(r, 0);
+	web_start(web);
 	return web;
 }
 

@@ -36,7 +36,8 @@ int privilege_drop(void)
 {
 	static const unsigned kept[] = {
 		CAP_BPF,    CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
-		CAP_SETUID, CAP_SETGID,	 CAP_SYS_CHROOT, CAP_KILL};
+		CAP_SETUID, CAP_SETGID,	 CAP_SETPCAP,	 CAP_SYS_CHROOT,
+		CAP_KILL};
 	bool had[sizeof(kept) / sizeof(kept[0])];
 
 	if (capng_get_caps_process())
@@ -46,7 +47,9 @@ int privilege_drop(void)
 	capng_clear(CAPNG_SELECT_BOTH);
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (had[i])
-			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i]);
+			capng_update(CAPNG_ADD,
+				     CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+				     kept[i]);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;
 	return capng_apply(CAPNG_SELECT_BOTH) ? -EPERM : 0;

@@ -110,9 +110,13 @@ int web_new(const struct web_options *options, struct web **ret_web, char **ret_
 	}
 	/* The first scrape should find a page. */
 	web->documents[0].wanted_until_ms = g_get_monotonic_time() / 1000 + SERVER_WANTED_MS;
-	web->thread = g_thread_new("web", server_run, web);
 	*ret_web = web;
 	return 0;
+}
+
+void web_start(struct web *web)
+{
+	web->thread = g_thread_new("web", server_run, web);
 }
 
 void web_publish(void *arg, const struct kvmlens_snapshot *snapshot)

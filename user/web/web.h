@@ -40,9 +40,13 @@ struct web;
 
 /*
  * Bind, start the face and wait until it is confined. On failure, negative errno and *ret_error
- * is one line, freed by the caller, that says what is wrong and what to do.
+ * is one line, freed by the caller, that says what is wrong and what to do. No thread is made
+ * yet, so that a caller may give up rights, which threads have each for themselves, in between.
  */
 int web_new(const struct web_options *options, struct web **ret_web, char **ret_error);
+
+/* Begin to render and to look after the face. Pages published before are not lost. */
+void web_start(struct web *web);
 
 /* A kvmlens_sink_fn: takes a reference and returns at once. */
 void web_publish(void *web, const struct kvmlens_snapshot *snapshot);
