@@ -69,11 +69,12 @@ start_qemu() {
 start_agent() {
 	local listen=(--listen none)
 	[[ " $* " != *" --listen "* ]] || listen=()
+	rm -f agent.err
 	"$kvmlens" run "${listen[@]}" "$@" >agent.out 2>agent.err </dev/null &
 	agent=$!
 	local i
 	for ((i = 0; i < 100; i++)); do
-		grep -q 'agent: kvmlens .* collects' agent.err && return
+		grep -qs 'agent: kvmlens .* collects' agent.err && return
 		kill -0 $agent 2>/dev/null || break
 		sleep 0.1
 	done
@@ -274,9 +275,9 @@ no_spare_rights() {
 	local status bits
 	for status in "/proc/$agent/task"/*/status; do
 		grep -q '^NoNewPrivs:.*1$' "$status" || return
-		for bits in $(sed -n 's/^Cap\(Prm\|Eff\|Bnd\):[[:space:]]*//p' "$status"); do
+		while read -r bits; do
 			((0x$bits >> 21 & 1)) && return 1
-		done
+		done < <(sed -n 's/^Cap\(Prm\|Eff\|Bnd\):[[:space:]]*//p' "$status")
 	done
 	return 0
 }
