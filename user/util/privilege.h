@@ -15,9 +15,9 @@ bool privilege_suffices(const char **ret_missing);
 /*
  * Keep only the capabilities that a loaded agent needs: reading its maps and attaching at another
  * detail level (BPF, PERFMON), looking into VMMs (SYS_PTRACE, DAC_READ_SEARCH), starting its
- * unprivileged children anew (SETUID, SETGID, SETPCAP, SYS_CHROOT, KILL). The bounding set shrinks
- * to the same, and no program that is executed gains any (no_new_privs). The kernel keeps rights by thread: call
- * it before any other thread is made. Negative errno.
+ * unprivileged children anew (SETUID, SETGID, SETPCAP, SYS_CHROOT, KILL). The bounding set
+ * shrinks to the same, and no program that is executed gains any (no_new_privs). The kernel
+ * keeps rights by thread: call it before any other thread is made. Negative errno.
  */
 int privilege_drop(void);
 
