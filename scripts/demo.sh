@@ -8,9 +8,9 @@ usage() {
 	cat <<'TEXT'
 usage: demo.sh [--seconds N]
 
-web and db always want to run, batch half of the time; all are pinned to one CPU, so that each
-waits for the others. On a terminal `kvmlens top` shows them until you press q; elsewhere one
-table of N seconds (default 10) is printed.
+demo-web (1 vCPU) and demo-db (2) always want to run, demo-batch now and then; all are pinned to one
+CPU, so that each waits for the others. On a terminal `kvmlens top` shows them until you press q;
+elsewhere one table of N seconds (default 10) is printed.
 TEXT
 }
 
@@ -78,14 +78,14 @@ pin_guests() {
 	for pid in "${pids[@]}"; do
 		taskset -acp "$cpu" "$pid" >/dev/null
 	done
-	echo "demo: web, db and batch run, all on CPU $cpu"
+	echo "demo: demo-web, demo-db and demo-batch run, all on CPU $cpu"
 }
 
 show() {
 	if [ -t 0 ] && [ -t 1 ]; then
-		"$kvmlens" top
+		"$kvmlens" top --vm 'demo-*'
 	else
-		"$kvmlens" metrics --once --format table --interval "${seconds}s"
+		"$kvmlens" top --vm 'demo-*' --once --interval "${seconds}s"
 	fi
 }
 
@@ -106,9 +106,9 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 "$here/guest-image.sh" plain --kernel "$kernel" -o "$dir/initrd"
 echo "demo: booting three guests ($(accel))"
-start_guest web 1 burn=1
-start_guest db 2 burn=2
-start_guest batch 1 doze=1
-wait_ready web db batch
+start_guest demo-web 1 burn=1
+start_guest demo-db 2 burn=2
+start_guest demo-batch 1 doze=1
+wait_ready demo-web demo-db demo-batch
 pin_guests
 show

@@ -51,7 +51,7 @@ scripts/guest-kernel.sh 6.1 >/dev/null || exit
 scripts/demo.sh --seconds 3 >"$TEST_TMP/out" 2>&1 || fail "the demo failed"
 cat "$TEST_TMP/out"
 gone "the demo"
-for name in web db batch; do
+for name in demo-web demo-db demo-batch; do
 	grep -qw "$name" <(grep -v '^demo:' "$TEST_TMP/out") || fail "$name is not in the table"
 done
 interrupted_by INT
