@@ -200,7 +200,9 @@ static void fill_scope(struct snap_vm *vm, enum metric_scope scope, struct entit
 		       size_t stride)
 {
 	if (!entities->n) {
-		entities_alloc(entities, 2, stride);
+		/* Without a label of their own there is but one. */
+		entities_alloc(entities, strcmp(metric_scopes[scope].keys, "vm, uuid") ? 2 : 1,
+			       stride);
 		for (size_t i = 0; i < entities->n; i++)
 			*(struct labels **)entities_at(entities, i) =
 				make_labels(vm, metric_scopes[scope].keys, i);
@@ -271,6 +273,9 @@ static void fill_self(const struct fake_spec *spec, struct kvmlens_snapshot *sna
 
 static void fill_host(const struct fake_spec *spec, struct kvmlens_snapshot *snapshot)
 {
+	entities_alloc(&snapshot->stores, 1, sizeof(struct snap_store));
+	*(struct snap_store *)snapshot->stores.v =
+		(struct snap_store){.labels = labels_new(NULL, NULL, 0), .up = 1, .bytes = 4096};
 	static const char *const losses[] = {"ring_full", "chain"};
 
 	entities_alloc(&snapshot->hosts, 1, sizeof(struct snap_host));

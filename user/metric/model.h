@@ -19,6 +19,7 @@
 #include <kvm_types.h>
 #include <sched_types.h>
 #include "metric/guest_view.h"
+#include "metric/insight.h"
 #include "metric/labels.h"
 
 #define ABSENT KVMLENS_ABSENT
@@ -171,6 +172,11 @@ struct snap_vm {
 	uint64_t mono_ns; /* when its times were read */
 	struct entities sources; /* struct snap_source */
 	struct entities processes; /* struct snap_process, by pid */
+	struct entities anomalies; /* struct snap_anomaly, one */
+	struct entities contributions; /* struct snap_contribution, greatest first */
+	struct entities trends; /* struct snap_trend */
+	struct entities forecasts; /* struct snap_forecast */
+	struct entities fulls; /* struct snap_full */
 };
 
 struct snap_host {
@@ -233,6 +239,7 @@ struct kvmlens_snapshot {
 	unsigned groups; /* enum kvmlens_group */
 	struct entities vms; /* struct snap_vm, by name */
 	struct entities hosts; /* struct snap_host, one */
+	struct entities stores; /* struct snap_store, one */
 	struct entities self; /* struct snap_self, one */
 	struct entities build; /* struct snap_build, one */
 	struct entities losses; /* struct snap_loss */

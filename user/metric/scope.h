@@ -16,17 +16,24 @@
 	X(FEATURE, struct snap_feature, features, "feature", "feature")      \
 	X(PROVIDER, struct snap_provider, providers, "provider", "provider") \
 	X(WEB, struct snap_web, webs, "web", "")                             \
+	X(STORE, struct snap_store, stores, "store", "")                     \
 	X(HOST, struct snap_host, hosts, "host", "")
 
 /* Arrays of struct snap_vm. */
-#define METRIC_SCOPES_VM(X)                                                          \
-	X(INFO, struct snap_info, info, "info", "vm, uuid, ...")                     \
-	X(SOURCE, struct snap_source, sources, "source", "vm, uuid, source")         \
-	X(VCPU, struct snap_vcpu, cpus, "vcpu", "vm, uuid, vcpu")                    \
-	X(ROLE, struct snap_role, roles, "role", "vm, uuid, role")                   \
-	X(EXIT, struct snap_exit, exits, "exit", "vm, uuid, reason")                 \
-	X(PROCESS, struct snap_process, processes, "process", "vm, uuid, pid, comm") \
-	X(BLAME, struct snap_blame, blames, "blame", "vm, uuid, by")                 \
-	X(AGGRESSOR, struct snap_aggressor, aggressors, "aggressor", "vm, uuid, by")
+#define METRIC_SCOPES_VM(X)                                                               \
+	X(INFO, struct snap_info, info, "info", "vm, uuid, ...")                          \
+	X(SOURCE, struct snap_source, sources, "source", "vm, uuid, source")              \
+	X(VCPU, struct snap_vcpu, cpus, "vcpu", "vm, uuid, vcpu")                         \
+	X(ROLE, struct snap_role, roles, "role", "vm, uuid, role")                        \
+	X(EXIT, struct snap_exit, exits, "exit", "vm, uuid, reason")                      \
+	X(PROCESS, struct snap_process, processes, "process", "vm, uuid, pid, comm")      \
+	X(BLAME, struct snap_blame, blames, "blame", "vm, uuid, by")                      \
+	X(AGGRESSOR, struct snap_aggressor, aggressors, "aggressor", "vm, uuid, by")      \
+	X(ANOMALY, struct snap_anomaly, anomalies, "anomaly", "vm, uuid")                 \
+	X(CONTRIBUTION, struct snap_contribution, contributions, "contribution",          \
+	  "vm, uuid, metric, ...")                                                        \
+	X(TREND, struct snap_trend, trends, "trend", "vm, uuid, metric, window, ...")     \
+	X(FORECAST, struct snap_forecast, forecasts, "forecast", "vm, uuid, metric, ...") \
+	X(FULL, struct snap_full, fulls, "full", "vm, uuid, metric, ...")
 
 #endif

@@ -16,5 +16,7 @@
 #include "metric/table_process.h"
 #include "metric/table_kvm.h"
 #include "metric/table_blame.h"
+#include "metric/table_insight.h"
 #include "metric/table_host.h"
+#include "metric/table_store.h"
 #include "metric/table_self.h"
