@@ -549,6 +549,7 @@ static void build_cpus(struct image *image, enum kallsyms_layout layout)
 	}
 	image_put32(image, image_symbol(SYM_NR_CPU_IDS), IMAGE_CPUS);
 	image_put64(image, image_symbol(SYM_ONLINE_MASK), 3);
+	image_put64(image, image_symbol(SYM_TICK_ACTIVE), 1);
 }
 
 static void build_vars(struct image *image)

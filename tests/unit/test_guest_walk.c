@@ -125,6 +125,12 @@ static void test_system(void)
 	CU_ASSERT_EQUAL(cpus[0].idle_ns, 77000);
 	CU_ASSERT_EQUAL(cpus[0].iowait_ns, 88000);
 	CU_ASSERT_EQUAL(s.total.run_delay_ns, 10001);
+	/* A kernel whose tick never stops counts idle with the rest. */
+	image_put64(&image, image_symbol(SYM_TICK_ACTIVE), 0);
+	guest_mem_begin(&mem, &(struct guest_budget){UINT64_MAX, UINT64_MAX, UINT64_MAX});
+	guest_system_read(&kernel, &s, cpus, &n);
+	CU_ASSERT_EQUAL(cpus[0].idle_ns, 6000);
+	CU_ASSERT_EQUAL(cpus[0].iowait_ns, 7000);
 	image_free(&image);
 }
 

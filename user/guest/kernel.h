@@ -32,6 +32,7 @@
 	S(AVENRUN, "avenrun")                 \
 	S(UTS_NS, "init_uts_ns")              \
 	S(CPUSTAT, "kernel_cpustat")          \
+	S(TICK_ACTIVE, "tick_nohz_active")    \
 	S(TICK_SCHED, "tick_cpu_sched")       \
 	S(RUNQUEUES, "runqueues")             \
 	S(EVENTS, "vm_event_states")          \

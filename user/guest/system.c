@@ -160,13 +160,20 @@ static uint64_t percpu_u64(struct guest_kernel *k, enum kernel_symbol symbol,
 	return guest_space_read(&k->space, at, &v, 8) < 0 ? GUEST_ABSENT : v;
 }
 
-/* While the tick stops in idle, idle and iowait are kept elsewhere, as in fs/proc/stat.c. */
+static bool tick_stops(struct guest_kernel *k)
+{
+	uint8_t active = 1;
+
+	return guest_kernel_read(k, SYM_TICK_ACTIVE, 0, &active, 1) == -ENOENT || active;
+}
+
+/* Where the tick stops in idle, idle and iowait are kept elsewhere, as in fs/proc/stat.c. */
 static void read_idle(struct guest_kernel *k, uint32_t cpu, struct guest_cpu *c)
 {
 	uint64_t idle = percpu_u64(k, SYM_TICK_SCHED, L_TICK_IDLE_SLEEP, cpu);
 	uint64_t iowait = percpu_u64(k, SYM_TICK_SCHED, L_TICK_IOWAIT_SLEEP, cpu);
 
-	if (idle == GUEST_ABSENT || iowait == GUEST_ABSENT || idle == 0)
+	if (idle == GUEST_ABSENT || iowait == GUEST_ABSENT || !tick_stops(k))
 		return;
 	c->idle_ns = idle;
 	c->iowait_ns = iowait;

@@ -29,12 +29,13 @@ class Guest:
     def __init__(self, args, qemu_args):
         append = "console=ttyS0 quiet panic=-1 " + args.append
         self.proc = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "tcg", "-display", "none", "-serial", "stdio",
+            ["qemu-system-x86_64", "-accel", args.accel, "-display", "none", "-serial", "stdio",
              "-nodefaults", "-no-reboot", "-kernel", args.kernel, "-initrd", args.initrd,
              "-append", append] + qemu_args,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         os.set_blocking(self.proc.stdout.fileno(), False)
         self.buffer = b""
+        self.patience = args.patience
 
     def line(self, deadline):
         while b"\n" not in self.buffer:
@@ -65,8 +66,8 @@ class Guest:
 
     def report(self):
         self.say("report")
-        self.wait_for("BEGIN", 60)
-        return parse(self.wait_for("END", 120))
+        self.wait_for("BEGIN", self.patience)
+        return parse(self.wait_for("END", self.patience))
 
     def rss_kib(self):
         with open(f"/proc/{self.proc.pid}/status") as f:
@@ -159,12 +160,14 @@ def main():
     parser.add_argument("--initrd", required=True)
     parser.add_argument("--dump", required=True)
     parser.add_argument("--append", default="")
+    parser.add_argument("--accel", default="tcg")
+    parser.add_argument("--patience", type=float, default=120, help="seconds to boot or to report")
     parser.add_argument("--walks", default="1")
     parser.add_argument("--keep", action="store_true", help="show the dump")
     args, qemu_args = parser.parse_known_args()
     guest = Guest(args, qemu_args or ["-m", "512", "-cpu", "max", "-smp", "1"])
     try:
-        guest.wait_for("READY", 120)
+        guest.wait_for("READY", args.patience)
         guest.report()
         time.sleep(1)
         before = guest.report()
