@@ -76,6 +76,7 @@ small="-m 512 -smp 1"
 	run_case "6.1 two CPUs" 6.1 "run=burn" 3 -m 512 -smp 2
 	run_case "6.1 a thousand processes" 6.1 "many=1000" 20 -m 1024 -smp 1
 	run_case "6.1 a thousand walks" 6.1 "" 1000 $small
+	run_case "6.1 a fork storm, a thousand walks" 6.1 "run=churn" 1000 $small
 	run_case "6.12" 6.12 "" 3 $small
 	run_case "6.12 shared memfd, 6 GiB" 6.12 "" 3 -machine q35,memory-backend=m0 -smp 1 -m 6144 \
 		-object memory-backend-memfd,id=m0,size=6144M,share=on

@@ -60,7 +60,7 @@ static enum guest_status attach(struct guest_kernel *k, struct guest_mem *mem,
 		if (guest_ram_split(&ram, blocks[i].hva, blocks[i].size, 0) < 0)
 			continue;
 		guest_mem_init(mem, &ram, &guest_procio_ops, io);
-		status = guest_kernel_attach(k, mem, true);
+		status = guest_kernel_attach(k, mem, true, 0);
 		fprintf(stderr,
 			"block %#" PRIx64 "+%" PRIu64 " MiB: %s (%" PRIu64 " calls, %" PRIu64
 			" KiB)\n",
@@ -108,6 +108,30 @@ static void print_system(const struct guest_system *s, const struct guest_cpu *c
 	}
 }
 
+/* Of the walk before: counters of a process that went back mean a value that was wrong. */
+static unsigned count_backward(const struct guest_walk *walk)
+{
+	static struct guest_task before[1 << 16];
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < walk->n; i++) {
+		const struct guest_task *t = &walk->tasks[i];
+		struct guest_task *b = &before[t->pid % (1 << 16)];
+
+		if (b->pid == t->pid && b->start_ns == t->start_ns &&
+		    (t->cpu_ns < b->cpu_ns || t->user_ns < b->user_ns ||
+		     t->system_ns < b->system_ns || t->read_chars < b->read_chars ||
+		     t->write_calls < b->write_calls || t->minor_faults < b->minor_faults ||
+		     t->switches_voluntary < b->switches_voluntary)) {
+			fprintf(stderr, "backward: pid %u cpu %" PRIu64 " -> %" PRIu64 "\n", t->pid,
+				b->cpu_ns, t->cpu_ns);
+			n++;
+		}
+		*b = *t;
+	}
+	return n;
+}
+
 int main(int argc, char **argv)
 {
 	static struct guest_mem mem;
@@ -118,7 +142,7 @@ int main(int argc, char **argv)
 	struct guest_system sys;
 	struct guest_walk_stats stats = {0};
 	struct guest_budget budget = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
-	unsigned walks = argc > 2 ? atoi(argv[2]) : 1, failed = 0;
+	unsigned walks = argc > 2 ? atoi(argv[2]) : 1, failed = 0, backward = 0;
 	uint32_t n_cpus;
 	double t0 = cpu_ms(), worst = 0, sum = 0;
 	enum guest_status status;
@@ -146,6 +170,8 @@ int main(int argc, char **argv)
 		if (r < 0) {
 			failed++;
 			fprintf(stderr, "walk: %s\n", strerror(-r));
+		} else {
+			backward += count_backward(&walk);
 		}
 	}
 	for (uint32_t i = 0; i < walk.n; i++)
@@ -157,5 +183,5 @@ int main(int argc, char **argv)
 		" unread %" PRIu64 " retries %" PRIu64 "\n",
 		walks, failed, walk.n, sum / walks, worst, mem.stats.calls, mem.stats.bytes >> 10,
 		mem.stats.absent, mem.stats.outside, stats.torn, stats.unread, stats.retries);
-	return 0;
+	return backward || failed ? 1 : 0;
 }

@@ -45,14 +45,24 @@ static struct guest_reader *start(const char *exe, const struct guest_ram *ram)
 	return start_by(exe, ram, 2000);
 }
 
+/* A guest's clock moves, or what was found counts for dead. */
+static void tick(struct image *image)
+{
+	uint64_t base = image_symbol(SYM_TK_CORE) + 8 + 40;
+
+	if (image)
+		image_put64(image, base, image_get64(image, base) + 4000000);
+}
+
 /* Wait until the reader has tried at least n times. */
-static struct guest_view *wait_view(struct guest_reader *reader, uint64_t n,
+static struct guest_view *wait_view(struct guest_reader *reader, struct image *image, uint64_t n,
 				    struct guest_reader_state *state)
 {
 	struct guest_view *view = NULL;
 
 	for (int i = 0; i < 2000; i++) {
 		guest_view_unref(view);
+		tick(image);
 		view = guest_reader_get(reader, getpid(), 7, state);
 		if (state->walks + state->failures >= n)
 			break;
@@ -70,7 +80,7 @@ static void test_reads_itself(void)
 
 	image_build(&image, &plain);
 	reader = start(NULL, FOUND(&image.map));
-	view = wait_view(reader, 3, &state);
+	view = wait_view(reader, &image, 5, &state);
 	CU_ASSERT_TRUE(state.known);
 	CU_ASSERT_TRUE(state.up);
 	CU_ASSERT_STRING_EQUAL(state.why, "");
@@ -106,7 +116,7 @@ static void test_exact_map(void)
 
 	image_build(&image, &plain);
 	reader = start(NULL, &image.map);
-	view = wait_view(reader, 2, &state);
+	view = wait_view(reader, &image, 4, &state);
 	CU_ASSERT_TRUE(state.up);
 	CU_ASSERT_TRUE(view && view->n_tasks == 7);
 	guest_view_unref(view);
@@ -125,10 +135,30 @@ static void test_no_guest(void)
 	image_build(&image, &plain);
 	memset(image.ram, 0, IMAGE_RAM);
 	reader = start(NULL, &image.map);
-	view = wait_view(reader, 1, &state);
+	view = wait_view(reader, NULL, 1, &state);
 	CU_ASSERT_PTR_NULL(view);
 	CU_ASSERT_FALSE(state.up);
 	CU_ASSERT_PTR_NOT_NULL(strstr(state.why, "unsupported"));
+	guest_reader_free(reader);
+	image_free(&image);
+}
+
+/* A kernel whose clock stands is not believed; once it moves, it is. */
+static void test_clock_stands(void)
+{
+	struct guest_reader_state state;
+	struct guest_reader *reader;
+	struct guest_view *view;
+	struct image image;
+
+	image_build(&image, &plain);
+	reader = start(NULL, &image.map);
+	view = wait_view(reader, NULL, 6, &state);
+	CU_ASSERT_PTR_NULL(view);
+	CU_ASSERT_PTR_NOT_NULL(strstr(state.why, "clock stands"));
+	view = wait_view(reader, &image, state.walks + state.failures + 4, &state);
+	CU_ASSERT_PTR_NOT_NULL(view);
+	guest_view_unref(view);
 	guest_reader_free(reader);
 	image_free(&image);
 }
@@ -152,7 +182,7 @@ static void expect_failure(const char *text, unsigned deadline_ms, const char *w
 	char *exe = script(text);
 	struct guest_reader *reader = start_by(exe, NULL, deadline_ms);
 	struct guest_reader_state state;
-	struct guest_view *view = wait_view(reader, 1, &state);
+	struct guest_view *view = wait_view(reader, NULL, 1, &state);
 
 	CU_ASSERT_PTR_NULL(view);
 	CU_ASSERT_FALSE(state.up);
@@ -176,7 +206,7 @@ static void test_no_program(void)
 	struct guest_reader *reader = start("/does/not/exist", NULL);
 	struct guest_reader_state state;
 
-	CU_ASSERT_PTR_NULL(wait_view(reader, 1, &state));
+	CU_ASSERT_PTR_NULL(wait_view(reader, NULL, 1, &state));
 	CU_ASSERT_PTR_NOT_NULL(strstr(state.why, "no worker"));
 	guest_reader_free(reader);
 }
@@ -221,7 +251,7 @@ static void test_worker_is_confined(void)
 
 	image_build(&image, &plain);
 	reader = start(NULL, NULL);
-	guest_view_unref(wait_view(reader, 2, &state));
+	guest_view_unref(wait_view(reader, &image, 4, &state));
 	CU_ASSERT_TRUE_FATAL(child_status(text, sizeof(text)));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\nCapPrm:\t0000000000000000\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\nCapEff:\t0000000000000000\n"));
@@ -340,6 +370,7 @@ int main(int argc, char **argv)
 		{"reads itself", test_reads_itself},
 		{"exact map", test_exact_map},
 		{"no guest", test_no_guest},
+		{"clock stands", test_clock_stands},
 		{"bad workers", test_bad_workers},
 		{"no program", test_no_program},
 		{"worker is confined", test_worker_is_confined},

@@ -18,7 +18,7 @@ static const struct image_options plain = {
 static enum guest_status attach(struct image *image, bool guessed)
 {
 	guest_mem_init(&mem, &image->map, &image_io, image);
-	return guest_kernel_attach(&kernel, &mem, guessed);
+	return guest_kernel_attach(&kernel, &mem, guessed, 0);
 }
 
 static int walk_once(void)

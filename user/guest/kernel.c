@@ -34,7 +34,8 @@ static const char *const status_texts[GUEST_STATUS_MAX] = {
 	[GUEST_NO_SYMBOLS] = "unsupported: the kernel has no symbol table with data symbols",
 	[GUEST_NO_IMAGE] = "unsupported: the symbol table leads to no kernel image",
 	[GUEST_NO_TABLES] = "unsupported: the page tables do not agree with the RAM map",
-	[GUEST_BUSY] = "the budget of a round was used up",
+	[GUEST_STANDS] = "its clock stands still: paused, or rebooting",
+	[GUEST_BUSY] = "the guest changed too fast, or the budget of a look was used up",
 	[GUEST_IO] = "the VMM's memory cannot be read",
 };
 
@@ -354,7 +355,7 @@ static enum guest_status candidate_judge(struct candidate *c, bool guessed)
 }
 
 enum guest_status guest_kernel_attach(struct guest_kernel *kernel, struct guest_mem *mem,
-				      bool guessed)
+				      bool guessed, uint64_t avoid)
 {
 	const struct guest_ram first = mem->ram;
 	enum guest_status worst = GUEST_NO_BTF;
@@ -366,12 +367,16 @@ enum guest_status guest_kernel_attach(struct guest_kernel *kernel, struct guest_
 		struct candidate c = {.k = kernel};
 		struct btf_extent extent;
 		enum guest_status status;
+		uint64_t run;
 
 		r = guest_scan_next(&scan, &c.btf_gpa, &extent);
 		if (r < 0)
 			return status_of(r, worst);
 		c.btf_len = extent.len;
 		*kernel = (struct guest_kernel){.mem = mem};
+		if (!guest_ram_find(&mem->ram, c.btf_gpa, &kernel->btf_hva, &run) ||
+		    kernel->btf_hva == avoid)
+			continue;
 		status = candidate_judge(&c, guessed);
 		if (status == GUEST_OK || status == GUEST_BUSY || status == GUEST_IO)
 			return status;

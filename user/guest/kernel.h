@@ -57,6 +57,7 @@ enum guest_status {
 	GUEST_NO_SYMBOLS, /* BTF, but no symbol table with data symbols near it */
 	GUEST_NO_IMAGE, /* symbols, but they do not lead to a kernel image */
 	GUEST_NO_TABLES, /* the page tables do not agree with the image */
+	GUEST_STANDS, /* found, but its clock stands still: paused, or left behind by a reboot */
 	GUEST_BUSY, /* the budget was used up, or the guest changed too fast */
 	GUEST_IO, /* the VMM's memory could not be read: it has gone */
 	GUEST_STATUS_MAX,
@@ -73,15 +74,16 @@ struct guest_kernel {
 	uint32_t cpus; /* nr_cpu_ids */
 	uint64_t percpu[GUEST_CPUS_MAX]; /* offset of each CPU's copy */
 	char banner[16];
+	uint64_t btf_hva; /* where it was found: of two kernels at most one has it */
 };
 
 /*
  * Find the kernel in mem. guessed: mem's map is one block of which only the place is known, to
  * be split around the hole below 4 GiB by what the kernel says; mem then gets the better map.
- * On failure the reason is returned and kernel is undefined.
+ * avoid: the btf_hva of a kernel to pass over, as a reboot may leave a whole one behind; or 0. On failure the reason is returned and kernel is undefined.
  */
 enum guest_status guest_kernel_attach(struct guest_kernel *kernel, struct guest_mem *mem,
-				      bool guessed);
+				      bool guessed, uint64_t avoid);
 
 /* Is it still the kernel that was found? False after a reboot, kexec or migration. */
 bool guest_kernel_check(struct guest_kernel *kernel);

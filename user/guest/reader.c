@@ -148,6 +148,11 @@ static void slot_answered(struct guest_reader *r, struct guest_slot *slot, struc
 	if (report->status == GUEST_IO)
 		slot_stop(r, slot);
 	slot_failed(r, slot, guest_status_text(report->status));
+	/* Nothing is wrong then: look again as usual. */
+	if (report->status == GUEST_STANDS) {
+		slot->backoff_ns = 0;
+		slot->due_ns = now_ns() + r->options.interval_ms * MS;
+	}
 }
 
 static void slot_receive(struct guest_reader *r, struct guest_slot *slot)

@@ -14,15 +14,26 @@
 #include "guest/walk.h"
 #include "guest/worker.h"
 
+#define STANDS_NS 10000000000ull /* a guest that does nothing still ticks now and then */
+#define SEARCH_FIRST_NS 3000000000ull
 #define MAPS_MAX (1u << 20) /* bytes of /proc/PID/maps */
 
 struct worker {
 	struct guest_setup setup;
 	struct guest_procio io;
-	struct guest_mem mem;
-	struct guest_kernel kernel;
+	/* The kernel in use, and room to look for another. */
+	struct {
+		struct guest_mem mem;
+		struct guest_kernel kernel;
+	} at[2];
+	unsigned cur;
 	bool attached;
 	uint64_t attaches;
+	uint64_t avoid; /* btf_hva of a kernel that is not to be found again */
+	uint64_t clock; /* the guest's at the last look; GUEST_ABSENT: there was none */
+	bool moved; /* since this kernel was found */
+	uint64_t since_ns; /* when it was last seen to move */
+	uint64_t search_ns; /* it may stand so long before another kernel is looked for */
 	struct guest_report report;
 	struct guest_cpu cpus[GUEST_CPUS_SHOWN];
 	struct guest_walk walk;
@@ -66,7 +77,7 @@ static int write_all(const void *buf, size_t len)
 	return 0;
 }
 
-static void begin(struct worker *w, uint64_t calls, uint64_t bytes, uint64_t ns)
+static void begin(struct guest_mem *mem, uint64_t calls, uint64_t bytes, uint64_t ns)
 {
 	struct guest_budget budget = {
 		.calls = calls,
@@ -74,15 +85,31 @@ static void begin(struct worker *w, uint64_t calls, uint64_t bytes, uint64_t ns)
 		.deadline_ns = clock_ns(CLOCK_MONOTONIC) + ns,
 	};
 
-	guest_mem_begin(&w->mem, &budget);
+	guest_mem_begin(mem, &budget);
+}
+
+static void take_stats(struct worker *w, const struct guest_mem *mem)
+{
+	struct guest_walk_stats *s = &w->report.walk;
+
+	s->calls += mem->stats.calls;
+	s->bytes += mem->stats.bytes;
+	s->absent += mem->stats.absent;
+	s->outside += mem->stats.outside;
+	s->attaches = w->attaches;
 }
 
 static enum guest_status attach_to(struct worker *w, const struct guest_ram *ram, bool guessed,
 				   const struct guest_request *req)
 {
-	guest_mem_init(&w->mem, ram, &guest_procio_ops, &w->io);
-	begin(w, UINT64_MAX, UINT64_MAX, req->attach_ns);
-	return guest_kernel_attach(&w->kernel, &w->mem, guessed);
+	struct guest_mem *mem = &w->at[!w->cur].mem;
+	enum guest_status status;
+
+	guest_mem_init(mem, ram, &guest_procio_ops, &w->io);
+	begin(mem, UINT64_MAX, UINT64_MAX, req->attach_ns);
+	status = guest_kernel_attach(&w->at[!w->cur].kernel, mem, guessed, w->avoid);
+	take_stats(w, mem);
+	return status;
 }
 
 static size_t read_maps(char *text)
@@ -112,7 +139,7 @@ static unsigned find_blocks(struct guest_block *blocks)
 }
 
 /* The block that got furthest is the one whose trouble is worth telling. */
-static enum guest_status attach(struct worker *w, const struct guest_request *req)
+static enum guest_status search(struct worker *w, const struct guest_request *req)
 {
 	struct guest_block blocks[GUEST_BLOCKS_MAX];
 	enum guest_status worst = GUEST_NO_RAM;
@@ -144,15 +171,68 @@ static enum guest_status status_of_walk(int r)
 	return r == -ESRCH || r == -EIO || r == -EBADF ? GUEST_IO : GUEST_BUSY;
 }
 
-static void take_stats(struct worker *w)
+/* Go over to another kernel, if there is one. The one in use stays in use otherwise. */
+static enum guest_status attach(struct worker *w, const struct guest_request *req)
 {
-	struct guest_walk_stats *s = &w->report.walk;
+	enum guest_status status = search(w, req);
 
-	s->calls += w->mem.stats.calls;
-	s->bytes += w->mem.stats.bytes;
-	s->absent += w->mem.stats.absent;
-	s->outside += w->mem.stats.outside;
-	s->attaches = w->attaches;
+	w->avoid = 0;
+	if (status != GUEST_OK)
+		return status;
+	w->cur = !w->cur;
+	w->attached = true;
+	w->clock = GUEST_ABSENT;
+	w->moved = false;
+	return GUEST_OK;
+}
+
+/*
+ * A reboot can leave the old kernel's memory whole for long: it looks alive but for its clock. So
+ * a view counts only once the clock has moved, and while it stands another kernel is looked for,
+ * more and more seldom.
+ */
+static enum guest_status judge_clock(struct worker *w, const struct guest_request *req)
+{
+	uint64_t clock = w->report.system.uptime_ns, now = clock_ns(CLOCK_MONOTONIC);
+
+	if (clock == GUEST_ABSENT)
+		return GUEST_OK;
+	if (clock != w->clock) {
+		w->moved = w->clock != GUEST_ABSENT;
+		w->clock = clock;
+		w->since_ns = now;
+		w->search_ns = SEARCH_FIRST_NS;
+		return w->moved ? GUEST_OK : GUEST_STANDS;
+	}
+	if (now - w->since_ns >= w->search_ns) {
+		w->search_ns *= 2;
+		w->avoid = w->at[w->cur].kernel.btf_hva;
+		if (attach(w, req) == GUEST_OK)
+			return GUEST_STANDS;
+	}
+	return w->moved && now - w->since_ns < STANDS_NS ? GUEST_OK : GUEST_STANDS;
+}
+
+static enum guest_status walk(struct worker *w, const struct guest_request *req)
+{
+	struct guest_mem *mem = &w->at[w->cur].mem;
+	struct guest_kernel *kernel = &w->at[w->cur].kernel;
+	int r;
+
+	begin(mem, req->calls, req->bytes, req->walk_ns);
+	if (!guest_kernel_check(kernel)) {
+		w->attached = false;
+		return GUEST_STANDS;
+	}
+	r = guest_walk(kernel, &w->walk, &w->report.walk);
+	if (r == 0)
+		guest_system_read(kernel, &w->report.system, w->cpus, &w->report.n_cpus);
+	take_stats(w, mem);
+	if (r < 0 && r != -ETIME) {
+		w->attached = false;
+		w->avoid = kernel->btf_hva;
+	}
+	return status_of_walk(r);
 }
 
 static enum guest_status look(struct worker *w, const struct guest_request *req)
@@ -161,21 +241,15 @@ static enum guest_status look(struct worker *w, const struct guest_request *req)
 
 	if (!w->attached)
 		status = attach(w, req);
-	if (status != GUEST_OK)
-		return status;
-	w->attached = true;
-	take_stats(w);
-	begin(w, req->calls, req->bytes, req->walk_ns);
-	if (!guest_kernel_check(&w->kernel)) {
-		w->attached = false;
-		return GUEST_NO_IMAGE;
-	}
-	status = status_of_walk(guest_walk(&w->kernel, &w->walk, &w->report.walk));
-	if (status != GUEST_OK)
-		return status;
-	guest_system_read(&w->kernel, &w->report.system, w->cpus, &w->report.n_cpus);
-	w->report.n_tasks = w->walk.n;
-	return GUEST_OK;
+	if (status == GUEST_OK)
+		status = walk(w, req);
+	if (status == GUEST_OK)
+		status = judge_clock(w, req);
+	if (status == GUEST_OK)
+		w->report.n_tasks = w->walk.n;
+	else
+		w->report.n_cpus = 0;
+	return status;
 }
 
 static int answer(struct worker *w, const struct guest_request *req)
@@ -187,7 +261,6 @@ static int answer(struct worker *w, const struct guest_request *req)
 	w->report.magic = GUEST_REPORT_MAGIC;
 	w->report.number = req->number;
 	w->report.status = look(w, req);
-	take_stats(w);
 	w->report.walk.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	r = write_all(&w->report, sizeof(w->report));
 	if (r == 0)
