@@ -26,8 +26,8 @@ struct fake_spec {
 
 /*
  * Known are the CPU of VMs and vCPUs with their exits, roles and sources, and kvmlens itself. VM
- * number v runs 10 + v % 80 percent of the time, is ready 5 + v % 20 percent, and a fifth of that is
- * steal; each vCPU likewise. Never NULL; kvmlens_snapshot_unref() frees it.
+ * number v runs 10 + v % 80 percent of the time, is ready 5 + v % 20 percent, and a fifth of that
+ * is steal; each vCPU likewise. Never NULL; kvmlens_snapshot_unref() frees it.
  */
 struct kvmlens_snapshot *fake_snapshot(const struct fake_spec *spec);
 

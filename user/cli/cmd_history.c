@@ -33,10 +33,11 @@ static unsigned terminal_width(FILE *out)
 {
 	struct winsize size;
 	const char *columns = getenv("COLUMNS");
+	guint64 n;
 
 	if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col)
 		return size.ws_col;
-	return columns && atoi(columns) > 0 ? (unsigned)atoi(columns) : 80;
+	return columns && g_ascii_string_to_unsigned(columns, 10, 1, 10000, &n, NULL) ? n : 80;
 }
 
 static int time_flag(struct request *q, const char *name, const char *text, int64_t *ret_ms)

@@ -43,8 +43,8 @@ void collect_clear(struct collect *collect);
 
 /*
  * A new snapshot's VMs, without rates; before (may be NULL) keeps counters from going back.
- * inventory may be NULL. After scan_run. Call on the tracked tick thread, after rqclock_sync, with the tracker
- * locked.
+ * inventory may be NULL. After scan_run. Call on the tracked tick thread, after rqclock_sync,
+ * with the tracker locked.
  */
 void collect_vms(struct collect *collect, const struct inventory *inventory,
 		 struct kvmlens_snapshot *snapshot, const struct kvmlens_snapshot *before);
