@@ -36,7 +36,7 @@ struct snap_forecast {
 struct snap_full {
 	struct labels *labels; /* vm, uuid, metric, then the series' own */
 	double seconds; /* median; NAN: not within a year */
-	double within_day, within_three_days; /* chance, 0 to 1 */
+	double within_24h, within_72h; /* chance, 0 to 1 */
 };
 
 /* The store about itself. */
