@@ -8,6 +8,7 @@
 #include "config/endpoint.h"
 #include "core/collector.h"
 #include "export/json.h"
+#include "memory.h"
 #include "probe/probe.h"
 #include "util/line_writer.h"
 #include "util/privilege.h"
@@ -25,6 +26,7 @@ struct agent {
 	int stop_fd; /* readable once it stops: waits for slow readers end then */
 	struct web *web; /* NULL: nothing listens */
 	uint64_t web_restarts; /* as last logged, of the health sink's thread */
+	struct memory *memory;
 	struct line_writer *json;
 	struct textbuf json_text; /* of the JSON sink's thread */
 	int json_err; /* what it last ran into; 0: nothing */
@@ -223,6 +225,9 @@ static int open_sinks(struct agent *agent, char **ret_error)
 	int err = kvmlens_collector_add_sink(agent->collector, health_sink, agent);
 
 	if (!err)
+		err = memory_open(agent->options.config, agent->options.log, agent->collector,
+				  &agent->memory);
+	if (!err)
 		err = open_json(agent, ret_error);
 	if (!err)
 		err = open_web(agent, ret_error);
@@ -294,6 +299,7 @@ void agent_stop(struct agent *agent)
 		return;
 	eventfd_write(agent->stop_fd, 1);
 	kvmlens_collector_free(agent->collector); /* ends the sinks, of which web is one */
+	memory_close(agent->memory);
 	web_stop(agent->web);
 	line_writer_close(agent->json);
 	textbuf_clear(&agent->json_text);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 /* More samples than this are taken in groups first, by their medians: work is quadratic. */
-#define TREND_POINTS 150
+#define TREND_POINTS 100
 #define TREND_MIN 8
 /* Chance, at most, that a series without any trend is called significant. */
 #define TREND_ALPHA 0.01

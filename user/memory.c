@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory.h"
+
+#include <errno.h>
+#include <string.h>
+#include "analytics/keep.h"
+#include "store/fill.h"
+#include "store/store.h"
+#include "util/text.h"
+
+struct memory {
+	const struct config *config;
+	struct log *log;
+	struct store *store; /* NULL: switched off */
+	struct engine *engine;
+	gint64 saved_s; /* of the engine's thread, as are the next two */
+	guint64 failures, set_aside; /* as last looked at */
+	bool failing;
+	gint64 last_s; /* of the last snapshot */
+};
+
+/* Say it once when the store begins to fail, once when it works again, and of each damaged file. */
+static void report(struct memory *m)
+{
+	struct store_stats stats;
+
+	store_stats(m->store, &stats);
+	if (stats.set_aside != m->set_aside)
+		log_line(m->log, LOG_LEVEL_WARNING, "store", "%s", stats.note);
+	m->set_aside = stats.set_aside;
+	if (!stats.open && stats.failures != m->failures && !m->failing) {
+		g_autofree char *path = text_path(m->config->store);
+
+		m->failing = true;
+		log_line(m->log, LOG_LEVEL_WARNING, "store",
+			 "%s: %s; history is lost until that is over", path,
+			 g_strerror(-stats.error));
+	} else if (stats.open && m->failing) {
+		m->failing = false;
+		log_line(m->log, LOG_LEVEL_INFO, "store",
+			 "written again; %" G_GUINT64_FORMAT " snapshots were lost so far",
+			 stats.ticks_dropped);
+	}
+	m->failures = stats.failures;
+}
+
+static void store_sink(void *arg, const struct kvmlens_snapshot *snapshot)
+{
+	struct memory *m = arg;
+
+	store_offer(m->store, snapshot); /* a refusal is counted there */
+}
+
+/* On its own thread: a look at the trends may take longer than a tick. */
+static void engine_sink(void *arg, const struct kvmlens_snapshot *snapshot)
+{
+	struct memory *m = arg;
+	gint64 now_s = kvmlens_snapshot_time(snapshot) / 1000;
+
+	engine_feed(m->engine, snapshot);
+	m->last_s = now_s;
+	if (!m->store)
+		return;
+	report(m);
+	if (!m->saved_s)
+		m->saved_s = now_s;
+	if (now_s - m->saved_s < KEEP_S)
+		return;
+	m->saved_s = now_s;
+	keep_save(m->engine, m->store, now_s); /* a refusal is counted by the store */
+}
+
+static void make_folder(const char *path)
+{
+	g_autofree char *folder = g_path_get_dirname(path);
+
+	g_mkdir_with_parents(folder, 0700); /* a failure shows when the file is opened */
+}
+
+static int open_store(struct memory *m)
+{
+	static const struct store_component *const components[] = {&keep_component};
+	const struct config *config = m->config;
+	const struct store_config options = {
+		.path = config->store,
+		.retention = {config->history.raw_s, config->history.rollups_s,
+			      config->history.max_size},
+		.components = components,
+		.n_components = G_N_ELEMENTS(components),
+	};
+	int n;
+
+	if (strcmp(config->store, "none") == 0)
+		return 0;
+	make_folder(config->store);
+	n = keep_load(m->engine, config->store, g_get_real_time() / G_USEC_PER_SEC);
+	if (n > 0)
+		log_line(m->log, LOG_LEVEL_INFO, "analytics",
+			 "goes on with what it knew of %d series", n);
+	return store_new(&options, &m->store);
+}
+
+static int attach(struct memory *m, struct kvmlens_collector *collector)
+{
+	int r = open_store(m);
+
+	if (!r && m->store)
+		r = kvmlens_collector_add_sink(collector, store_sink, m);
+	if (!r && m->store)
+		r = collector_add_filler(collector, store_fill, m->store);
+	if (!r)
+		r = kvmlens_collector_add_sink(collector, engine_sink, m);
+	if (!r)
+		r = collector_add_filler(collector, engine_fill, m->engine);
+	return r;
+}
+
+int memory_open(const struct config *config, struct log *log, struct kvmlens_collector *collector,
+		struct memory **ret_memory)
+{
+	struct memory *m = g_new0(struct memory, 1);
+
+	m->config = config;
+	m->log = log;
+	m->engine = engine_new();
+	*ret_memory = m; /* the collector may hold it already: closed by the caller in any case */
+	return attach(m, collector);
+}
+
+void memory_close(struct memory *memory)
+{
+	if (!memory)
+		return;
+	if (memory->store && memory->last_s)
+		keep_save(memory->engine, memory->store, memory->last_s);
+	store_free(memory->store);
+	engine_free(memory->engine);
+	g_free(memory);
+}

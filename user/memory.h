@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the agent remembers: the store and the analytics engine, fed by the collector's snapshots. */
+#ifndef KVMLENS_MEMORY_H
+#define KVMLENS_MEMORY_H
+
+#include "config/config.h"
+#include "core/collector.h"
+#include "util/log.h"
+
+struct memory;
+
+/*
+ * Begin, with sinks and fillers at the collector, before it is started. A store that cannot be
+ * used is logged and tried again, and never an error. config and log must outlive it. *ret_memory
+ * is set on failure as well: the collector may refer to it.
+ */
+int memory_open(const struct config *config, struct log *log, struct kvmlens_collector *collector,
+		struct memory **ret_memory);
+
+/* After the collector is freed: write what is left, free. NULL is ignored. */
+void memory_close(struct memory *memory);
+
+#endif
