@@ -226,9 +226,7 @@ static void put_metric(struct page *page, const struct metric *metric)
 {
 	size_t before = page->out->len, head;
 
-	if (metric->level > page->highest)
-		return;
-	if (metric->group && !(page->snapshot->groups & metric->group))
+	if (metric->level > page->highest || !metric_group_on(metric, page->snapshot))
 		return;
 	put_head(page, metric);
 	head = page->out->len;

@@ -156,5 +156,5 @@ bool metric_shown(const struct metric *metric, const struct kvmlens_snapshot *sn
 {
 	enum kvmlens_level level = vm ? vm->level : snapshot->level;
 
-	return metric->level <= level && (!metric->group || (snapshot->groups & metric->group));
+	return metric->level <= level && metric_group_on(metric, snapshot);
 }

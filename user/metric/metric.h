@@ -90,6 +90,13 @@ static inline bool metric_scope_in_vm(enum metric_scope scope)
 	return scope >= SCOPE_VM;
 }
 
+/* Is the metric's group switched on? */
+static inline bool metric_group_on(const struct metric *metric,
+				   const struct kvmlens_snapshot *snapshot)
+{
+	return !metric->group || (snapshot->groups & metric->group);
+}
+
 /* Does the snapshot show this metric for this VM (NULL for the host's scopes)? */
 bool metric_shown(const struct metric *metric, const struct kvmlens_snapshot *snapshot,
 		  const struct snap_vm *vm);
