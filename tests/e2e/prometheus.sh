@@ -29,11 +29,12 @@ done
 mount -t bpf bpf /sys/fs/bpf || skip "no BPF file system may be mounted"
 trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
 
+uuid=11111111-2222-4333-8444-55555555555
 hostile=$'a "quoted" \\ name\nwith # TYPE vm_up counter\nvm_up 7'
 qemu-system-x86_64 -machine accel=tcg -display none -S -nodefaults -m 16 -smp 2 \
-	-name "guest=plain" -uuid 11111111-2222-4333-8444-555555555555 &
+	-name "guest=plain,debug-threads=on" -uuid ${uuid}1 &
 qemu-system-x86_64 -machine accel=tcg -display none -S -nodefaults -m 16 -smp 1 \
-	-name "${hostile//,/ }" &
+	-name "${hostile//,/ }" -uuid ${uuid}2 &
 
 for level in basic standard detailed diagnostic; do
 	agent_start "$TEST_TMP/agent-$level.log" --detail "$level" --interval 500ms
@@ -90,9 +91,9 @@ expect 'min_over_time(up{job="kvmlens"}[1m])' 1
 # Whatever was scraped was stored: no sample twice, none out of order, none cut off.
 expect 'sum(scrape_samples_scraped{job="kvmlens"} - scrape_samples_post_metric_relabeling)' 0
 expect 'host_cpu_online' "$(getconf _NPROCESSORS_ONLN)"
-expect 'count(vm_up == 1)' 2
-expect 'vm_cpu_vcpus{uuid="11111111-2222-4333-8444-555555555555"}' 2
-expect 'count(vm_info)' 2
+expect "count(vm_up{uuid=~\"$uuid.\"} == 1)" 2
+expect "vm_cpu_vcpus{uuid=\"${uuid}1\"}" 2
+expect "count(vm_info{uuid=~\"$uuid.\"})" 2
 until_query 'increase(kvmlens_ticks_total[5s])' '^([5-9]|1[0-9])'
 # Values as the agent has them, histograms whole.
 expect 'count(vm_cpu_wake_latency_seconds_bucket{le="+Inf"} != vm_cpu_wake_latency_seconds_count)' none

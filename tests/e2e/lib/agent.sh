@@ -26,9 +26,10 @@ agent_start() {
 }
 
 agent_wait_metric() {
-	local i
+	local i page
 	for ((i = 0; i < 200; i++)); do
-		curl -sf "$AGENT_URL/metrics" | grep -qE "$1" && return
+		# Not through a pipe: what ends a reader early would count as a failure of curl.
+		page=$(curl -sf "$AGENT_URL/metrics") && grep -qE "$1" <<<"$page" && return
 		kill -0 "$AGENT_PID" 2>/dev/null || return
 		sleep 0.1
 	done
