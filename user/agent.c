@@ -14,6 +14,7 @@
 #include "util/privilege.h"
 #include "util/text.h"
 #include "util/textbuf.h"
+#include "web/fill.h"
 #include "web/web.h"
 
 #define PROVIDERS_MAX 4
@@ -184,7 +185,8 @@ static int open_web(struct agent *agent, char **ret_error)
 	if (strcmp(config->listen, "none") == 0)
 		return 0;
 	err = web_new(&options, &agent->web, ret_error);
-	return err ? err : kvmlens_collector_add_sink(agent->collector, web_publish, agent->web);
+	err = err ?: collector_add_filler(agent->collector, web_fill, agent->web);
+	return err ?: kvmlens_collector_add_sink(agent->collector, web_publish, agent->web);
 }
 
 static void start_web(struct agent *agent)

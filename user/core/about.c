@@ -94,8 +94,11 @@ static void fill_host(struct about *a, struct kvmlens_snapshot *s)
 	host->labels = labels_ref(a->none);
 	host->cpus = cpus > 0 ? (uint64_t)cpus : ABSENT;
 	host->vms = s->vms.n;
-	for (i = 0; i < s->vms.n; i++)
-		host->vcpus += ((struct snap_vm *)entities_at(&s->vms, i))->vcpus;
+	for (i = 0; i < s->vms.n; i++) {
+		const struct snap_vm *vm = entities_at(&s->vms, i);
+
+		host->vcpus += vm->vcpus == ABSENT ? 0 : vm->vcpus;
+	}
 	host->overcommit = cpus > 0 ? (double)host->vcpus / (double)cpus : NAN;
 }
 

@@ -359,7 +359,7 @@ static void fill_aggressors(struct blame *b, struct vm_book *book, struct snap_v
 {
 	uint64_t interval = book->mono_ns ? vm->mono_ns - book->mono_ns : 0;
 	struct charge *top[AGGRESSORS_MAX];
-	unsigned n = interval && vm->vcpus ? recent(book, top) : 0, i;
+	unsigned n = interval && vm->vcpus != ABSENT ? recent(book, top) : 0, i;
 	GHashTableIter iter;
 	gpointer value;
 

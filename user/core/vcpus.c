@@ -158,8 +158,10 @@ static uint64_t add_retired(struct collect *c, struct snap_vm *vm)
 	return times.ready;
 }
 
+/* There is no VM without one: a VMM that names no thread does not tell which are vCPUs. */
 static void no_vcpus(struct snap_vm *vm)
 {
+	vm->vcpus = ABSENT;
 	unknown_times(&vm->time);
 	vm->switches = vm->preempts = vm->migrations = vm->irq_injected = ABSENT;
 	memset(vm->kvm, 0xff, sizeof(vm->kvm));
