@@ -67,20 +67,14 @@ static void json_sink(void *arg, const struct kvmlens_snapshot *snapshot)
 		    line_writer_write(agent->json, agent->json_text.data, agent->json_text.len));
 }
 
-/* Does the configuration name this provider, so that its absence is worth a warning? */
-static bool is_wanted(const struct config *config, const char *name)
-{
-	return strcmp(config->provider, name) == 0 || config->uri;
-}
-
 static void log_provider(const struct agent *agent, const char *name, const char *error, bool lost)
 {
-	bool loud = lost || is_wanted(agent->options.config, name);
+	bool loud = lost || config_wants_provider(agent->options.config, name);
 
 	log_line(agent->options.log, loud ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "provider",
-		 "%s %s: %s; %s", name, lost ? "does not answer any more" : "does not answer",
-		 error,
-		 loud ? "the kernel's numbers go on; see kvmlens doctor"
+		 "%s does not answer%s: %s; %s", name, lost ? " any more" : "", error,
+		 loud ? "it is asked again, and the kernel's numbers go on; start it, or correct "
+			"--uri"
 		      : "VMs are found without it");
 }
 

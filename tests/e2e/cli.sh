@@ -110,6 +110,22 @@ bad_input() {
 	expect "JSON to a directory" 1 '--json: .*: Is a directory' "$kvmlens" run --listen none --json /
 }
 
+# A URI that leads nowhere: said, and everything else goes on.
+wrong_uri() {
+	expect "vms with a wrong URI" 0 'libvirt does not answer: .*; start it, or correct --uri' \
+		"$kvmlens" vms --uri 'qemu:///system?socket=/nonexistent'
+	check "vms with a wrong URI lists what there is" grep -qw cliplain out
+	"$kvmlens" doctor --listen none --uri 'qemu:///system?socket=/nonexistent' >out 2>err
+	check "doctor with a wrong URI" test $? -eq 1
+	check "doctor says what to do" grep -q 'do: start libvirtd .*correct --uri' out
+	start_agent --uri 'qemu:///system?socket=/nonexistent'
+	local i
+	for ((i = 0; i < 100; i++)); do grep -q 'provider: libvirt does not' agent.err && break; sleep 0.1; done
+	check "run with a wrong URI says so and goes on" grep -q 'libvirt does not answer: .*correct --uri' agent.err
+	stop_agent
+	check "and ends cleanly" test $? -eq 0
+}
+
 no_rights() {
 	local command as=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all)
 	for command in run top vms 'metrics --once'; do
@@ -146,19 +162,19 @@ no_such_vm() {
 plain_vm() {
 	local uuid pid=${qemus[0]}
 	uuid=$(cat uuid)
-	"$kvmlens" vms --vm plain --provider proc --format json >out 2>err
+	"$kvmlens" vms --vm cliplain --provider proc --format json >out 2>err
 	check "vms lists a QEMU as it is" python3 - out "$uuid" "$pid" <<'PY'
 import json, sys
 vms = json.load(open(sys.argv[1]))
 assert len(vms) == 1, vms
 vm = vms[0]
-assert vm["vm"] == "plain" and vm["uuid"] == sys.argv[2] and vm["pid"] == int(sys.argv[3]), vm
+assert vm["vm"] == "cliplain" and vm["uuid"] == sys.argv[2] and vm["pid"] == int(sys.argv[3]), vm
 assert vm["vcpus"] == 2 and vm["accel"] == "tcg", vm
 PY
 	"$kvmlens" vms --vm "$uuid" --provider proc >out 2>err
-	check "vms by uuid, as a table" grep -qE "^plain +$uuid +$pid +2 +tcg " out
-	"$kvmlens" top --once --vm 'pl*' --provider proc >out 2>err
-	check "top --once shows it" grep -qw plain out
+	check "vms by uuid, as a table" grep -qE "^cliplain +$uuid +$pid +2 +tcg " out
+	"$kvmlens" top --once --vm 'clipl*' --provider proc >out 2>err
+	check "top --once shows it" grep -qw cliplain out
 }
 
 # Names that a page, a line or a terminal must survive. A comma is doubled on QEMU's command line.
@@ -224,8 +240,8 @@ life() {
 	expect "unload beside an agent" 7 'an agent is running' "$kvmlens" unload
 	"$kvmlens" doctor --provider proc >out 2>err
 	check "doctor sees the agent" grep -q 'ok *pins *an agent is running' out
-	"$kvmlens" vms --provider proc --vm plain >out 2>err
-	check "vms works beside an agent" grep -qw plain out
+	"$kvmlens" vms --provider proc --vm cliplain >out 2>err
+	check "vms works beside an agent" grep -qw cliplain out
 	stop_agent TERM
 	check "SIGTERM ends it cleanly" test $? -eq 0
 	check "a clean stop leaves nothing pinned" test ! -e /sys/fs/bpf/kvmlens
@@ -251,7 +267,7 @@ web() {
 	start_agent --listen 127.0.0.1:0 --interval 200ms
 	port=$(sed -n 's/.*web: .*port \([0-9]*\).*/\1/p' agent.err)
 	for ((i = 0; i < 50; i++)); do curl -sfm 5 "http://127.0.0.1:$port/metrics" >page && break; sleep 0.1; done
-	check "/metrics tells of a QEMU" grep -q '^vm_up{vm="plain"' page
+	check "/metrics tells of a QEMU" grep -q '^vm_up{vm="cliplain"' page
 	check "no thread keeps a right that is not needed" no_spare_rights
 	expect "a port in use" 7 "cannot listen on 127.0.0.1:$port: something listens there already" \
 		"$kvmlens" run --listen "127.0.0.1:$port"
@@ -260,7 +276,7 @@ web() {
 	for ((i = 0; i < 100; i++)); do grep -q 'web: .*started anew' agent.err && break; sleep 0.1; done
 	rm -f page
 	for ((i = 0; i < 50; i++)); do curl -sfm 5 "http://127.0.0.1:$port/metrics" >page && break; sleep 0.1; done
-	check "the face is started anew when it was killed" grep -q '^vm_up{vm="plain"' page
+	check "the face is started anew when it was killed" grep -q '^vm_up{vm="cliplain"' page
 	stop_agent
 	check "the agent with a face ends cleanly" test $? -eq 0
 }
@@ -328,10 +344,11 @@ assert len(lines) == 40 and len({line["seq"] for line in lines}) > 1'
 }
 
 cat /proc/sys/kernel/random/uuid >uuid
-start_qemu guest=plain,debug-threads=on -uuid "$(cat uuid)" -S
+start_qemu guest=cliplain,debug-threads=on -uuid "$(cat uuid)" -S
 sleep 1
 bad_input
 reference
+wrong_uri
 no_rights
 no_such_vm
 plain_vm

@@ -64,7 +64,7 @@ void doctor_check_providers(struct doctor *doctor, unsigned timeout_ms)
 
 	if (strcmp(config->provider, "proc"))
 		check_provider(doctor, &kvmlens_provider_libvirt, config->uri,
-			       config->uri || strcmp(config->provider, "libvirt") == 0, timeout_ms);
+			       config_wants_provider(config, "libvirt"), timeout_ms);
 	if (strcmp(config->provider, "libvirt"))
 		check_provider(doctor, &kvmlens_provider_proc, NULL, true, timeout_ms);
 }

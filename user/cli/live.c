@@ -88,12 +88,26 @@ static const struct kvmlens_snapshot *settle(struct kvmlens_collector *collector
 	return s;
 }
 
+/* What was asked for by name and does not answer. */
+static void warn_providers(const struct cli *cli, struct kvmlens_collector *collector)
+{
+	struct worker_health health;
+	const char *name;
+
+	for (size_t i = 0; collector_provider(collector, i, &name, &health); i++)
+		if (!health.up && config_wants_provider(cli->config, name))
+			cli_error(cli, "%s: %s does not answer: %s; start it, or correct --uri",
+				  cli->command->name, name,
+				  health.error[0] ? health.error : "nothing came in time");
+}
+
 const struct kvmlens_snapshot *live_snapshot(struct cli *cli, struct kvmlens_collector *collector,
 					     unsigned ticks)
 {
 	unsigned patience_ms = 10000 + 2 * cli->config->interval_ms;
 	const struct kvmlens_snapshot *s = settle(collector, patience_ms);
 
+	warn_providers(cli, collector);
 	while (s && --ticks) {
 		uint64_t seq = s->seq;
 

@@ -176,3 +176,8 @@ bool config_guest_memory_any(const struct config *config)
 		any |= config->vms[i].guest_memory == SWITCH_ON;
 	return any;
 }
+
+bool config_wants_provider(const struct config *config, const char *name)
+{
+	return strcmp(config->provider, name) == 0 || (config->uri && strcmp(name, "libvirt") == 0);
+}

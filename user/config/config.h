@@ -101,6 +101,9 @@ bool config_guest_memory_for(const struct config *config, const char *vm, const 
 /* Is there a VM that config_guest_memory_for() might allow? */
 bool config_guest_memory_any(const struct config *config);
 
+/* Is this provider named, or given a URI, so that its silence is worth a warning? */
+bool config_wants_provider(const struct config *config, const char *name);
+
 /* Append the names of the top-level keys in which two configurations differ, with commas. */
 void config_diff(const struct config *a, const struct config *b, GString *names);
 
