@@ -15,6 +15,8 @@
 #define BACKOFF_LAST (300000 * MS)
 #define CALLS_DEFAULT 400000
 #define BYTES_DEFAULT (512ull << 20)
+#define STANDS_SOON 8 /* looks at a guest just found that come early */
+#define STANDS_MS 250u
 #define FINDING_TIMES 4 /* deadlines that finding the kernel may take */
 
 struct guest_slot {
@@ -24,6 +26,7 @@ struct guest_slot {
 	struct guest_ram ram;
 	struct guest_client client;
 	uint64_t due_ns, deadline_ns, backoff_ns;
+	unsigned stands; /* looks at a clock that stood, since the last view */
 	struct guest_view *view; /* under lock */
 	struct guest_reader_state state; /* under lock */
 };
@@ -137,6 +140,7 @@ static void slot_answered(struct guest_reader *r, struct guest_slot *slot, struc
 		slot->state.up = true;
 		slot->state.why[0] = '\0';
 		slot->backoff_ns = 0;
+		slot->stands = 0;
 		slot->due_ns += r->options.interval_ms * MS;
 		if (slot->due_ns < now_ns())
 			slot->due_ns = now_ns() + r->options.interval_ms * MS;
@@ -148,10 +152,12 @@ static void slot_answered(struct guest_reader *r, struct guest_slot *slot, struc
 	if (report->status == GUEST_IO)
 		slot_stop(r, slot);
 	slot_failed(r, slot, guest_status_text(report->status));
-	/* Nothing is wrong then: look again as usual. */
+	/* Nothing is wrong then: look again, soon at first, as a clock moves at the next tick. */
 	if (report->status == GUEST_STANDS) {
 		slot->backoff_ns = 0;
-		slot->due_ns = now_ns() + r->options.interval_ms * MS;
+		slot->due_ns = now_ns() + MS * (slot->stands++ < STANDS_SOON
+							? MIN(r->options.interval_ms, STANDS_MS)
+							: r->options.interval_ms);
 	}
 }
 
