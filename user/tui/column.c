@@ -37,11 +37,15 @@ RATE(exits, exits)
 
 static double run(const struct row *row)
 {
+	if (row->kind == ROW_PROCESS)
+		return row->process->cpu_usage;
 	return row->kind == ROW_ROLE ? row->role->usage : rates(row)->usage;
 }
 
 static double ready(const struct row *row)
 {
+	if (row->kind == ROW_PROCESS)
+		return BLANK;
 	return row->kind == ROW_ROLE ? row->role->ready_percent : rates(row)->ready;
 }
 
@@ -83,6 +87,8 @@ static double id(const struct row *row)
 
 	if (row->kind == ROW_VCPU)
 		pid = row->vcpu->tid;
+	if (row->kind == ROW_PROCESS)
+		return g_ascii_strtod(labels_get(row->process->labels, "pid") ?: "0", NULL);
 	if (pid > 0)
 		return pid;
 	return row->kind == ROW_ROLE ? BLANK : NAN;
@@ -118,7 +124,7 @@ static const char *state(const struct row *row)
 
 	if (row->kind == ROW_VM)
 		return vm_state(row->vm);
-	if (row->kind == ROW_ROLE)
+	if (row->kind != ROW_VCPU)
 		return NULL;
 	return row->vcpu->state < G_N_ELEMENTS(names) ? names[row->vcpu->state] : "-";
 }
@@ -134,7 +140,7 @@ static const char *uuid(const struct row *row)
  */
 const struct column columns[] = {
 	{"NAME", 'N', 12, 0, NULL, name, NULL, 0, 0, false,
-	 "the VM, or below it a vCPU or the threads of one role"},
+	 "the VM, or below it a vCPU, the threads of one role, or a process inside"},
 	{"vCPU", 'C', 4, 40, vcpus, NULL, display_count, 0, 0, false, "number of virtual CPUs"},
 	{"%USED", 'U', 5, 26, used, NULL, display_percent, 0, 0, true,
 	 "CPU time of the vCPUs and of the VM's other threads (emulator, IO, vhost)"},
@@ -169,7 +175,7 @@ const struct column columns[] = {
 	{"CPU", 'K', 4, 150, last_cpu, NULL, display_count, 0, 0, false,
 	 "physical CPU that a vCPU ran on last"},
 	{"PID", 'I', 7, 159, id, NULL, display_count, 0, 0, false,
-	 "the VM's process, a vCPU's thread"},
+	 "the VM's process, a vCPU's thread, or the guest's own number of a process inside"},
 	{"UUID", 'D', 36, 196, NULL, uuid, NULL, 0, 0, false, "the VM's uuid"},
 };
 

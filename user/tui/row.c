@@ -48,6 +48,9 @@ bool row_same(const struct row *a, const struct row *b)
 	if (a->kind == ROW_ROLE)
 		return !g_strcmp0(labels_get(a->role->labels, "role"),
 				  labels_get(b->role->labels, "role"));
+	if (a->kind == ROW_PROCESS)
+		return !g_strcmp0(labels_get(a->process->labels, "pid"),
+				  labels_get(b->process->labels, "pid"));
 	return true;
 }
 
@@ -76,6 +79,35 @@ static gint compare_rows(gconstpointer a, gconstpointer b, gpointer arg)
 	return order ? order : (x->vm > y->vm) - (x->vm < y->vm);
 }
 
+static gint compare_processes(gconstpointer a, gconstpointer b)
+{
+	const struct snap_process *x = ((const struct row *)a)->process;
+	const struct snap_process *y = ((const struct row *)b)->process;
+	double cx = isnan(x->cpu_usage) ? 0 : x->cpu_usage;
+	double cy = isnan(y->cpu_usage) ? 0 : y->cpu_usage;
+	uint64_t mx = x->memory == ABSENT ? 0 : x->memory, my = y->memory == ABSENT ? 0 : y->memory;
+
+	if (cx != cy)
+		return cx < cy ? 1 : -1;
+	return (mx < my) - (mx > my);
+}
+
+static void add_processes(GArray *rows, const struct row *parent)
+{
+	g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct row));
+	const struct snap_vm *vm = parent->vm;
+
+	for (size_t i = 0; i < vm->processes.n; i++) {
+		struct row row = {.kind = ROW_PROCESS, .vm = vm, .sum = parent->sum};
+
+		row.process = entities_at(&vm->processes, i);
+		g_array_append_val(all, row);
+	}
+	g_array_sort(all, compare_processes);
+	if (all->len)
+		g_array_append_vals(rows, all->data, MIN(all->len, ROW_PROCESSES));
+}
+
 static void add_children(GArray *rows, const struct row *parent)
 {
 	const struct snap_vm *vm = parent->vm;
@@ -92,6 +124,7 @@ static void add_children(GArray *rows, const struct row *parent)
 		row.role = entities_at(&vm->roles, i);
 		g_array_append_val(rows, row);
 	}
+	add_processes(rows, parent);
 }
 
 void rows_build(GArray *rows, const struct kvmlens_snapshot *snapshot, const struct row_spec *spec)

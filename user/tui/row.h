@@ -6,7 +6,9 @@
 #include <glib.h>
 #include "metric/model.h"
 
-enum row_kind { ROW_VM, ROW_VCPU, ROW_ROLE };
+enum row_kind { ROW_VM, ROW_VCPU, ROW_ROLE, ROW_PROCESS };
+
+#define ROW_PROCESSES 10 /* of a guest, those that use most CPU */
 
 /* Borrows from the snapshot. */
 struct row {
@@ -15,6 +17,7 @@ struct row {
 	union {
 		const struct snap_vcpu *vcpu;
 		const struct snap_role *role;
+		const struct snap_process *process; /* inside the guest */
 	};
 	bool expanded; /* a VM whose vCPUs follow */
 	bool sum; /* percentages summed over the vCPUs */

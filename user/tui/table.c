@@ -51,7 +51,18 @@ static void draw_titles(const struct view *view, struct frame *frame, int row)
 
 static bool has_children(const struct snap_vm *vm)
 {
-	return vm->cpus.n || vm->roles.n;
+	return vm->cpus.n || vm->roles.n || vm->processes.n;
+}
+
+/* Labels are clean: a guest's own text never reaches the screen as it is. */
+static void process_name(const struct snap_process *process, char *buf, size_t size)
+{
+	const char *comm = labels_get(process->labels, "comm") ?: "";
+
+	if (process->memory == ABSENT || process->memory < 1 << 20)
+		g_strlcpy(buf, comm, size);
+	else
+		g_snprintf(buf, size, "%s %" PRIu64 "M", comm, process->memory >> 20);
 }
 
 static void child_name(const struct row *row, char *buf, size_t size)
@@ -60,6 +71,10 @@ static void child_name(const struct row *row, char *buf, size_t size)
 
 	if (row->kind == ROW_VCPU) {
 		g_snprintf(buf, size, "vCPU %" PRIu32, row->vcpu->vcpu_id);
+		return;
+	}
+	if (row->kind == ROW_PROCESS) {
+		process_name(row->process, buf, size);
 		return;
 	}
 	role = labels_get(row->role->labels, "role");
