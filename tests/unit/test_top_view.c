@@ -482,6 +482,21 @@ static void test_essentials(void)
 	view_free(view);
 }
 
+static void test_nameless(void)
+{
+	struct kvmlens_snapshot *snapshot = snapshot_of(abc, ready_abc);
+	struct view *view = new_view();
+
+	vm_at(snapshot, 0)->vcpus = 0;
+	view_set_snapshot(view, snapshot);
+	CU_ASSERT(shows(view, "▸ alpha                    -"));
+	CU_ASSERT(hides(view, "no vCPUs known"));
+	vm_at(snapshot, 0)->ident->tcg = true;
+	CU_ASSERT(shows(view, "! no vCPUs known of 1 emulated VM: QEMU needs -name "
+			      "NAME,debug-threads=on\n"));
+	view_free(view);
+}
+
 /* A loss is told for a minute, and stays on the help screen. */
 static void test_losses(void)
 {
@@ -618,6 +633,7 @@ int main(void)
 			       {"stale", test_stale},
 			       {"sources", test_sources},
 			       {"essentials", test_essentials},
+			       {"nameless", test_nameless},
 			       {"losses", test_losses},
 			       {"marks", test_marks},
 			       {"hostile_at_all_sizes", test_hostile_at_all_sizes},

@@ -71,9 +71,12 @@ static double absent_as_nan(uint64_t n)
 	return n == ABSENT ? NAN : n;
 }
 
+/* There is no VM without a vCPU: none found means that nobody knows. */
 static double vcpus(const struct row *row)
 {
-	return row->kind == ROW_VM ? absent_as_nan(row->vm->vcpus) : BLANK;
+	if (row->kind != ROW_VM)
+		return BLANK;
+	return row->vm->vcpus ? absent_as_nan(row->vm->vcpus) : NAN;
 }
 
 static double last_cpu(const struct row *row)

@@ -127,6 +127,23 @@ static void check_essentials(GArray *problems, const struct kvmlens_snapshot *sn
 	}
 }
 
+/* An emulated vCPU is known by its thread's name alone. */
+static void check_nameless(GArray *problems, const struct kvmlens_snapshot *snapshot)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < snapshot->vms.n; i++) {
+		const struct snap_vm *vm = entities_at(&snapshot->vms, i);
+
+		n += vm->up == 1 && vm->vcpus == 0 && vm->ident->tcg;
+	}
+	if (n)
+		add(problems, TONE_WARN,
+		    g_strdup_printf("no vCPUs known of %u emulated VM%s: QEMU needs -name "
+				    "NAME,debug-threads=on",
+				    n, n > 1 ? "s" : ""));
+}
+
 char *health_losses(const struct kvmlens_snapshot *snapshot)
 {
 	GString *text = g_string_new("lost since the start:");
@@ -167,6 +184,7 @@ GArray *health_problems(const struct kvmlens_snapshot *snapshot, uint64_t now_ns
 	check_providers(problems, snapshot);
 	check_sources(problems, snapshot);
 	check_essentials(problems, snapshot);
+	check_nameless(problems, snapshot);
 	if (lost)
 		add(problems, TONE_WARN, lost);
 	return problems;
