@@ -81,7 +81,7 @@ FUZZ        := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 30
 
 .PHONY: all setup run demo check check-unit check-bpf check-vm check-e2e check-built asan fuzz bench lint \
-        format install uninstall clean help tests unit-programs fuzz-programs tools \
+        docs format install uninstall clean help tests unit-programs fuzz-programs tools \
         FORCE
 
 all: $(B)/kvmlens $(B)/libkvmlens.a $(B)/$(SONAME) ## Build the agent and the library
@@ -139,6 +139,9 @@ bench: all tests ## Measure the overhead and print ratios (root)
 
 format: ## Format the C sources in place
 	$(Q)scripts/format.sh -i
+
+docs: all ## Bring the generated parts of README up to date
+	$(Q)scripts/readme.sh -i
 
 tests: $(TEST_PROG) $(B)/tests/vm/mini
 unit-programs: $(UNIT)
