@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Discovery and its providers without the rest of the agent: vmwatch URI PERIOD_MS [stats]
- * prints one line of JSON a period with all VMs, their threads and, if asked, their statistics,
- * and how the workers are. URI "-" leaves libvirt out. It ends when standard input does.
+ * Discovery and its providers without the rest of the agent: vmwatch URI PRINT_MS [INTERVAL_MS]
+ * prints every PRINT_MS one line of JSON with all VMs, their threads and statistics, and how the
+ * workers are, which ask every INTERVAL_MS (PRINT_MS by default). URI "-" leaves libvirt out. It
+ * ends on SIGTERM, and on SIGINT.
  */
 #include <jansson.h>
-#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 #include "vm/discover.h"
 
 struct watch {
 	struct worker *workers[2];
 	size_t n_workers;
 	struct discover *discover;
-	bool stats;
 };
 
 static void changed(void *arg)
@@ -119,12 +119,25 @@ static void add_stats(const struct watch *watch, const struct inventory_vm *vm, 
 	}
 }
 
+/* Other people's names need not be UTF-8. */
+static json_t *text_json(const char *text)
+{
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
+
+	return json_string(valid);
+}
+
+static json_t *thread_json(const struct vm_thread *thread)
+{
+	return json_pack("[iiio]", thread->tid, thread->role, (int)thread->vcpu_id,
+			 text_json(thread->comm));
+}
+
 static json_t *vm_json(const struct watch *watch, const struct inventory_vm *vm)
 {
 	json_t *o = json_object(), *threads = json_array(), *info = json_object();
 
-	json_object_set_new(o, "name",
-			    json_stringn_nocheck(vm->ident->name, strlen(vm->ident->name)));
+	json_object_set_new(o, "name", text_json(vm->ident->name));
 	json_object_set_new(o, "uuid", json_string(vm->ident->uuid));
 	json_object_set_new(o, "pid", json_integer(vm->ident->pid));
 	json_object_set_new(o, "tcg", json_boolean(vm->ident->tcg));
@@ -132,15 +145,12 @@ static json_t *vm_json(const struct watch *watch, const struct inventory_vm *vm)
 	json_object_set_new(o, "provider", json_string(vm->provider ?: ""));
 	json_object_set_new(o, "vcpus", json_integer(vm->n_vcpus));
 	for (unsigned i = 0; i < vm->n_threads; i++)
-		json_array_append_new(threads,
-				      json_pack("[iiis]", vm->threads[i].tid, vm->threads[i].role,
-						(int)vm->threads[i].vcpu_id, vm->threads[i].comm));
+		json_array_append_new(threads, thread_json(&vm->threads[i]));
 	json_object_set_new(o, "threads", threads);
 	for (size_t i = 0; i < vm->info->n; i++)
 		json_object_set_new(info, vm->info->kv[i].key, json_string(vm->info->kv[i].value));
 	json_object_set_new(o, "info", info);
-	if (watch->stats)
-		add_stats(watch, vm, o);
+	add_stats(watch, vm, o);
 	return o;
 }
 
@@ -188,11 +198,12 @@ static void print_line(const struct watch *watch)
 static void add_worker(struct watch *watch, const struct kvmlens_provider_ops *ops, const char *uri,
 		       unsigned period_ms)
 {
-	struct worker_config config = {.ops = ops,
-				       .uri = uri,
-				       .interval_ms = period_ms,
-				       .level = KVMLENS_STANDARD,
-				       .no_stats = !watch->stats};
+	struct worker_config config = {
+		.ops = ops,
+		.uri = uri,
+		.interval_ms = period_ms,
+		.level = KVMLENS_STANDARD,
+	};
 
 	watch->workers[watch->n_workers++] = worker_new(&config);
 }
@@ -210,22 +221,34 @@ static void start(struct watch *watch, unsigned period_ms)
 	discover_start(watch->discover);
 }
 
+/* True: a signal has come to end the program. */
+static bool wait_ms(const sigset_t *signals, int ms)
+{
+	struct timespec timeout = {ms / 1000, ms % 1000 * 1000000L};
+
+	return sigtimedwait(signals, NULL, &timeout) > 0;
+}
+
 int main(int argc, char **argv)
 {
-	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
-	unsigned period_ms = argc > 2 ? (unsigned)atoi(argv[2]) : 0;
-	struct watch watch = {.stats = argc > 3 && !strcmp(argv[3], "stats")};
-	char c;
+	int print_ms = argc > 2 ? atoi(argv[2]) : 0;
+	unsigned interval_ms = (unsigned)(argc > 3 ? atoi(argv[3]) : print_ms);
+	struct watch watch = {0};
+	sigset_t signals;
 
-	if (!period_ms) {
-		fprintf(stderr, "usage: vmwatch URI PERIOD_MS [stats]\n");
+	if (print_ms <= 0 || !interval_ms) {
+		fprintf(stderr, "usage: vmwatch URI PRINT_MS [INTERVAL_MS]\n");
 		return 2;
 	}
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
 	if (strcmp(argv[1], "-"))
-		add_worker(&watch, &kvmlens_provider_libvirt, argv[1], period_ms);
-	add_worker(&watch, &kvmlens_provider_proc, NULL, period_ms);
-	start(&watch, period_ms);
-	while (poll(&in, 1, (int)period_ms) == 0 || read(STDIN_FILENO, &c, 1) > 0)
+		add_worker(&watch, &kvmlens_provider_libvirt, argv[1], interval_ms);
+	add_worker(&watch, &kvmlens_provider_proc, NULL, interval_ms);
+	start(&watch, interval_ms);
+	while (!wait_ms(&signals, print_ms))
 		print_line(&watch);
 	discover_stop(watch.discover);
 	for (size_t i = 0; i < watch.n_workers; i++)

@@ -81,7 +81,7 @@ static void add_info(struct libvirt_meta *meta, const char *key, char *value)
 {
 	struct kvmlens_tag tag = {g_strdup(key), value};
 
-	if (value && meta->info->len < INFO_MAX) {
+	if (value && *value && meta->info->len < INFO_MAX) {
 		g_array_append_val(meta->info, tag);
 		return;
 	}

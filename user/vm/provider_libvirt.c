@@ -17,6 +17,9 @@
 /* Reading a domain's XML takes 0.1 to 1 ms; what does not fit is read in the next round. */
 #define XML_BUDGET_US 300000
 
+/* Without a status file no event tells that a block job begins: the XML is read now and then. */
+#define XML_ROUNDS 10
+
 #define GROUPS                                                                            \
 	(VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL | VIR_DOMAIN_STATS_BALLOON | \
 	 VIR_DOMAIN_STATS_VCPU | VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK)
@@ -146,6 +149,8 @@ static void refresh(struct libvirt_ctx *ctx)
 		domain->stale |= libvirt_conn_take_dirty(ctx->conn, domain->uuid);
 		if (ctx->conn->local)
 			libvirt_domain_read_status(domain, LIBVIRT_STATUS_DIR);
+		if (!domain->status_mtime_ns && (ctx->round + i) % XML_ROUNDS == 0)
+			domain->stale = true;
 		if (domain->stale && g_get_monotonic_time() < until)
 			libvirt_domain_read_xml(domain);
 		unfinished |= domain->stale;

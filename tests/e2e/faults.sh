@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What hangs, dies or comes back costs its own values and nothing else: a QEMU and a libvirtd
+# under SIGSTOP, a libvirtd killed and started again, QEMUs killed, zombies.
+set -uo pipefail
+# shellcheck source=tests/e2e/lib/libvirtd.sh
+. "$TOP/tests/e2e/lib/libvirtd.sh"
+# shellcheck source=tests/e2e/lib/domain.sh
+. "$TOP/tests/e2e/lib/domain.sh"
+# shellcheck source=tests/e2e/lib/watch.sh
+. "$TOP/tests/e2e/lib/watch.sh"
+
+[ "$(id -u)" -eq 0 ] || { echo "needs root"; exit 77; }
+dir=$TEST_TMP/lv
+raws=() stopped=()
+
+cleanup() {
+	local pid
+	for pid in "${stopped[@]}"; do kill -CONT "$pid" 2>/dev/null; done
+	for pid in "${raws[@]}"; do kill -9 "$pid" 2>/dev/null; done
+	libvirtd_stop
+}
+trap cleanup EXIT
+
+raw_qemu() {
+	qemu-system-x86_64 -accel tcg -S -m 16 -nodefaults -display none \
+		-name "guest=$1,debug-threads=on" </dev/null &
+	raws+=($!)
+}
+
+# A parent that never waits for its child: a QEMU that dies stays a zombie.
+careless_qemu() {
+	python3 -c '
+import subprocess, sys, time
+print(subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL).pid, flush=True)
+time.sleep(3600)' qemu-system-x86_64 -accel tcg -S -m 16 -nodefaults -display none \
+		-name "guest=$1,debug-threads=on" >"$TEST_TMP/careless" &
+	raws+=($!)
+	until [ -s "$TEST_TMP/careless" ]; do sleep 0.1; done
+	careless=$(cat "$TEST_TMP/careless")
+	raws+=("$careless")
+}
+
+pid_of() {
+	cat "$dir/run/libvirt/qemu/$1.pid"
+}
+
+stop() {
+	kill -STOP "$1"
+	stopped+=("$1")
+}
+
+# Everything that is read from the host itself is at most a few intervals (of 1 s) old.
+fresh="d['inventory_age'] < 10 and proc()['list_age'] < 10 and proc()['stats_age'] < 10"
+both="vm('f1') and vm('f2')"
+
+libvirtd_start "$dir" || exit 1
+for name in f1 f2; do
+	domain_xml $name mem=64 vcpus=1 >"$TEST_TMP/$name.xml"
+	virsh_ create "$TEST_TMP/$name.xml" >/dev/null || exit 1
+done
+careless_qemu raw1
+raw_qemu raw2
+watch_start "$LIBVIRT_URI" 1000 nsenter --target "$LIBVIRTD_PID" --mount --
+expect "all is well at first" "$both and vm('raw1') and libvirt()['up'] and \
+	'rss' in vm('f1')['stats']['memory'] and 'rss' in vm('f2')['stats']['memory']"
+taints=$(grep -h "<taint" "$dir"/run/libvirt/qemu/f?.xml | sort)
+
+# --- a QEMU hangs -----------------------------------------------------------------------------
+mark
+stop "$(pid_of f1)"
+expect "a call about a stopped QEMU is left where it hangs" \
+	"libvirt()['parked'] >= 1 and libvirt()['overruns'] >= 1"
+expect "over another connection statistics go on" \
+	"0 <= libvirt()['stats_age'] < 2 and libvirt()['reconnects'] >= 1"
+expect "those of the other VM are whole" "'rss' in vm('f2')['stats']['memory']"
+expect "of the stopped one there is what needs no monitor, and nothing else" \
+	"'cpu_ns' in vm('f1')['stats'] and 'rss' not in vm('f1')['stats']['memory']"
+sleep 3
+expect_always "both were there all the while" "$both and vm('raw1')"
+expect_always "the host's own values stayed fresh" "$fresh"
+kill -CONT "$(pid_of f1)"
+expect "the call that hung comes home" "libvirt()['parked'] == 0 and libvirt()['up']"
+expect "and the VM has all its numbers again" "'rss' in vm('f1')['stats']['memory']"
+
+# --- libvirtd hangs ---------------------------------------------------------------------------
+mark
+stop "$LIBVIRTD_PID"
+expect "a stopped libvirtd is noticed" "not libvirt()['up'] and 'no answer' in libvirt()['error']"
+raw_qemu raw3
+expect "a QEMU that starts meanwhile is found" "vm('raw3')"
+kill -9 "$(pid_of f2)"
+expect "one that ends meanwhile is gone, whatever libvirt's last word was" "'f2' not in names()"
+expect "calls that hang are few" "libvirt()['parked'] <= 8"
+expect_always "the other VMs were there all the while" "vm('f1') and vm('raw1')"
+expect_always "the host's own values stayed fresh" "$fresh"
+kill -CONT "$LIBVIRTD_PID"
+expect "it comes back" "libvirt()['up'] and libvirt()['parked'] == 0 and vm('f1')"
+expect "and does not bring the dead back" "'f2' not in names()"
+
+# --- libvirtd dies and comes back ---------------------------------------------------------------
+mark
+libvirtd_restart || exit 1
+expect "a restarted libvirtd is connected to again" "libvirt()['up'] and libvirt()['list_age'] < 3"
+sleep 3
+expect_always "the VM was there all the while" "vm('f1') and vm('f1')['uuid'] == '$(virsh_ domuuid f1)'"
+expect_always "the host's own values stayed fresh" "$fresh"
+domain_xml f3 mem=64 vcpus=1 >"$TEST_TMP/f3.xml"
+virsh_ create "$TEST_TMP/f3.xml" >/dev/null || exit 1
+expect "a domain made after that is seen" "vm('f3') and vm('f3')['provider'] == 'libvirt'"
+
+# --- QEMUs die --------------------------------------------------------------------------------
+kill -9 "$careless"
+expect "a zombie is gone" "'raw1' not in names()"
+check "it was a zombie" grep -q ') Z ' "/proc/$careless/stat"
+kill -9 "$(pid_of f3)"
+expect "a domain whose QEMU was killed is gone" "'f3' not in names()"
+expect "each VM is there once" "len({v['uuid'] for v in vms}) == len(vms)"
+check "nothing tainted a domain" \
+	test "$(grep -h "<taint" "$dir"/run/libvirt/qemu/f1.xml | sort -u)" = "$(sort -u <<<"$taints")"
+watch_stop
+watch_done
