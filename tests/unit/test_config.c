@@ -317,6 +317,48 @@ static void test_files(void)
 	g_rmdir(dir);
 }
 
+/* A reload knows what has changed, down to the items of lists. */
+static void test_diff(void)
+{
+	static const struct {
+		const char *a, *b, *differ;
+	} cases[] = {
+		{"", "", ""},
+		{everything, everything, ""},
+		{"", "interval: 2s\nuri: x\n", "interval, uri"},
+		{"http: {timeout: 10s}", "http: {timeout: 11s}", "http"},
+		{"tags: {a: b}", "tags: {a: c}", "tags"},
+		{"tags: {a: b}", "tags: {a: b, c: d}", "tags"},
+		{"vms: [{match: a, detail: basic}]", "vms: [{match: a, detail: detailed}]", "vms"},
+		{"vms: [{match: a, detail: basic}]", "vms: [{match: b, detail: basic}]", "vms"},
+		{"detail: standard", "", ""},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(config_t) a = config_new(), b = config_new();
+		g_autoptr(GString) differ = g_string_new(NULL);
+		char *error = NULL;
+
+		CU_ASSERT_EQUAL_FATAL(load(a, cases[i].a, &error), 0);
+		CU_ASSERT_EQUAL_FATAL(load(b, cases[i].b, &error), 0);
+		config_diff(a, b, differ);
+		CU_ASSERT_STRING_EQUAL(differ->str, cases[i].differ);
+	}
+}
+
+static void test_wants_provider(void)
+{
+	g_autoptr(config_t) c = config_new();
+	char *error = NULL;
+
+	CU_ASSERT_FALSE(config_wants_provider(c, "libvirt"));
+	CU_ASSERT_EQUAL(config_set(c, "uri", "x", &error), 0);
+	CU_ASSERT_TRUE(config_wants_provider(c, "libvirt"));
+	CU_ASSERT_FALSE(config_wants_provider(c, "proc"));
+	CU_ASSERT_EQUAL(config_set(c, "provider", "proc", &error), 0);
+	CU_ASSERT_TRUE(config_wants_provider(c, "proc"));
+}
+
 /* Every row can be shown, and its default and its example are valid. */
 static void check_table(const struct config_option *table, bool top)
 {
@@ -355,6 +397,8 @@ int main(void)
 		{"bounds", test_bounds},
 		{"one option", test_set},
 		{"files", test_files},
+		{"what differs", test_diff},
+		{"a provider that is wanted", test_wants_provider},
 		{"the table", test_table},
 		CU_TEST_INFO_NULL,
 	};
