@@ -10,7 +10,7 @@
 #define EXPOSITIONS (F(TABLE) | F(PROMETHEUS) | F(OPENMETRICS) | F(JSON))
 #define ALL_COMMANDS                                                                              \
 	(FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_UNLOAD | FOR_CHECK_CONFIG | \
-	 FOR_VERSION | FOR_HELP | FOR_ANALYZE | FOR_HISTORY)
+	 FOR_VERSION | FOR_HELP | FOR_ANALYZE | FOR_HISTORY | FOR_INSIGHTS)
 
 static const cyaml_strval_t formats[] = {
 	{"auto", FORMAT_AUTO},
@@ -219,6 +219,19 @@ const struct cli_command cli_commands[] = {
 			    "kvmlens history --all vm.cpu.usage --since 7d --step 1h --format csv\t"
 			    "for a spreadsheet",
 		.run = cmd_history,
+	},
+	{
+		.name = "insights",
+		.bit = FOR_INSIGHTS,
+		.args = "[VM]",
+		.max_args = 1,
+		.summary =
+			"what a VM's history says: unusual, full soon, who disturbs it, what size fits",
+		.help = "Reads the store that run keeps. VM is a name, where * and ? match anything, or a "
+			"uuid; without it every VM is told of. What is not beyond chance is left out, and "
+			"what needs more history than there is: an hour of trends, two days of forecasts.",
+		.examples = "kvmlens insights db-1\tat most ten lines",
+		.run = cmd_insights,
 	},
 	{
 		.name = "check-config",

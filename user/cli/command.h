@@ -76,6 +76,7 @@ enum exit_code cmd_check_config(struct cli *cli);
 enum exit_code cmd_doctor(struct cli *cli);
 enum exit_code cmd_help(struct cli *cli);
 enum exit_code cmd_history(struct cli *cli);
+enum exit_code cmd_insights(struct cli *cli);
 enum exit_code cmd_metrics(struct cli *cli);
 enum exit_code cmd_run(struct cli *cli);
 enum exit_code cmd_top(struct cli *cli);

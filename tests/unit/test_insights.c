@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Planted truths in a store: each is named by the command. */
+#include <errno.h>
+#include <glib.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "bench_data.h"
+#include "cli/cli.h"
+#include "store/store.h"
+#include "suite.h"
+#include "unit/fake_snapshot.h"
+
+#define TICKS 1800 /* five hours at 10 s */
+#define VMS 5
+
+static char *path;
+
+static double bursts(double level, struct noise *noise)
+{
+	return noise_uniform(noise) < 0.06 ? (level > 0 ? 0 : 60) : level;
+}
+
+/*
+ * VM 3 comes in bursts and VM 1 waits for a CPU then; 2 does what 0 does; the memory of 4 fills
+ * by 4 % an hour. Everybody has eight vCPUs and uses few of them.
+ */
+static void set_vm(struct snap_vm *vm, size_t v, unsigned tick, const double *level,
+		   struct noise *noise)
+{
+	vm->vcpus = 8;
+	vm->rate.usage = 5 + level[v == 2 ? 0 : v] / 4 + 0.5 * noise_gauss(noise);
+	vm->rate.ready = 1 + 0.1 * noise_gauss(noise);
+	if (v == 1)
+		vm->rate.ready = 1 + 0.3 * level[3] / 4 + 0.5 * fabs(noise_gauss(noise));
+	if (v == 4)
+		vm->guest.mem_percent = 50 + 4 * (tick / 360.0) + 0.2 * noise_gauss(noise);
+	if (v == 0 && tick > TICKS - 20)
+		((struct snap_anomaly *)vm->anomalies.v)->score = 0.83;
+}
+
+static void fill_store(void)
+{
+	struct store_config config = {.path = path};
+	gint64 start = (gint64)(time(NULL) - TICKS * 10) * 1000;
+	struct noise noise = {.state = 11};
+	double level[VMS] = {0};
+	struct store *store = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(store_new(&config, &store), 0);
+	for (unsigned i = 0; i < TICKS; i++) {
+		struct fake_spec spec = {
+			.vms = VMS, .vcpus = 1, .level = KVMLENS_STANDARD, .tick = 1};
+		struct kvmlens_snapshot *s = fake_snapshot(&spec);
+
+		s->wall_ms = start + (gint64)i * 10000;
+		for (size_t v = 0; v < VMS; v++) {
+			struct snap_vm *vm = entities_at(&s->vms, v);
+
+			level[v] = bursts(level[v], &noise);
+			if (!vm->anomalies.n) {
+				entities_alloc(&vm->anomalies, 1, sizeof(struct snap_anomaly));
+				*(struct snap_anomaly *)vm->anomalies.v =
+					(struct snap_anomaly){labels_ref(vm->labels), 0.1, 3};
+			}
+			set_vm(vm, v, i, level, &noise);
+		}
+		store_offer(store, s);
+		kvmlens_snapshot_unref(s);
+		store_flush(store);
+	}
+	store_free(store);
+}
+
+static char *run(int want, const char *vm)
+{
+	char *argv[] = {(char[]){"kvmlens"},   (char[]){"insights"},
+			(char[]){"--store"},   path,
+			(char *)(uintptr_t)vm, NULL};
+	char *out = NULL, *err = NULL;
+	size_t n_out, n_err;
+	FILE *to_out = open_memstream(&out, &n_out), *to_err = open_memstream(&err, &n_err);
+
+	CU_ASSERT_EQUAL(cli_main(5, argv, to_out, to_err), want);
+	fclose(to_out);
+	fclose(to_err);
+	if (want) {
+		free(out);
+		return err;
+	}
+	free(err);
+	return out;
+}
+
+static void check(const char *vm, const char *says)
+{
+	char *text = run(0, vm);
+
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, says));
+	if (!strstr(text, says))
+		printf("\nnot \"%s\" in:\n%s", says, text);
+	free(text);
+}
+
+static unsigned lines_of(const char *text)
+{
+	unsigned n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+static void test_truths(void)
+{
+	char *text;
+
+	check("vm-0001", "it waits for a CPU when vm-0003 is busy");
+	check("vm-0000", "its load moves with that of vm-0002");
+	check("vm-0000", "score 0.83 at ");
+	check("vm-0002", "nothing out of the ordinary");
+	check("vm-0004", "vm.memory.usage_percent: ");
+	check("vm-0004", "full in 0.3 days");
+	check("vm-0003", "8.0 vCPUs, advised 3.0");
+	text = run(0, "vm-0003");
+	CU_ASSERT_PTR_NULL(strstr(text, "neighbour"));
+	CU_ASSERT_PTR_NULL(strstr(text, "  full"));
+	CU_ASSERT(lines_of(text) <= 11);
+	free(text);
+}
+
+static void test_mistakes(void)
+{
+	char *text = run(6, "vm-0009");
+
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "knows no VM \"vm-0009\""));
+	free(text);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		{"filling a store", fill_store},
+		{"planted truths", test_truths},
+		{"mistakes", test_mistakes},
+		CU_TEST_INFO_NULL,
+	};
+	g_autofree char *folder = g_dir_make_tmp("kvmlens-insights-XXXXXX", NULL);
+	g_autofree char *remove = g_strdup_printf("rm -rf '%s'", folder);
+	int result;
+
+	path = g_build_filename(folder, "history.db", NULL);
+	result = suite_run("insights", tests);
+	if (system(remove))
+		result = 1;
+	g_free(path);
+	return result;
+}
