@@ -94,18 +94,18 @@ setup: ## Install the Debian packages that building and running need
 MAKE_ALL_CPUS = $(MAKE) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 run: setup ## Set up, build, and start the agent on this host: sudo make run
-	$(Q)$(MAKE_ALL_CPUS) all
+	+$(Q)$(MAKE_ALL_CPUS) all
 	$(Q)exec $(B)/kvmlens run $(ARGS)
 
 demo: ## Three small guests that fight for one CPU, and the live view of them
 	$(Q)scripts/setup.sh build run demo
-	$(Q)$(MAKE_ALL_CPUS) all
+	+$(Q)$(MAKE_ALL_CPUS) all
 	$(Q)exec scripts/demo.sh
 
 # --- Tests ------------------------------------------------------------------------------------------
 check: ## Set up, build, and run every test: sudo make check
 	$(Q)scripts/setup.sh
-	$(Q)$(MAKE_ALL_CPUS) check-built
+	+$(Q)$(MAKE_ALL_CPUS) check-built
 
 check-built: all tests
 	$(Q)$(MAKE) B=$(B)/asan BPF_B=$(B) $(ASAN_FLAGS) unit-programs
