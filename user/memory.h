@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the agent remembers: the store and the analytics engine, fed by the collector's snapshots. */
+/* What the agent remembers: the store and the analytics engine, fed by the snapshots. */
 #ifndef KVMLENS_MEMORY_H
 #define KVMLENS_MEMORY_H
 

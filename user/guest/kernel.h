@@ -80,7 +80,8 @@ struct guest_kernel {
 /*
  * Find the kernel in mem. guessed: mem's map is one block of which only the place is known, to
  * be split around the hole below 4 GiB by what the kernel says; mem then gets the better map.
- * avoid: the btf_hva of a kernel to pass over, as a reboot may leave a whole one behind; or 0. On failure the reason is returned and kernel is undefined.
+ * avoid: the btf_hva of a kernel to pass over, as a reboot may leave a whole one behind; or 0. On
+ * failure the reason is returned and kernel is undefined.
  */
 enum guest_status guest_kernel_attach(struct guest_kernel *kernel, struct guest_mem *mem,
 				      bool guessed, uint64_t avoid);
