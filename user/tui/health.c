@@ -154,9 +154,10 @@ char *health_losses(const struct kvmlens_snapshot *snapshot)
 
 		if (loss->count == 0 || loss->count == ABSENT)
 			continue;
-		g_string_append_printf(text, " %s %" PRIu64, label(loss->labels, "reason"),
-				       loss->count);
+		g_string_append_printf(text, "%s %s %" PRIu64, text->len > empty ? "," : "",
+				       label(loss->labels, "reason"), loss->count);
 	}
+	g_strdelimit(text->str, "_", ' ');
 	return g_string_free(text, text->len == empty);
 }
 
