@@ -100,6 +100,9 @@ skeleton() {
 	rm -f "$root/bin/busybox"
 	cp -L "$busybox" "$root/bin/busybox"
 	: >"$root/modules/order"
+	printf 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n' >"$root/etc/passwd"
+	printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
+	echo '127.0.0.1 localhost' >"$root/etc/hosts"
 }
 
 main() {

@@ -4,7 +4,7 @@
 # "ok NAME: detail", "fail NAME: detail", "skip NAME: reason". Everything else is log.
 
 work=/run/vm-test
-port=10177
+url=http://127.0.0.1:10177
 mkdir -p $work
 
 ok() { echo "ok $1: $2" >&9; }
@@ -68,7 +68,7 @@ mini_has_done() {
 	[ "$(grep -c ^DONE "$work/mini$1.out")" -ge "$2" ]
 }
 
-# Wait for one more report; it becomes "now", the one before becomes "then".
+# Wait for one more report; it becomes "now".
 mini_wait() {
 	eval "mini_done$1=\$((mini_done$1 + 1)); mini_count=\$mini_done$1"
 	if ! await 60 mini_has_done "$1" "$mini_count"; then
@@ -76,7 +76,6 @@ mini_wait() {
 		cat "$work/mini$1.out"
 		return 1
 	fi
-	[ ! -f "$work/mini$1.now" ] || mv "$work/mini$1.now" "$work/mini$1.then"
 	awk '/^DONE/ { last = block; block = ""; next } { block = block $0 "\n" } END { printf "%s", last }' \
 		"$work/mini$1.out" >"$work/mini$1.now"
 }
@@ -108,9 +107,106 @@ mini_value() {
 		}' "$work/mini$1.$2"
 }
 
-# What a counter grew by between the last two reports: mini_grown FD VCPU|vm KEY
+# What a counter has grown by since the mark: mini_grown FD VCPU|vm KEY
 mini_grown() {
 	minus "$(mini_value "$1" now "$2" "$3")" "$(mini_value "$1" "then" "$2" "$3")"
+}
+
+# The agent under test.
+
+# agent_start OPTIONS...: returns when it has collected twice.
+agent_start() {
+	kvmlens run --interval 500ms --listen "${url#http://}" "$@" </dev/null >>$work/agent.log 2>&1 \
+		3>&- 4>&- 9>&- &
+	agent_pid=$!
+	await 60 scrape && agent_settle && return
+	fail "agent" "it does not serve numbers; its last words: $(tail -n 3 $work/agent.log | tr '\n' ' ')"
+	cat $work/agent.log
+	return 1
+}
+
+agent_stop() {
+	kill $agent_pid
+	wait $agent_pid
+	agent_status=$?
+	agent_pid=
+	cat $work/agent.log
+	: >$work/agent.log
+}
+
+fetch() {
+	wget -q -T 10 -O - "$url$1"
+}
+
+# Keep what the agent shows now in $work/now.
+scrape() {
+	fetch /metrics >$work/now.new && [ -s $work/now.new ] && mv $work/now.new $work/now
+}
+
+ticked() {
+	scrape && [ "$(metric now kvmlens_ticks_total)" -ge $ticks_wanted ]
+}
+
+# Wait until the agent has collected twice more; that is "now".
+agent_settle() {
+	scrape || return
+	ticks_wanted=$(($(metric now kvmlens_ticks_total) + 2))
+	await 30 ticked
+}
+
+# Begin a window: keep what the agent and the minis named say now, as "then". The vCPUs are still,
+# so that all of them speak of the same moment.
+mark() {
+	for fd; do cp "$work/mini$fd.now" "$work/mini$fd.then"; done
+	[ -z "${agent_pid-}" ] || { agent_settle && cp $work/now $work/then; }
+}
+
+# metric FILE NAME [LABEL]...: the value of the series, of the first if there are several. LABEL
+# is key="value".
+metric() {
+	metric_file=$work/$1
+	metric_name=$2
+	shift 2
+	awk -v name="$metric_name" -v labels="$*" '
+		BEGIN { n = split(labels, label, " ") }
+		index($1, name) == 1 && substr($1, length(name) + 1, 1) ~ /^({|)$/ {
+			for (i = 1; i <= n; i++) if (!index($0, label[i])) next
+			print $NF
+			exit
+		}' "$metric_file"
+}
+
+# Sum of all series of that name and those labels.
+metric_sum() {
+	metric_file=$work/$1
+	metric_name=$2
+	shift 2
+	awk -v name="$metric_name" -v labels="$*" '
+		BEGIN { n = split(labels, label, " ") }
+		index($1, name) == 1 && substr($1, length(name) + 1, 1) ~ /^({|)$/ {
+			for (i = 1; i <= n; i++) if (!index($0, label[i])) next
+			sum += $NF
+			seen = 1
+		}
+		END { if (seen) printf "%.9f", sum }' "$metric_file"
+}
+
+# What a counter has grown by since the mark.
+metric_grown() {
+	metric_now=$(metric_sum now "$@")
+	metric_then=$(metric_sum "then" "$@")
+	[ -z "$metric_now" ] || awk -v a="$metric_now" -v b="${metric_then:-0}" \
+		'BEGIN { printf "%.9f", a - b }' </dev/null
+}
+
+# Seconds of the agent's clock since the mark.
+wall_grown() {
+	calc "$(metric now kvmlens_uptime_seconds) - $(metric "then" kvmlens_uptime_seconds)"
+}
+
+# metric_grown of a counter of seconds, in nanoseconds.
+metric_grown_ns() {
+	metric_grown "$@" | awk '{ printf "%.0f", $1 * 1e9 }'
 }
 
 # The kernel's own kvm_entry and kvm_exit events, of every thread or of the one whose tid is

@@ -7,12 +7,24 @@ stty -F /dev/ttyS1 raw
 exec 9>/dev/ttyS1 2>&1
 cd /test || exit 1
 
-wanted=$*
-[ -n "$wanted" ] || wanted=$(cd scenarios && ls | sed 's/\.sh$//')
-for name in $wanted; do
+# The first argument is the kernel's name in the matrix.
+export kernel="$1"
+shift
+[ $# -gt 0 ] || set -- scenarios/*.sh
+for name; do
+	name=${name##*/}
+	name=${name%.sh}
 	echo "=== $name"
 	started=$(cut -d' ' -f1 /proc/uptime)
-	sh ${TRACE:+-x} "scenarios/$name.sh" || echo "fail $name: its script ended with $?" >&9
+	sh "scenarios/$name.sh" || echo "fail $name: its script ended with $?" >&9
 	echo "time $name $started $(cut -d' ' -f1 /proc/uptime)" >&9
 done
+# Nothing that the agent did may make the kernel complain.
+complaints=$(dmesg | grep -E 'cut here|WARNING:|BUG:|Oops' | head -n 3)
+if [ -n "$complaints" ]; then
+	dmesg | grep -A30 -m1 'cut here'
+	echo "fail kernel log: $complaints" >&9
+else
+	echo "ok kernel log: no warning" >&9
+fi
 echo "end" >&9

@@ -3,7 +3,10 @@
 # The vm tier: boot Debian kernels as emulated KVM hosts (QEMU's TCG with nested SVM), run the
 # freshly built agent in each and compare it with the kernel's own numbers.
 #
-#   tests/vm/run.sh [KERNEL...]    5.10, 6.1, 6.12, newest; all of them when none is named
+#   tests/vm/run.sh [KERNEL|libvirt:KERNEL]...
+#
+# KERNEL is 5.10, 6.1, 6.12 or newest. With libvirt: the emulated host has this machine's root, a
+# libvirtd of its own and a domain that boots Linux. Without arguments: what `everything` lists.
 #
 # SCENARIOS="10-kvm 20-exits" runs only those. KEEP=1 keeps the images. Logs: build/vm/.
 # Prints TAP. Exit code: 0 all passed, 77 nothing could run, else a failure.
@@ -12,6 +15,7 @@ set -euo pipefail
 TOP=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 BUILD=${BUILD:-$TOP/build}
 KVMLENS=${KVMLENS:-$BUILD/kvmlens}
+everything="5.10 6.1 6.12 newest libvirt:6.1 libvirt:newest"
 out=$BUILD/vm
 boot_seconds=${VM_BOOT_SECONDS:-150}
 number=0 failures=0 passes=0
@@ -78,21 +82,45 @@ run_host() {
 	fi
 }
 
-test_kernel() {
-	local kernel=$1 dir status=0
-	dir=$("$TOP/scripts/guest-kernel.sh" "$kernel") || status=$?
+# Set kernel_dir to a kernel's directory. Fails, having said so, when there is none.
+get_kernel() {
+	local name=$1 status=0
+	shift
+	kernel_dir=$("$TOP/scripts/guest-kernel.sh" "$@") || status=$?
 	case $status in
-	0) ;;
-	69) tap skip "$kernel: this machine's Debian mirror does not offer it" && return ;;
-	*) tap fail "$kernel could not be fetched" && return ;;
+	0) echo "# $name is $(cat "$kernel_dir/release")" ;;
+	69) tap skip "$name: this machine's Debian mirror does not offer it" ;;
+	*) tap fail "$name could not be fetched" ;;
 	esac
-	echo "# $kernel is $(cat "$dir/release")"
-	"$TOP/scripts/guest-image.sh" host --kernel "$dir" -o "$out/host-$kernel.cpio" \
+	return $status
+}
+
+test_kernel() {
+	local kernel=$1 image=$out/host-$1.cpio
+	get_kernel "$kernel" "$kernel" || return 0
+	"$TOP/scripts/guest-image.sh" host --kernel "$kernel_dir" -o "$image" \
 		--file "$TOP/tests/vm/main.sh:/test/main" --file "$TOP/tests/vm/lib.sh:/test/lib.sh" \
 		--file "$TOP/tests/vm/scenarios:/test/scenarios" \
+		--file "$TOP/tests/vm/expect:/test/expect" \
 		--bin "$BUILD/tests/vm/mini:/test/mini" --bin "$KVMLENS:/test/kvmlens"
-	run_host "$kernel" "$dir" "$out/host-$kernel.cpio" "$out/$kernel" "test=${SCENARIOS// /,}"
-	[ -n "${KEEP:-}" ] || rm -f "$out/host-$kernel.cpio"
+	run_host "$kernel" "$kernel_dir" "$image" "$out/$kernel" "test=$kernel,${SCENARIOS// /,}"
+	[ -n "${KEEP:-}" ] || rm -f "$image"
+}
+
+# The domain's kernel is the small one, whatever kernel its host has.
+test_libvirt() {
+	local kernel=$1 image=$out/root-$1.cpio guest=$out/guest.cpio guest_dir
+	command -v libvirtd >/dev/null || { tap skip "libvirt:$kernel: libvirtd is not installed"; return; }
+	get_kernel "6.1" 6.1 || return 0
+	guest_dir=$kernel_dir
+	"$TOP/scripts/guest-image.sh" plain --kernel "$guest_dir" -o "$guest"
+	get_kernel "libvirt:$kernel" --flavour generic "$kernel" || return 0
+	"$TOP/scripts/guest-image.sh" hostroot --kernel "$kernel_dir" -o "$image"
+	run_host "libvirt:$kernel" "$kernel_dir" "$image" "$out/libvirt-$kernel" \
+		"run=$TOP/tests/vm/hostroot/libvirt.sh test=$TOP,$BUILD,$guest_dir/vmlinuz,$guest" \
+		-fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap \
+		-device virtio-9p-pci,fsdev=root,mount_tag=hostroot
+	[ -n "${KEEP:-}" ] || rm -f "$image" "$guest"
 }
 
 main() {
@@ -100,10 +128,17 @@ main() {
 	SCENARIOS=${SCENARIOS:-}
 	[ "$(uname -m)" = x86_64 ] || skip_all "the emulated hosts need an x86-64 machine"
 	command -v qemu-system-x86_64 >/dev/null || skip_all "qemu-system-x86 is not installed"
-	make -s -C "$TOP" "$KVMLENS" "$BUILD/tests/vm/mini"
+	make -s -C "$TOP" B="${BUILD#"$TOP/"}" "${KVMLENS#"$TOP/"}" "${BUILD#"$TOP/"}/tests/vm/mini" \
+		"${BUILD#"$TOP/"}/tests/e2e/reap"
 	mkdir -p "$out"
-	[ $# -gt 0 ] || set -- 5.10 6.1 6.12 newest
-	for kernel; do test_kernel "$kernel"; done
+	# shellcheck disable=SC2086 # words are wanted
+	[ $# -gt 0 ] || set -- $everything
+	for kernel; do
+		case $kernel in
+		libvirt:*) test_libvirt "${kernel#*:}" ;;
+		*) test_kernel "$kernel" ;;
+		esac
+	done
 	echo "1..$number"
 	[ $failures -eq 0 ] || exit 1
 	[ $passes -gt 0 ] || skip_all "no kernel could be booted"

@@ -6,7 +6,8 @@
 . /test/lib.sh
 
 mini_start 3 --vcpus 2 --pin 0,1 || exit
-tracing_start
+mark 3
+tracing_start ""
 mini_do "io 3000" 3 || exit
 tracing_stop
 exits=$(mini_grown 3 vm vm_exits)
@@ -20,6 +21,7 @@ if [ "$exits" -ge 6002 ] && [ "$exits" -lt 6602 ]; then
 else
 	fail "exits are the VM's own" "6002 port writes, but $exits exits"
 fi
+mark 3
 mini_do "hlt 200" 3 || exit
 near "halts" "$(mini_grown 3 vm vm_halt_exits)" 400 0 halts
 mini_stop 3

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# Two VMs fight for one CPU: ready time against the kernel's run_delay of the same window, and the
+# parts of each vCPU's wall time sum up to it.
+# shellcheck source=tests/vm/lib.sh
+. /test/lib.sh
+
+mini_start 3 --vcpus 1 --pin 1 --name mini3 || exit
+mini_start 4 --vcpus 1 --pin 1 --name mini4 || exit
+agent_start --detail detailed || exit
+mark 3 4
+mini_do "spin 4000" 3 4
+agent_settle
+
+for id in 3 4; do
+	vcpu="vm=\"mini$id\" vcpu=\"0\""
+	ready=$(metric_grown_ns vm_cpu_core_ready_seconds_total "$vcpu")
+	steal=$(metric_grown_ns vm_cpu_core_steal_seconds_total "$vcpu")
+	near "ready time of mini$id" "$ready" "$(mini_grown $id 0 delay)" 0.001 ns
+	if is_true "$steal > 0 && $steal <= $ready"; then
+		ok "steal of mini$id is a part of ready" "$steal of $ready ns"
+	else
+		fail "steal of mini$id is a part of ready" "$steal of $ready ns"
+	fi
+	if is_true "$ready > 1e9"; then
+		ok "mini$id waited" "$(calc "$ready / 1e9") s"
+	else
+		fail "mini$id waited" "only $(calc "$ready / 1e9") s: this window proves nothing"
+	fi
+	parts=0
+	for part in run ready halted other; do
+		parts="$parts + $(metric_grown "vm_cpu_core_${part}_seconds_total" "$vcpu")"
+	done
+	near "parts of mini$id sum to wall time" "$(calc "$parts")" "$(wall_grown)" 0.5 s
+done
+agent_stop
+mini_stop 3
+mini_stop 4

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# A VM is there within an interval of its start and gone within two of its end.
+# shellcheck source=tests/vm/lib.sh
+. /test/lib.sh
+
+agent_start --detail basic || exit
+
+shows() {
+	scrape && [ -n "$(metric now vm_up "vm=\"$1\"")" ]
+}
+
+shows_not() {
+	scrape && [ -z "$(metric now vm_up "vm=\"$1\"")" ]
+}
+
+# Ticks from now until the command succeeds.
+ticks_until() {
+	scrape
+	from=$(metric now kvmlens_ticks_total)
+	await 20 "$@" || { echo none && return; }
+	echo $(($(metric now kvmlens_ticks_total) - from))
+}
+
+judge() {
+	if [ "$2" != none ] && [ "$2" -le "$3" ]; then
+		ok "$1" "after $2 collections, at most $3 are allowed"
+	else
+		fail "$1" "after $2 collections, at most $3 are allowed"
+	fi
+}
+
+mini_start 5 --vcpus 3 --name mini5 || exit
+judge "a new VM is found" "$(ticks_until shows mini5)" 2
+near "its vCPUs" "$(metric now vm_cpu_vcpus 'vm="mini5"')" 3 0 vCPUs
+mini_stop 5
+judge "a VM that ended is gone" "$(ticks_until shows_not mini5)" 3
+agent_stop
