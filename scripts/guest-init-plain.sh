@@ -7,8 +7,9 @@
 #   addr=A/L    static address of eth0; gw=A the default route
 #   write=DEV   4 KiB direct writes to /dev/DEV without end, read=DEV reads
 #   wait=S      the loads start S seconds after GUEST-READY, not at once
-#   for=S       and end after S seconds; GUEST-LOAD lines tell /proc/stat before and after
-#   report=S    one line on the console every S seconds: uptime, and /proc/stat's cpu lines
+#   for=S       and end after S seconds; a GUEST-LOAD line tells /proc/stat a second later, and
+#               another before the wait; in between nothing but the loads runs
+#   report=S    one line on the console every S seconds: uptime, and /proc/stat's line of each CPU
 #   shell       a shell on the console
 # shellcheck source=scripts/guest-init-common.sh
 . /etc/guest-common.sh
@@ -58,8 +59,9 @@ guest_agent() {
 		qemu-ga -m virtio-serial -p $channel >/tmp/agent.log 2>&1 &
 }
 
+# The console is slow: one short line.
 stat_line() {
-	echo "$1 $(uptime_s) $(grep '^cpu' /proc/stat | tr '\n' ';')"
+	echo "$1 $(uptime_s) $(grep '^cpu[0-9]' /proc/stat | tr '\n' ';')"
 }
 
 report() {
@@ -70,13 +72,17 @@ report() {
 }
 
 timed_loads() {
-	sleep "$(arg wait 0)"
-	[ -n "$(arg for '')" ] || { loads && return; }
-	stat_line "GUEST-LOAD begin"
+	seconds=$(arg for '')
+	wait=$(arg wait 0)
+	[ -z "$seconds" ] || stat_line "GUEST-LOAD begin"
+	sleep "$wait"
 	loads
-	sleep "$(arg for '')"
+	[ -n "$seconds" ] || return
+	sleep "$seconds"
 	# shellcheck disable=SC2086 # words are wanted
 	kill -9 $load_pids
+	# A tick accounts one tick of steal at most; an idle CPU makes up for the rest.
+	sleep 1
 	stat_line "GUEST-LOAD end"
 }
 

@@ -13,6 +13,7 @@
 #   agent=            1: a channel for the guest agent
 #   serial=FILE       the console's output
 #   balloon=1         period of balloon statistics in seconds
+#   cputune=          XML to put in <cputune>: pinning
 #   metadata=         XML to put in <metadata>
 
 domain_devices() {
@@ -53,7 +54,7 @@ domain_devices() {
 
 domain_xml() {
 	local -A key=([type]=qemu [uuid]='' [mem]=256 [vcpus]=2 [kernel]='' [initrd]='' [append]=''
-		[agent]='' [serial]='' [balloon]=1 [metadata]='')
+		[agent]='' [serial]='' [balloon]=1 [cputune]='' [metadata]='')
 	local name=$1 disks=() taps=() pair
 	shift
 	for pair; do
@@ -71,6 +72,7 @@ domain_xml() {
 		<memory unit='MiB'>${key[mem]}</memory>
 		<vcpu current='${key[vcpus]%%/*}'>${key[vcpus]##*/}</vcpu>
 		<iothreads>1</iothreads>
+		<cputune>${key[cputune]}</cputune>
 		<os>
 		  <type arch='x86_64' machine='pc'>hvm</type>
 		  ${key[kernel]:+<kernel>${key[kernel]}</kernel><initrd>${key[initrd]}</initrd>}
