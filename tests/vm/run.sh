@@ -17,7 +17,8 @@ BUILD=${BUILD:-$TOP/build}
 KVMLENS=${KVMLENS:-$BUILD/kvmlens}
 everything="5.10 6.1 6.12 newest libvirt:6.1 libvirt:newest"
 out=$BUILD/vm
-boot_seconds=${VM_BOOT_SECONDS:-150}
+silence_seconds=90
+qemu=
 number=0 failures=0 passes=0
 
 tap() {
@@ -47,8 +48,25 @@ report() {
 	done < <(tr -d '\r' <"$2")
 }
 
-panicked() {
-	grep -aqE 'Kernel panic|BUG: |Oops|general protection|soft lockup|RCU .*stall' "$1"
+# Wait for QEMU to end; end it when neither of its serial lines has said anything for long.
+watch_qemu() {
+	local log=$1 said='' size silent=0
+	while kill -0 "$qemu" 2>/dev/null; do
+		sleep 1
+		size=$(stat -c %s "$log.console" "$log.results" 2>/dev/null | tr '\n' ' ')
+		silent=$((silent + 1))
+		[ "$size" = "$said" ] || silent=0
+		said=$size
+		[ $silent -lt "$silence_seconds" ] || break
+	done
+	stop_qemu
+}
+
+stop_qemu() {
+	[ -n "$qemu" ] || return 0
+	kill "$qemu" 2>/dev/null || true
+	wait "$qemu" 2>/dev/null || true
+	qemu=
 }
 
 # Boot an emulated host once. Results are in LOG.results, its console in LOG.console.
@@ -56,30 +74,39 @@ boot() {
 	local kernel_dir=$1 image=$2 log=$3 append=$4
 	shift 4
 	: >"$log.results"
-	timeout "$boot_seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1536 \
+	: >"$log.console"
+	qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1536 \
 		-display none -nodefaults -no-reboot -kernel "$kernel_dir/vmlinuz" -initrd "$image" \
 		-serial "file:$log.console" -serial "file:$log.results" \
-		-append "console=ttyS0 quiet panic=-1 oops=panic $append" "$@" </dev/null
+		-append "console=ttyS0 quiet panic=-1 oops=panic $append" "$@" </dev/null &
+	qemu=$!
+	watch_qemu "$log"
+}
+
+finished() {
+	grep -aq '^end' "$1.results"
 }
 
 # Boot, and once more if the emulated machine itself fell over; report what it said.
 run_host() {
-	local kernel=$1 log=$4 attempt status
+	local kernel=$1 log=$4
 	shift
-	for attempt in 1 2; do
-		status=0
-		boot "$@" || status=$?
-		! grep -aq '^end' "$log.results" || break
-		panicked "$log.console" && [ $attempt = 1 ] || break
-		echo "# $kernel: the emulated host fell over, booting it once more:"
-		grep -aE 'panic|BUG: |Oops|lockup|stall|RIP:' "$log.console" | head -n 5 | sed 's/^/#   /'
+	boot "$@"
+	if ! finished "$log"; then
+		echo "# $kernel: the emulated host fell over, it is booted once more; its last words:"
+		{ panic_lines "$log.console" || tail -n 5 "$log.console"; } | sed 's/^/#   /'
 		cp "$log.console" "$log.console.first"
-	done
+		boot "$@"
+	fi
 	report "$kernel" "$log.results"
-	if ! grep -aq '^end' "$log.results"; then
-		tap fail "$kernel did not finish (QEMU ended with $status), see $log.console"
+	if ! finished "$log"; then
+		tap fail "$kernel did not finish, see $log.console"
 		tail -n 15 "$log.console" | sed 's/^/#   /'
 	fi
+}
+
+panic_lines() {
+	grep -aE 'Kernel panic|BUG: |Oops|general protection|lockup|RCU .*stall|RIP:' "$1" | head -n 5 | grep .
 }
 
 # Set kernel_dir to a kernel's directory. Fails, having said so, when there is none.
@@ -125,6 +152,7 @@ test_libvirt() {
 
 main() {
 	local kernel
+	trap stop_qemu EXIT
 	SCENARIOS=${SCENARIOS:-}
 	[ "$(uname -m)" = x86_64 ] || skip_all "the emulated hosts need an x86-64 machine"
 	command -v qemu-system-x86_64 >/dev/null || skip_all "qemu-system-x86 is not installed"
