@@ -119,8 +119,9 @@ agent_start() {
 	kvmlens run --interval 500ms --listen "${url#http://}" "$@" </dev/null >>$work/agent.log 2>&1 \
 		3>&- 4>&- 9>&- &
 	agent_pid=$!
-	await 60 scrape && agent_settle && return
+	await 30 scrape && agent_settle && return
 	fail "agent" "it does not serve numbers; its last words: $(tail -n 3 $work/agent.log | tr '\n' ' ')"
+	kill -9 $agent_pid
 	cat $work/agent.log
 	return 1
 }

@@ -17,6 +17,9 @@ for name; do
 	echo "=== $name"
 	started=$(cut -d' ' -f1 /proc/uptime)
 	sh "scenarios/$name.sh" || echo "fail $name: its script ended with $?" >&9
+	# What a failed scenario has left would disturb the next; this machine is ours alone.
+	killall -q -9 kvmlens mini
+	kvmlens unload >/dev/null 2>&1
 	echo "time $name $started $(cut -d' ' -f1 /proc/uptime)" >&9
 done
 # Nothing that the agent did may make the kernel complain.
