@@ -78,7 +78,7 @@ boot() {
 	setpriv --pdeathsig KILL qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1536 \
 		-display none -nodefaults -no-reboot -kernel "$kernel_dir/vmlinuz" -initrd "$image" \
 		-serial "file:$log.console" -serial "file:$log.results" \
-		-append "console=ttyS0 quiet panic=-1 oops=panic $append" "$@" </dev/null &
+		-append "console=ttyS0 quiet panic=-1 oops=panic $append" "$@" </dev/null >"$log.qemu" 2>&1 &
 	qemu=$!
 	watch_qemu "$log"
 }
