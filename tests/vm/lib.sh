@@ -34,12 +34,13 @@ near() {
 	fi
 }
 
-# Wait for a command to succeed: await SECONDS COMMAND...
+# Wait for a command to succeed: await SECONDS COMMAND... It may end the wait with status 2.
 await() {
 	tries=$(($1 * 5))
 	shift
 	while [ $tries -gt 0 ]; do
 		"$@" >/dev/null 2>&1 && return 0
+		[ $? -ne 2 ] || return 1
 		tries=$((tries - 1))
 		sleep 0.2
 	done
@@ -114,14 +115,20 @@ mini_grown() {
 
 # The agent under test.
 
+agent_serves() {
+	scrape && return
+	kill -0 $agent_pid || return 2
+	return 1
+}
+
 # agent_start OPTIONS...: returns when it has collected twice.
 agent_start() {
 	kvmlens run --interval 500ms --listen "${url#http://}" "$@" </dev/null >>$work/agent.log 2>&1 \
 		3>&- 4>&- 9>&- &
 	agent_pid=$!
-	await 30 scrape && agent_settle && return
+	await 30 agent_serves && agent_settle && return
 	fail "agent" "it does not serve numbers; its last words: $(tail -n 3 $work/agent.log | tr '\n' ' ')"
-	kill -9 $agent_pid
+	kill -9 $agent_pid 2>/dev/null
 	cat $work/agent.log
 	return 1
 }
