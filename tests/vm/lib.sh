@@ -4,7 +4,7 @@
 # "ok NAME: detail", "fail NAME: detail", "skip NAME: reason". Everything else is log.
 
 work=/run/vm-test
-url=http://127.0.0.1:10177
+port=10177
 mkdir -p $work
 
 ok() { echo "ok $1: $2" >&9; }
@@ -52,7 +52,7 @@ minus() {
 	[ -z "$1" ] || [ -z "$2" ] || awk -v a="$1" -v b="$2" 'BEGIN { printf "%.0f", a - b }' </dev/null
 }
 
-# Mini VMs are named by the descriptor, 3 to 8, that their commands go to.
+# Mini VMs are named by the descriptor, 3 to 5, that their commands go to.
 
 # mini_start FD ARGS...
 mini_start() {
@@ -60,7 +60,8 @@ mini_start() {
 	shift
 	rm -f "$work/mini$mini_fd."*
 	mkfifo "$work/mini$mini_fd.in"
-	taskset -c 0 "${mini:-mini}" "$@" <"$work/mini$mini_fd.in" >>"$work/mini$mini_fd.out" 2>&1 9>&- &
+	taskset -c 0 "${mini:-mini}" "$@" <"$work/mini$mini_fd.in" >>"$work/mini$mini_fd.out" 2>&1 \
+		3>&- 4>&- 5>&- 9>&- &
 	eval "mini_pid$mini_fd=$!; mini_done$mini_fd=0; exec $mini_fd>$work/mini$mini_fd.in"
 	mini_wait "$mini_fd"
 }
@@ -94,7 +95,7 @@ mini_pid() {
 }
 
 mini_stop() {
-	eval "exec $1>&-; wait \$mini_pid$1"
+	eval "exec $1>&-; kill \$mini_pid$1; wait \$mini_pid$1"
 	rm -f "$work/mini$1".*
 }
 
@@ -123,8 +124,8 @@ agent_serves() {
 
 # agent_start OPTIONS...: returns when it has collected twice.
 agent_start() {
-	kvmlens run --interval 500ms --listen "${url#http://}" "$@" </dev/null >>$work/agent.log 2>&1 \
-		3>&- 4>&- 9>&- &
+	kvmlens run --interval 500ms --listen 127.0.0.1:$port "$@" </dev/null >>$work/agent.log 2>&1 \
+		3>&- 4>&- 5>&- 9>&- &
 	agent_pid=$!
 	await 30 agent_serves && agent_settle && return
 	fail "agent" "it does not serve numbers; its last words: $(tail -n 3 $work/agent.log | tr '\n' ' ')"
@@ -142,8 +143,13 @@ agent_stop() {
 	: >$work/agent.log
 }
 
+# A static busybox has a wget that cannot look up an address.
 fetch() {
-	wget -q -T 10 -O - "$url$1"
+	if command -v curl >/dev/null; then
+		curl -sf -m 10 "http://127.0.0.1:$port$1"
+	else
+		printf 'GET %s HTTP/1.0\r\n\r\n' "$1" | nc -w 10 127.0.0.1 $port | sed '1,/^\r$/d'
+	fi
 }
 
 # Keep what the agent shows now in $work/now.
@@ -152,7 +158,7 @@ scrape() {
 }
 
 ticked() {
-	scrape && [ "$(metric now kvmlens_ticks_total)" -ge $ticks_wanted ]
+	scrape && [ "$(metric now kvmlens_ticks_total)" -ge $ticks_wanted ] || return 1
 }
 
 # Wait until the agent has collected twice more; that is "now".
@@ -163,8 +169,10 @@ agent_settle() {
 }
 
 # Begin a window: keep what the agent and the minis named say now, as "then". The vCPUs are still,
-# so that all of them speak of the same moment.
+# so that all of them speak of the same moment. Each has run once under the agent's eyes: what a
+# thread does before its first switch nobody knows, and an exit is over at the next entry.
 mark() {
+	mini_do "io 1" "$@"
 	for fd; do cp "$work/mini$fd.now" "$work/mini$fd.then"; done
 	[ -z "${agent_pid-}" ] || { agent_settle && cp $work/now $work/then; }
 }
@@ -177,7 +185,7 @@ metric() {
 	shift 2
 	awk -v name="$metric_name" -v labels="$*" '
 		BEGIN { n = split(labels, label, " ") }
-		index($1, name) == 1 && substr($1, length(name) + 1, 1) ~ /^({|)$/ {
+		index($1, name) == 1 && substr($1, length(name) + 1, 1) ~ /^[{]?$/ {
 			for (i = 1; i <= n; i++) if (!index($0, label[i])) next
 			print $NF
 			exit
@@ -191,7 +199,7 @@ metric_sum() {
 	shift 2
 	awk -v name="$metric_name" -v labels="$*" '
 		BEGIN { n = split(labels, label, " ") }
-		index($1, name) == 1 && substr($1, length(name) + 1, 1) ~ /^({|)$/ {
+		index($1, name) == 1 && substr($1, length(name) + 1, 1) ~ /^[{]?$/ {
 			for (i = 1; i <= n; i++) if (!index($0, label[i])) next
 			sum += $NF
 			seen = 1

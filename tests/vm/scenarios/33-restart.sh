@@ -9,6 +9,7 @@ mini_start 3 --vcpus 1 --pin 1 --name mini3 || exit
 mini_start 4 --vcpus 1 --pin 1 --name mini4 || exit
 agent_start --detail detailed || exit
 mark 3 4
+tracing_start "$(mini_value 3 now 0 tid)"
 mini_do "spin 1000" 3 4
 kill -9 $agent_pid
 wait $agent_pid
@@ -16,6 +17,7 @@ mini_do "spin 1000" 3 4
 mini_do "mix 200" 3
 agent_start --detail detailed || exit
 mini_do "spin 1000" 3 4
+tracing_stop
 agent_settle
 
 vcpu='vm="mini3" vcpu="0"'
@@ -26,6 +28,8 @@ near "run time over the restart" "$(metric_grown_ns vm_cpu_core_run_seconds_tota
 	"$(mini_grown 3 0 run)" 1 ns
 near "exits over the restart" "$(metric_grown vm_cpu_exits_total 'vm="mini3"')" \
 	"$(mini_grown 3 vm vm_exits)" 0.1 exits
+near "guest time over the restart" "$(metric_grown_ns vm_cpu_core_guest_seconds_total "$vcpu")" \
+	"$(traced guest_ns)" 1 ns
 guest=$(metric_grown_ns vm_cpu_core_guest_seconds_total "$vcpu")
 hypervisor=$(metric_grown_ns vm_cpu_core_hypervisor_seconds_total "$vcpu")
 near "guest + hypervisor = run over the restart" "$(calc "$guest + $hypervisor")" \
