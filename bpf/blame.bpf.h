@@ -179,8 +179,9 @@ static __always_inline bool cpu_marked(__u32 cpu, bool mark)
 
 	if (*word & bit)
 		return true;
+	/* The bit is this CPU's alone, so that adding sets it; an atomic "or" needs Linux 5.12. */
 	if (mark)
-		__sync_fetch_and_or(word, bit);
+		__sync_fetch_and_add(word, bit);
 	return mark;
 }
 
