@@ -10,7 +10,15 @@ set -uo pipefail
 # shellcheck source=tests/e2e/lib/watch.sh
 . "$TOP/tests/e2e/lib/watch.sh"
 
+# shellcheck source=tests/e2e/lib/agent.sh
+. "$TOP/tests/e2e/lib/agent.sh"
+
 [ "$(id -u)" -eq 0 ] || { echo "needs root"; exit 77; }
+# What the agent pins is pinned in a file system of this test's own.
+if [ -z "${FAULTS_PRIVATE:-}" ]; then
+	FAULTS_PRIVATE=yes exec unshare --mount --propagation private "$0"
+fi
+mount -t bpf bpf /sys/fs/bpf || { echo "no BPF file system may be mounted"; exit 77; }
 dir=$TEST_TMP/lv
 raws=() stopped=()
 
@@ -18,6 +26,7 @@ cleanup() {
 	local pid
 	for pid in "${stopped[@]}"; do kill -CONT "$pid" 2>/dev/null; done
 	for pid in "${raws[@]}"; do kill -9 "$pid" 2>/dev/null; done
+	[ -z "${AGENT_PID:-}" ] || agent_stop
 	libvirtd_stop
 }
 trap cleanup EXIT
@@ -45,6 +54,21 @@ pid_of() {
 	cat "$dir/run/libvirt/qemu/$1.pid"
 }
 
+# The whole agent beside it: ten pages, each at once (100 ms, of which it needs a few), and the
+# collector goes on meanwhile. One slow page is the machine's.
+pages_go_on() {
+	local i seconds slow=0 before after
+	before=$(curl -sf "$AGENT_URL/metrics" | awk '/^kvmlens_ticks_total/ {print $2}')
+	for ((i = 0; i < 10; i++)); do
+		seconds=$(curl -sf -o /dev/null -w '%{time_total}' --max-time 10 "$AGENT_URL/metrics")
+		awk -v s="$seconds" 'BEGIN {exit !(s >= 0.1)}' && slow=$((slow + 1))
+		sleep 0.3
+	done
+	after=$(curl -sf "$AGENT_URL/metrics" | awk '/^kvmlens_ticks_total/ {print $2}')
+	echo "# $slow slow pages, $((after - before)) ticks"
+	[ $slow -le 1 ] && [ "$after" -gt "$before" ]
+}
+
 stop() {
 	kill -STOP "$1"
 	stopped+=("$1")
@@ -64,6 +88,7 @@ raw_qemu raw2
 watch_start "$LIBVIRT_URI" 1000 nsenter --target "$LIBVIRTD_PID" --mount --
 expect "all is well at first" "$both and vm('raw1') and libvirt()['up'] and \
 	'rss' in vm('f1')['stats']['memory'] and 'rss' in vm('f2')['stats']['memory']"
+agent_start "$TEST_TMP/agent" --interval 500ms --uri "$LIBVIRT_URI" --store none || exit 1
 taints=$(grep -h "<taint" "$dir"/run/libvirt/qemu/f?.xml | sort)
 
 # --- a QEMU hangs -----------------------------------------------------------------------------
@@ -71,6 +96,7 @@ mark
 stop "$(pid_of f1)"
 expect "a call about a stopped QEMU is left where it hangs" \
 	"libvirt()['parked'] >= 1 and libvirt()['overruns'] >= 1"
+check "the agent answers and ticks while a QEMU is stopped" pages_go_on
 expect "over another connection statistics go on" \
 	"0 <= libvirt()['stats_age'] < 2 and libvirt()['reconnects'] >= 1"
 expect "those of the other VM are whole" "'rss' in vm('f2')['stats']['memory']"
@@ -87,6 +113,7 @@ expect "and the VM has all its numbers again" "'rss' in vm('f1')['stats']['memor
 mark
 stop "$LIBVIRTD_PID"
 expect "a stopped libvirtd is noticed" "not libvirt()['up'] and 'no answer' in libvirt()['error']"
+check "the agent answers and ticks while libvirtd is stopped" pages_go_on
 raw_qemu raw3
 expect "a QEMU that starts meanwhile is found" "vm('raw3')"
 kill -9 "$(pid_of f2)"
