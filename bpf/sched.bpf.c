@@ -11,6 +11,7 @@
 #include <sched_types.h>
 
 #define TASK_INTERRUPTIBLE 1
+#define TASK_UNINTERRUPTIBLE 2
 
 /* CONFIG_SCHED_INFO; without it the struct has no fields. */
 #define use_sched_info bpf_core_field_exists(struct sched_info, run_delay)
@@ -269,6 +270,19 @@ int BPF_PROG(sched_exit, struct task_struct *task)
 }
 
 #ifndef KVMLENS_RAW
+/*
+ * A thread that has not switched since it was registered blocks since then, if it does: nothing
+ * else would ever say so of a vCPU that is never woken. Should it wake at this very moment, its
+ * next switch puts the record right.
+ */
+static __always_inline void begin_blocked(struct sched_thread *t, struct task_struct *task)
+{
+	if (!globals.now || !(task_state(task) & (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE)))
+		return;
+	t->since = globals.now;
+	t->state = state_after(t, task, false);
+}
+
 /* Waits that go on while user space reads the records; run by user space once a tick. */
 SEC("iter/task")
 int sched_waiting(struct bpf_iter__task *ctx)
@@ -282,6 +296,10 @@ int sched_waiting(struct bpf_iter__task *ctx)
 	t = thread_find(task->pid);
 	if (!t || t->state == SCHED_STATE_RUNNING || t->state == SCHED_STATE_PREEMPTED)
 		return 0;
+	if (t->state == SCHED_STATE_UNKNOWN) {
+		begin_blocked(t, task);
+		return 0;
+	}
 	waiting.since = task->sched_info.last_queued;
 	if (!waiting.since || (t->flags & SCHED_F_DELAYED))
 		return 0;

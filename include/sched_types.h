@@ -95,6 +95,7 @@ _Static_assert(sizeof(struct sched_thread) == 512, "sched_thread is part of the 
 
 struct sched_globals {
 	__u16 pid_slots[SCHED_PID_SLOTS]; /* slot of the first record of each chain, 0: none */
+	__u64 now; /* run queue clock at the last run of the task iterator; 0: unknown */
 	__u64 blame_on; /* not 0: find out who ran while a tracked thread waited */
 	__u64 blame_cpus[SCHED_CPUS_MAX / 64]; /* CPUs that tracked vCPUs have been seen on */
 };

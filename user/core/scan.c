@@ -38,7 +38,7 @@ static void add_reason(void *arg, const struct kvm_reason_key *key,
 	g_array_append_val(list, reason);
 }
 
-void scan_run(struct scan *s, struct probe *probe)
+void scan_run(struct scan *s, struct probe *probe, uint64_t now)
 {
 	unsigned i;
 
@@ -50,7 +50,7 @@ void scan_run(struct scan *s, struct probe *probe)
 	if (!probe)
 		return;
 	probe_scan_kvm(probe, s->found);
-	probe_scan_waiting(probe, s->waiting);
+	probe_scan_waiting(probe, now, s->waiting);
 	probe_reasons(probe, add_reason, s->reasons_by_tid);
 	for (i = 0; i < s->found->len; i++) {
 		struct kvm_found *f = &g_array_index(s->found, struct kvm_found, i);

@@ -201,9 +201,9 @@ int probe_scan_kvm(struct probe *p, GArray *found)
 	return kvm_scan(p->kvm, found);
 }
 
-int probe_scan_waiting(struct probe *p, GArray *waiting)
+int probe_scan_waiting(struct probe *p, uint64_t now, GArray *waiting)
 {
-	return p->sched ? sched_scan_waiting(p->sched, waiting) : -ENOTSUP;
+	return p->sched ? sched_scan_waiting(p->sched, now, waiting) : -ENOTSUP;
 }
 
 /* Copy a record that its writer guards with a sequence number in its first word. */

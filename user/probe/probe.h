@@ -60,9 +60,9 @@ int probe_scan_kvm(struct probe *probe, GArray *found);
 
 /*
  * Append a struct sched_waiting for each tracked thread that has been woken and waits for a CPU
- * right now. -ENOTSUP: this kernel cannot.
+ * right now (run queue clock; 0: unknown). -ENOTSUP: this kernel cannot.
  */
-int probe_scan_waiting(struct probe *probe, GArray *waiting);
+int probe_scan_waiting(struct probe *probe, uint64_t now, GArray *waiting);
 
 /* Exact guest time of a slot. -ENOENT: not collected, or no exit seen yet; -EAGAIN: torn. */
 int probe_vcpu_times(struct probe *probe, uint16_t slot, struct kvm_vcpu_times *ret_times);

@@ -239,8 +239,9 @@ void sched_close(struct sched *s, bool keep_pins)
 	g_free(s);
 }
 
-int sched_scan_waiting(struct sched *s, GArray *waiting)
+int sched_scan_waiting(struct sched *s, uint64_t now, GArray *waiting)
 {
+	s->globals->now = now;
 	if (!s->iter_link)
 		return -ENOTSUP;
 	return object_iterate(s->iter_link, waiting, sizeof(struct sched_waiting), s->n);

@@ -58,7 +58,7 @@ int sched_open(const struct pin *pin, const struct sched_options *options,
 void sched_close(struct sched *sched, bool keep_pins);
 
 /* Append struct sched_waiting of threads woken but not yet run. -ENOTSUP: the kernel cannot. */
-int sched_scan_waiting(struct sched *sched, GArray *waiting);
+int sched_scan_waiting(struct sched *sched, uint64_t now, GArray *waiting);
 
 /* Hash of both objects. */
 uint64_t sched_build(void);
