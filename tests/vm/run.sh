@@ -18,7 +18,7 @@ KVMLENS=${KVMLENS:-$BUILD/kvmlens}
 everything="5.10 6.1 6.12 newest libvirt:6.1 libvirt:newest"
 out=$BUILD/vm
 silence_seconds=90
-qemu= tcg_threads=multi
+qemu='' tcg_threads=multi
 number=0 failures=0 passes=0
 
 tap() {
