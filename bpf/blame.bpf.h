@@ -106,31 +106,48 @@ static __always_inline __u64 overlap(__u64 from, __u64 to, __u64 start, __u64 en
 	return end > start ? end - start : 0;
 }
 
-/* Charge [from, to] to the ring's segments; returns what was charged. */
-static __always_inline __u64 blame_walk(struct sched_blame_cpu *cpu, __u32 slot, __u64 from,
-					__u64 to)
+/*
+ * Charge what of [from, to] overlaps a CPU's segment, counted back from the newest (1). Returns 0
+ * when there can be no older one. Global for the same reason; so it looks its maps up itself.
+ */
+__noinline int blame_segment(__u32 id, __u32 back, __u32 slot, __u64 from, __u64 to)
 {
+	struct sched_blame_cpu *cpu = bpf_map_lookup_elem(&sched_blame_cpus, &id);
 	struct sched_segment *seg;
-	__u64 sum = 0, ns;
+	__u64 ns;
+
+	if (!cpu)
+		return 0;
+	seg = &cpu->ring[(cpu->head - back) & (SCHED_SEGMENTS - 1)];
+	if (!seg->entity || seg->end <= from)
+		return 0;
+	ns = overlap(from, to, seg->start, seg->end);
+	if (ns) {
+		blame_charge(slot, seg->entity, ns);
+		cpu->charged += ns;
+	}
+	return 1;
+}
+
+/* Charge [from, to] to the ring's segments; returns what was charged. */
+static __always_inline __u64 blame_walk(struct sched_blame_cpu *cpu, __u32 id, __u32 slot,
+					__u64 from, __u64 to)
+{
 	__u32 i;
 
-	for (i = 1; i <= SCHED_SEGMENTS; i++) {
-		seg = &cpu->ring[(cpu->head - i) & (SCHED_SEGMENTS - 1)];
-		if (!seg->entity || seg->end <= from)
+	cpu->charged = 0;
+	for (i = 1; i <= SCHED_SEGMENTS; i++)
+		if (!blame_segment(id, i, slot, from, to))
 			break;
-		ns = overlap(from, to, seg->start, seg->end);
-		if (!ns)
-			continue;
-		blame_charge(slot, seg->entity, ns);
-		sum += ns;
-	}
-	return sum;
+	if (i > SCHED_SEGMENTS)
+		lost(SCHED_LOST_SEGMENTS);
+	return cpu->charged;
 }
 
 /* The thread waited on this CPU for the last here ns, of wait in all; prev ran until now. */
-static __always_inline void blame_wait(struct sched_blame_cpu *cpu, struct sched_thread *in,
-				       struct task_struct *prev, __u64 entity, __u64 here,
-				       __u64 wait, __u64 now)
+static __always_inline void blame_wait(struct sched_blame_cpu *cpu, __u32 id,
+				       struct sched_thread *in, struct task_struct *prev,
+				       __u64 entity, __u64 here, __u64 wait, __u64 now)
 {
 	__u64 from = now - here, begun, sum = 0;
 	struct sched_blame *b;
@@ -146,7 +163,7 @@ static __always_inline void blame_wait(struct sched_blame_cpu *cpu, struct sched
 		sum = overlap(from, now, begun, now);
 		blame_charge(slot, entity, sum);
 	}
-	sum += blame_walk(cpu, slot, from, begun);
+	sum += blame_walk(cpu, id, slot, from, begun);
 	if (sum < wait && !entity) {
 		b->idle_ns += here > sum ? here - sum : 0;
 		sum = here > sum ? here : sum;
@@ -209,8 +226,8 @@ static __always_inline void blame_switch(struct sched_thread *out, struct sched_
 		entity = entity_of(out, prev);
 	if (vcpu && wait) {
 		queued = READ(next, sched_info.last_queued);
-		blame_wait(cpu, in, prev, entity, queued && queued < now ? now - queued : 0, wait,
-			   now);
+		blame_wait(cpu, id, in, prev, entity, queued && queued < now ? now - queued : 0,
+			   wait, now);
 	}
 	if (others && entity)
 		blame_append(cpu, READ(prev, sched_info.last_arrival), now, entity);

@@ -123,7 +123,7 @@ enum sched_kernel_class {
 };
 
 /* What ran on one CPU lately while somebody waited there. Map "sched_blame_cpus", by CPU. */
-#define SCHED_SEGMENTS 64
+#define SCHED_SEGMENTS 128
 
 struct sched_segment {
 	__u64 start, end, entity;
@@ -132,6 +132,7 @@ struct sched_segment {
 struct sched_blame_cpu {
 	__u32 head; /* next to be written, modulo SCHED_SEGMENTS */
 	__u32 pad;
+	__u64 charged; /* of the wait that is being charged */
 	struct sched_segment ring[SCHED_SEGMENTS];
 };
 
@@ -161,6 +162,7 @@ enum sched_lost {
 	SCHED_LOST_CLOCK, /* a stamp lay in the future of the run queue clock */
 	SCHED_LOST_DELAYED, /* samples dropped for SCHED_F_DELAYED */
 	SCHED_LOST_EVENT, /* ring buffer full: a thread's birth or death was not announced */
+	SCHED_LOST_SEGMENTS, /* a wait was longer than its CPU's ring remembers: in part unseen */
 	SCHED_LOST_MAX,
 };
 

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "bpf/burner.h"
 #include "core/account.h"
@@ -193,7 +194,7 @@ static uint64_t blame_by(struct probe *probe, uint16_t slot, uint64_t entity)
 static void test_blame(void)
 {
 	struct probe *probe = open_probe(0);
-	uint64_t ran[N], named, sum, seen, other, run0, run1, delay;
+	uint64_t lost, ran[N], named, sum, seen, other, run0, run1, delay;
 	struct tracked t[N] = {};
 	struct burner host;
 	struct cpu_times now;
@@ -213,11 +214,14 @@ static void test_blame(void)
 		times_of(probe, &t[i], &now);
 		ran[i] = now.run - ran[i];
 	}
+	lost = probe_lost(probe, SCHED_LOST_SEGMENTS);
+	printf("\n    waits longer than the ring: %llu", (unsigned long long)lost);
 	for (i = 0; i < N; i++) {
 		times_of(probe, &t[i], &now);
 		sum = blame_sum(probe, t[i].slot, &named);
 		CU_ASSERT_EQUAL(sum, now.ready);
-		CU_ASSERT_TRUE(named >= now.ready / 100 * 99);
+		/* A noisy machine switches more often in one wait than a CPU's ring remembers. */
+		CU_ASSERT_TRUE((double)named >= (double)now.ready * (lost ? 0.9 : 0.999));
 		printf("\n    ready %.6f s, named %.4f %%", now.ready / 1e9,
 		       100.0 * named / now.ready);
 		for (j = 0, other = 0; j < N; j++) {
@@ -309,6 +313,8 @@ int main(void)
 		puts("needs root");
 		return 77;
 	}
+	/* Whatever else runs on this machine gets little of the CPU, and seldom. */
+	setpriority(PRIO_PROCESS, 0, -20);
 	if (getenv("SECONDS_A_CASE"))
 		seconds = (unsigned)atoi(getenv("SECONDS_A_CASE"));
 	CU_initialize_registry();

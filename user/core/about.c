@@ -24,6 +24,7 @@ static const char *const loss_names[N_LOSSES] = {
 	[SCHED_LOST_CLOCK] = "stamp_in_future",
 	[SCHED_LOST_DELAYED] = "wait_not_attributable",
 	[SCHED_LOST_EVENT] = "thread_event_dropped",
+	[SCHED_LOST_SEGMENTS] = "blame_ring_too_short",
 	[SCHED_LOST_MAX] = "exit_reason_no_room",
 	[SCHED_LOST_MAX + 1] = "thread_no_room",
 	[SCHED_LOST_MAX + 2] = "record_torn",
