@@ -244,12 +244,21 @@ static int start(struct agent *agent, char **ret_error)
 	return check_useful(agent, ret_error);
 }
 
+/* The rights first: the store's thread is to have no more than the others. */
+static int loaded(void *arg)
+{
+	struct agent *agent = arg;
+	int err = privilege_drop();
+
+	return err ? err : memory_start(agent->memory);
+}
+
 int agent_start(const struct agent_options *options, struct agent **ret_agent, char **ret_error)
 {
 	struct collector_options collector = {
 		.config = options->config,
 		.pin_dir = PROBE_PIN_DIR,
-		.loaded = privilege_drop,
+		.loaded = loaded,
 	};
 	struct agent *agent = g_new0(struct agent, 1);
 	char *error = NULL;
@@ -257,6 +266,7 @@ int agent_start(const struct agent_options *options, struct agent **ret_agent, c
 
 	agent->options = *options;
 	agent->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	collector.loaded_arg = agent;
 	err = collector_new(&collector, &agent->collector);
 	if (!err)
 		err = start(agent, &error);

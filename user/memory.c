@@ -48,7 +48,8 @@ static void store_sink(void *arg, const struct kvmlens_snapshot *snapshot)
 {
 	struct memory *m = arg;
 
-	store_offer(m->store, snapshot); /* a refusal is counted there */
+	if (m->store)
+		store_offer(m->store, snapshot); /* a refusal is counted there */
 }
 
 /* On its own thread: a look at the trends may take longer than a tick. */
@@ -77,7 +78,7 @@ static void make_folder(const char *path)
 	g_mkdir_with_parents(folder, 0700); /* a failure shows when the file is opened */
 }
 
-static int open_store(struct memory *m)
+int memory_start(struct memory *m)
 {
 	static const struct store_component *const components[] = {&keep_component};
 	const struct config *config = m->config;
@@ -100,31 +101,32 @@ static int open_store(struct memory *m)
 	return store_new(&options, &m->store);
 }
 
-static int attach(struct memory *m, struct kvmlens_collector *collector)
+static void fill(void *arg, struct kvmlens_snapshot *snapshot)
 {
-	int r = open_store(m);
+	struct memory *m = arg;
 
-	if (!r && m->store)
-		r = kvmlens_collector_add_sink(collector, store_sink, m);
-	if (!r && m->store)
-		r = collector_add_filler(collector, store_fill, m->store);
-	if (!r)
-		r = kvmlens_collector_add_sink(collector, engine_sink, m);
-	if (!r)
-		r = collector_add_filler(collector, engine_fill, m->engine);
-	return r;
+	if (m->store)
+		store_fill(m->store, snapshot);
 }
 
 int memory_open(const struct config *config, struct log *log, struct kvmlens_collector *collector,
 		struct memory **ret_memory)
 {
 	struct memory *m = g_new0(struct memory, 1);
+	int r;
 
 	m->config = config;
 	m->log = log;
 	m->engine = engine_new();
 	*ret_memory = m; /* the collector may hold it already: closed by the caller in any case */
-	return attach(m, collector);
+	r = kvmlens_collector_add_sink(collector, store_sink, m);
+	if (!r)
+		r = collector_add_filler(collector, fill, m);
+	if (!r)
+		r = kvmlens_collector_add_sink(collector, engine_sink, m);
+	if (!r)
+		r = collector_add_filler(collector, engine_fill, m->engine);
+	return r;
 }
 
 void memory_close(struct memory *memory)

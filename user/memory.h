@@ -10,12 +10,17 @@
 struct memory;
 
 /*
- * Begin, with sinks and fillers at the collector, before it is started. A store that cannot be
- * used is logged and tried again, and never an error. config and log must outlive it. *ret_memory
- * is set on failure as well: the collector may refer to it.
+ * Register sinks and fillers at the collector, before it is started. config and log must outlive
+ * it. *ret_memory is set on failure as well: the collector may refer to it.
  */
 int memory_open(const struct config *config, struct log *log, struct kvmlens_collector *collector,
 		struct memory **ret_memory);
+
+/*
+ * Open the store and take up what the engine knew, before the collector makes its threads. A store
+ * that cannot be used is logged and tried again, and never an error.
+ */
+int memory_start(struct memory *memory);
 
 /* After the collector is freed: write what is left, free. NULL is ignored. */
 void memory_close(struct memory *memory);

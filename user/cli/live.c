@@ -36,9 +36,14 @@ static enum exit_code start_failed(const struct cli *cli, int err)
 	return exit_code_of(err);
 }
 
+static int drop_rights(void *arg)
+{
+	return privilege_drop();
+}
+
 enum exit_code live_start(struct cli *cli, struct kvmlens_collector **ret_collector)
 {
-	struct collector_options options = {.config = cli->config, .loaded = privilege_drop};
+	struct collector_options options = {.config = cli->config, .loaded = drop_rights};
 	struct kvmlens_collector *collector;
 	enum exit_code code = live_check_rights(cli);
 	int err;

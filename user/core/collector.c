@@ -262,7 +262,7 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	err = probe_open(&options, &c->collect.probe);
 	if (err)
 		return err;
-	err = c->options.loaded ? c->options.loaded() : 0;
+	err = c->options.loaded ? c->options.loaded(c->options.loaded_arg) : 0;
 	if (err) {
 		probe_close(c->collect.probe, false);
 		c->collect.probe = NULL;

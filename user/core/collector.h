@@ -25,7 +25,8 @@ struct collector_options {
 	 * Called once the kernel side is loaded and before any thread is made, the moment to give
 	 * up rights; NULL: nothing. A negative errno ends the start.
 	 */
-	int (*loaded)(void);
+	int (*loaded)(void *arg);
+	void *loaded_arg;
 };
 
 int collector_new(const struct collector_options *options,
