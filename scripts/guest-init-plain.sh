@@ -76,13 +76,17 @@ timed_loads() {
 	wait=$(arg wait 0)
 	[ -z "$seconds" ] || stat_line "GUEST-LOAD begin"
 	sleep "$wait"
+	[ -z "$seconds" ] || echo "GUEST-LOAD start"
 	loads
 	[ -n "$seconds" ] || return
 	sleep "$seconds"
 	# shellcheck disable=SC2086 # words are wanted
 	kill -9 $load_pids
-	# A tick accounts one tick of steal at most; an idle CPU makes up for the rest.
+	# A tick accounts one tick of steal at most; a CPU makes up for the rest when it leaves idleness.
 	sleep 1
+	for cpu in $(seq 0 $(($(nproc) - 1))); do
+		taskset -c "$cpu" usleep 1000
+	done
 	stat_line "GUEST-LOAD end"
 }
 

@@ -67,7 +67,7 @@ mini_start() {
 }
 
 mini_has_done() {
-	[ "$(grep -c ^DONE "$work/mini$1.out")" -ge "$2" ]
+	[ -f "$work/mini$1.out" ] && [ "$(grep -c ^DONE "$work/mini$1.out")" -ge "$2" ]
 }
 
 # Wait for one more report; it becomes "now".

@@ -7,6 +7,8 @@ stty -F /dev/ttyS1 raw
 exec 9>/dev/ttyS1 2>&1
 cd /test || exit 1
 
+# What the kernel has complained of until now is not the agent's doing.
+dmesg -c >/run/dmesg.boot
 # The first argument is the kernel's name in the matrix.
 export kernel="$1"
 shift
