@@ -18,7 +18,8 @@ run=$(metric_grown_ns vm_cpu_core_run_seconds_total "$vcpu")
 guest=$(metric_grown_ns vm_cpu_core_guest_seconds_total "$vcpu")
 hypervisor=$(metric_grown_ns vm_cpu_core_hypervisor_seconds_total "$vcpu")
 near "run time" "$run" "$(mini_grown 3 0 run)" 1 ns
-near "guest time" "$guest" "$(traced guest_ns)" 1 ns
+# The tracer's own work counts as guest time in its stamps: hence 2 %.
+near "guest time" "$guest" "$(traced guest_ns)" 2 ns
 near "guest + hypervisor = run" "$(calc "$guest + $hypervisor")" "$(mini_grown 3 0 run)" 1 ns
 agent_stop
 mini_stop 3

@@ -28,8 +28,10 @@ near "run time over the restart" "$(metric_grown_ns vm_cpu_core_run_seconds_tota
 	"$(mini_grown 3 0 run)" 1 ns
 near "exits over the restart" "$(metric_grown vm_cpu_exits_total 'vm="mini3"')" \
 	"$(mini_grown 3 vm vm_exits)" 0.1 exits
+# The tracer's own work, slow in an emulated host, counts as guest time in its stamps: hence 3 %. What a
+# restart would lose, the time that the agent was away, is ten times that.
 near "guest time over the restart" "$(metric_grown_ns vm_cpu_core_guest_seconds_total "$vcpu")" \
-	"$(traced guest_ns)" 1 ns
+	"$(traced guest_ns)" 3 ns
 guest=$(metric_grown_ns vm_cpu_core_guest_seconds_total "$vcpu")
 hypervisor=$(metric_grown_ns vm_cpu_core_hypervisor_seconds_total "$vcpu")
 near "guest + hypervisor = run over the restart" "$(calc "$guest + $hypervisor")" \
