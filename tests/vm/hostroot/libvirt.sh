@@ -48,12 +48,14 @@ run_guest() {
 		cputune="<vcpupin vcpu='0' cpuset='1'/><vcpupin vcpu='1' cpuset='1'/><emulatorpin cpuset='0'/>" \
 		>$work/fight.xml
 	virsh_ create $work/fight.xml || return
-	await 90 grep -q 'GUEST-LOAD begin' $console || return
+	echo "domain created, $(cut -d' ' -f1 /proc/uptime)"
+	await 100 grep -q 'GUEST-LOAD begin' $console || return
 	window_edge "then"
 	if grep -q 'GUEST-LOAD start' $console; then
 		echo "this machine is too busy: the load began before the domain was paused"
 		return 1
 	fi
+	echo "window open, $(cut -d' ' -f1 /proc/uptime)"
 	virsh_ resume fight >/dev/null
 	await 60 grep -q 'GUEST-LOAD end' $console || return
 	window_edge now
