@@ -234,8 +234,11 @@ static void test_blame(void)
 					       0.02 * (double)ran[j]);
 			other += seen;
 		}
-		/* Other host tasks may have run there too, but not less than this one. */
-		CU_ASSERT_TRUE((double)(named - other) > 0.98 * (double)(run1 - run0));
+		/*
+		 * Other host tasks may have run there too, but not less than this one did while
+		 * the VMs wanted to run: it runs on alone while they come to rest.
+		 */
+		CU_ASSERT_TRUE((double)(named - other) > 0.85 * (double)(run1 - run0));
 	}
 	for (i = 0; i < N; i++)
 		burner_end(&t[i].burner);
