@@ -37,7 +37,7 @@ skip_all() {
 
 # Print each result line of a boot as TAP, with the kernel in front.
 report() {
-	local kernel=$1 kind text
+	local kernel=$1 kind text before=$number
 	while read -r kind text; do
 		case $kind in
 		ok | fail | skip) tap "$kind" "$kernel $text" ;;
@@ -46,6 +46,8 @@ report() {
 		*) echo "# $kernel unexpected line: $kind $text" ;;
 		esac
 	done < <(tr -d '\r' <"$2")
+	[ "$number" -gt "$before" ] || ! finished "${2%.results}" ||
+		tap fail "$kernel checked nothing, see ${2%.results}.console"
 }
 
 # Wait for QEMU to end; end it when neither of its serial lines has said anything for long.

@@ -15,8 +15,9 @@ libvirtd_config() {
 	local dir=$1
 	mkdir -p "$dir"/{etc,run,lib,cache,log,sock}
 	[ -d "$dir/etc/libvirt" ] || cp -a /etc/libvirt "$dir/etc/"
-	[ -d "$dir/lib/libvirt" ] || cp -a /var/lib/libvirt "$dir/lib/"
-	mkdir -p "$dir"/{run,cache,log}/libvirt
+	# Which of them the package makes differs.
+	[ ! -d /var/lib/libvirt ] || [ -d "$dir/lib/libvirt" ] || cp -a /var/lib/libvirt "$dir/lib/"
+	mkdir -p "$dir"/{etc,lib,run,cache,log}/libvirt
 	cat >"$dir/etc/libvirt/libvirtd.conf" <<-END
 		unix_sock_dir = "$dir/sock"
 		auth_unix_ro = "none"
@@ -44,7 +45,7 @@ libvirtd_launch() {
 	[ -z "${LIBVIRTD_NS:-}" ] || net=()
 	# shellcheck disable=SC2016 # for the inner shell
 	set -- unshare --mount --propagation private "${net[@]}" bash -c '
-		mkdir -p /run/libvirt /var/cache/libvirt /var/log/libvirt
+		mkdir -p /run/libvirt /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt
 		for pair in etc:/etc lib:/var/lib run:/run cache:/var/cache log:/var/log; do
 			mount --bind "$1/${pair%%:*}/libvirt" "${pair#*:}/libvirt" || exit
 		done
