@@ -149,12 +149,17 @@ static int verify_item(struct checker *checker, const struct config_option *opti
 		       const yaml_node_t *node, const char *item)
 {
 	g_autoptr(GString) problem = g_string_new(NULL);
-	int err = verify_mapping(checker, option->fields, node, item);
+	size_t path_len = checker->path->len;
+	int err;
 
-	if (err || !option->verify)
-		return err;
-	option->verify(item, problem);
-	return problem->len ? checker_fail(checker, node, problem->str) : 0;
+	g_string_append_printf(checker->path, "%s%s", path_len ? "." : "", option->name);
+	err = verify_mapping(checker, option->fields, node, item);
+	if (!err && option->verify)
+		option->verify(item, problem);
+	if (problem->len)
+		err = checker_fail(checker, node, problem->str);
+	g_string_truncate(checker->path, path_len);
+	return err;
 }
 
 static int verify_mapping(struct checker *checker, const struct config_option *table,

@@ -85,6 +85,31 @@ static int check_words(struct checker *checker, const struct config_option *opti
 	return 0;
 }
 
+/* What names an item names no other one. */
+static int check_unique(struct checker *checker, const struct config_option *table,
+			const yaml_node_t *node, json_t *items, json_t *item)
+{
+	const json_t *other;
+	size_t i;
+
+	for (; table->kind != OPTION_END; table++) {
+		if (!table->unique)
+			continue;
+		json_array_foreach(items, i, other)
+		{
+			g_autofree char *what = NULL;
+
+			if (!json_equal(json_object_get(other, table->name),
+					json_object_get(item, table->name)))
+				continue;
+			what = g_strdup_printf("has the \"%s\" of an item above; choose another",
+					       table->name);
+			return checker_fail(checker, node, what);
+		}
+	}
+	return 0;
+}
+
 static int check_list(struct checker *checker, const struct config_option *option,
 		      const yaml_node_t *node, json_t **ret_json)
 {
@@ -113,6 +138,9 @@ static int check_list(struct checker *checker, const struct config_option *optio
 			checker->in_list = true;
 			err = checker_mapping(checker, option->fields, item, &json);
 			checker->in_list = outer;
+			if (!err &&
+			    (err = check_unique(checker, option->fields, item, array, json)))
+				json_decref(json);
 		} else {
 			err = need_scalar(checker, option, item);
 			if (!err)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <glib.h>
 #include <kvmlens.h>
+#include "config/channel.h"
 
 #define CONFIG_DEFAULT_LISTEN "127.0.0.1:10177"
 #define CONFIG_DEFAULT_STORE "/var/lib/kvmlens/history.db"
@@ -67,6 +68,8 @@ struct config {
 	struct config_http http;
 	char *store; /* path; "none" switches it off */
 	struct config_history history;
+	struct config_channel *channels; /* where alerts go */
+	size_t n_channels;
 	char *path; /* the file it came from, NULL: none */
 };
 

@@ -44,7 +44,8 @@ static void field_sequence(cyaml_schema_field_t *field, const struct config_opti
 	field->count_size = sizeof(size_t);
 	field->value.type = CYAML_SEQUENCE;
 	field->value.flags |= CYAML_FLAG_POINTER;
-	field->value.data_size = entry->data_size;
+	field->value.data_size =
+		entry->flags & CYAML_FLAG_POINTER ? sizeof(void *) : entry->data_size;
 	field->value.sequence.entry = entry;
 	field->value.sequence.max = CYAML_UNLIMITED;
 }

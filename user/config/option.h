@@ -58,6 +58,7 @@ struct config_option {
 	size_t n_choices;
 	const struct config_option *fields;
 	bool required; /* inside a section or a list's item */
+	bool unique; /* a string of a list's item: no two items have the same */
 	const char *def; /* default as it would be written, NULL: none */
 	/* One more rule for a scalar's text: append to why what is wrong and what to do. */
 	void (*check)(const char *value, GString *why);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Every option of struct config. The order is the order in help and documentation. */
 #include <string.h>
+#include "config/channel_options.h"
 #include "config/config.h"
 #include "config/endpoint.h"
 #include "config/option.h"
@@ -224,6 +225,12 @@ const struct config_option config_options[] = {
 	 AS_SECTION(struct config, history, struct config_history, history_options),
 	 .help = "how long, and how much, the store keeps",
 	 .example = "history: {raw: 48h, rollups: 90d}"},
+	{.name = "channels",
+	 AS_LIST(struct config, channels, n_channels, struct config_channel, channel_options),
+	 .max = CHANNELS_MAX,
+	 .verify = channel_verify,
+	 .help = "where alerts are delivered to",
+	 .example = "channels: [{name: hook, type: webhook, url: \"https://example.org/hook\"}]"},
 	{.name = "http",
 	 AS_SECTION(struct config, http, struct config_http, http_options),
 	 .help = "limits of the process that serves /metrics",

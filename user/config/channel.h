@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where alerts are delivered to: one item of the section "channels". Each member is a row of
+ * config/channel_options.c. */
+#ifndef KVMLENS_CONFIG_CHANNEL_H
+#define KVMLENS_CONFIG_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CHANNELS_MAX 32 /* each has a thread and series of its own */
+
+enum channel_type {
+	CHANNEL_EMAIL,
+	CHANNEL_SLACK,
+	CHANNEL_WEBHOOK,
+	CHANNEL_ALERTMANAGER,
+	CHANNEL_JOURNAL,
+	CHANNEL_TYPES
+};
+
+/* What is NULL was not given; verify sees to it that a type has what it needs and no more. */
+struct config_channel {
+	char *name;
+	enum channel_type type;
+	char *url, *url_file;
+	char *from; /* email */
+	char **to;
+	size_t n_to;
+	char *username, *password_file;
+	char *token_file; /* webhook and Alertmanager: bearer */
+	char *secret_file; /* webhook: of the signature */
+	char *ca_file;
+	bool starttls; /* email: refuse to go on without */
+	char *socket; /* journal */
+	unsigned timeout_ms;
+	unsigned group_wait_ms;
+	unsigned resend_ms; /* Alertmanager */
+	unsigned retry_max_ms;
+	unsigned max_waiting;
+	unsigned max_age_s;
+};
+
+/* "email" ... */
+const char *config_channel_type_name(enum channel_type type);
+
+#endif
