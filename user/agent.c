@@ -173,6 +173,8 @@ static int open_web(struct agent *agent, char **ret_error)
 		.max_connections = config->http.max_connections,
 		.timeout_s = config->http.timeout_s,
 		.interval_ms = config->interval_ms,
+		.answer = memory_answer,
+		.answer_arg = agent->memory,
 	};
 	int err;
 
@@ -305,8 +307,8 @@ void agent_stop(struct agent *agent)
 		return;
 	eventfd_write(agent->stop_fd, 1);
 	kvmlens_collector_free(agent->collector); /* ends the sinks, of which web is one */
-	memory_close(agent->memory);
 	web_stop(agent->web);
+	memory_close(agent->memory); /* which the web asks */
 	line_writer_close(agent->json);
 	textbuf_clear(&agent->json_text);
 	close(agent->stop_fd);

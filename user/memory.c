@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "analytics/keep.h"
+#include "store/answer.h"
 #include "store/fill.h"
 #include "store/store.h"
 #include "util/text.h"
@@ -127,6 +128,17 @@ int memory_open(const struct config *config, struct log *log, struct kvmlens_col
 	if (!r)
 		r = collector_add_filler(collector, engine_fill, m->engine);
 	return r;
+}
+
+int memory_answer(void *memory, const struct web_query *query, struct textbuf *out)
+{
+	const struct memory *m = memory;
+	const struct answer_request request = {query->vm, query->metric, query->since_ms,
+					       query->until_ms, query->step_ms};
+
+	if (strcmp(m->config->store, "none") == 0)
+		return -ENOENT;
+	return answer_render(m->config->store, &request, out);
 }
 
 void memory_close(struct memory *memory)

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "core/collector.h"
 #include "util/log.h"
+#include "web/web.h"
 
 struct memory;
 
@@ -21,6 +22,9 @@ int memory_open(const struct config *config, struct log *log, struct kvmlens_col
  * that cannot be used is logged and tried again, and never an error.
  */
 int memory_start(struct memory *memory);
+
+/* A web_answer_fn: what the store remembers; -ENOENT where it is switched off. Any thread. */
+int memory_answer(void *memory, const struct web_query *query, struct textbuf *out);
 
 /* After the collector is freed: write what is left, free. NULL is ignored. */
 void memory_close(struct memory *memory);

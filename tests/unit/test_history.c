@@ -7,12 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "cli/cli.h"
 #include "cli/plot.h"
-#include "cli/timespan.h"
+#include "store/answer.h"
 #include "store/store.h"
 #include "suite.h"
 #include "unit/fake_snapshot.h"
+#include "unit/http_client.h"
+#include "util/timespan.h"
+#include "web/face.h"
+#include "web/web.h"
 
 #define TICKS 720 /* two hours at 10 s */
 
@@ -223,7 +228,151 @@ static void test_mistakes(void)
 	}
 }
 
-int main(void)
+static int answer(void *arg, const struct web_query *query, struct textbuf *out)
+{
+	const struct answer_request request = {query->vm, query->metric, query->since_ms,
+					       query->until_ms, query->step_ms};
+
+	return answer_render(arg, &request, out);
+}
+
+static struct web *serve(web_answer_fn fn)
+{
+	struct web_options options = {.listen = "127.0.0.1:0", .answer = fn, .answer_arg = path};
+	g_autofree char *error = NULL;
+	struct web *web = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(web_new(&options, &web, &error), 0);
+	web_start(web);
+	return web;
+}
+
+static struct http_answer ask(const struct web *web, const char *query)
+{
+	g_autofree char *url = g_strdup_printf("/api/v1/history%s", query);
+
+	return client_get(web_port(web), url, NULL);
+}
+
+/* The page says what the command says. */
+static void test_http(void)
+{
+	static const struct {
+		const char *args, *vm, *metric, *step;
+	} same[] = {
+		{"vm-0001 vm.cpu.usage", "&vm=vm-0001", "vm.cpu.usage", "60s"},
+		{"--all vm.cpu.usage", "", "vm.cpu.usage", "5m"},
+		{"host host.vcpus", "&vm=host", "host.vcpus", "1m"},
+	};
+	long until = (long)time(NULL), since = until - 1200;
+	struct web *web = serve(answer);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(same); i++) {
+		g_autofree char *args =
+			g_strdup_printf("%s --since @%ld --until @%ld --step %s --format json",
+					same[i].args, since, until, same[i].step);
+		g_autofree char *query =
+			g_strdup_printf("?metric=%s%s&since=%ld&until=%ld&step=%s", same[i].metric,
+					same[i].vm, since, until, same[i].step);
+		struct http_answer got = ask(web, query);
+		char *want = run(0, args);
+
+		CU_ASSERT_EQUAL(got.status, 200);
+		CU_ASSERT_EQUAL(got.body_len, strlen(want));
+		CU_ASSERT_EQUAL(g_strcmp0(got.body, want), 0);
+		CU_ASSERT_PTR_NOT_NULL(strstr(want, "\"points\":[["));
+		client_clear(&got);
+		free(want);
+	}
+	web_stop(web);
+}
+
+static void test_http_mistakes(void)
+{
+	static const struct {
+		const char *query;
+		int status;
+	} cases[] = {
+		{"", 400},
+		{"?vm=vm-0001", 400},
+		{"?metric=vm.cpu.usage&since=soon", 400},
+		{"?metric=vm.cpu.usage&since=1h&until=2h", 400},
+		{"?metric=vm.cpu.usage&step=5", 400},
+		{"?metric=vm.cpu.usag", 404},
+		{"?metric=vm.cpu.usage&vm=vm-0009", 404},
+		{"?metric=vm.cpu.usage&vm=vm-*", 404}, /* no pattern */
+		{"?metric=vm.cpu.usage&vm=%ff%fe", 400},
+		{"?metric=vm.cpu.usage&vm=vm-0001&step=raw", 200},
+		{"?metric=vm.cpu.usage&vm=vm-0001&since=0&until=1", 200}, /* empty */
+	};
+	struct web *web = serve(answer), *without = serve(NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct http_answer got = ask(web, cases[i].query);
+
+		CU_ASSERT_EQUAL(got.status, cases[i].status);
+		if (got.status != cases[i].status)
+			printf("\n%s: %d %s", cases[i].query, got.status, got.body);
+		client_clear(&got);
+	}
+	web_stop(web);
+	CU_ASSERT_EQUAL(ask(without, cases[9].query).status, 404);
+	web_stop(without);
+}
+
+static int answer_slowly(void *arg, const struct web_query *query, struct textbuf *out)
+{
+	g_usleep(300000);
+	textbuf_append(out, "[]\n");
+	return 0;
+}
+
+/* A slow answer delays no other page; more than eight questions at a time are turned away. */
+static void test_http_slow(void)
+{
+	struct web *web = serve(answer_slowly);
+	int fds[12], ok = 0, busy = 0;
+	struct http_answer health;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+		fds[i] = client_connect(web_port(web));
+		client_send(fds[i], "GET /api/v1/history?metric=vm.up HTTP/1.1\r\nHost: x\r\n\r\n",
+			    strlen("GET /api/v1/history?metric=vm.up HTTP/1.1\r\nHost: x\r\n\r\n"));
+	}
+	health = client_get(web_port(web), "/healthz", NULL);
+	CU_ASSERT_EQUAL(health.status, 503); /* no snapshot, but an answer */
+	client_clear(&health);
+	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+		struct http_answer got = client_receive(fds[i], TRUE, 10000);
+
+		ok += got.status == 200;
+		busy += got.status == 503;
+		client_clear(&got);
+		close(fds[i]);
+	}
+	CU_ASSERT_EQUAL(ok + busy, G_N_ELEMENTS(fds));
+	CU_ASSERT_TRUE(ok >= 8 && busy >= 1);
+	web_stop(web);
+}
+
+static void test_limits(void)
+{
+	struct store_reader *reader = NULL;
+	g_autoptr(GPtrArray) series = NULL;
+	GArray *points = NULL;
+	gint64 now = g_get_real_time() / 1000;
+
+	CU_ASSERT_EQUAL_FATAL(store_reader_open(path, &reader), 0);
+	CU_ASSERT_EQUAL_FATAL(store_find(reader, "vm-0001", "vm.cpu.usage", NULL, &series), 0);
+	store_reader_limit(reader, 10000, 5);
+	CU_ASSERT_EQUAL(store_query(reader, series->pdata[0], 0, now, 0, &points), -E2BIG);
+	store_reader_limit(reader, 0, 0);
+	CU_ASSERT_EQUAL(store_query(reader, series->pdata[0], 0, now, 0, &points), -ETIMEDOUT);
+	CU_ASSERT_PTR_NULL(points);
+	store_reader_close(reader);
+}
+
+int main(int argc, char **argv)
 {
 	CU_TestInfo tests[] = {
 		{"filling a store", fill_store},
@@ -234,11 +383,17 @@ int main(void)
 		{"JSON", test_json},
 		{"chart and table", test_chart},
 		{"mistakes", test_mistakes},
+		{"over HTTP", test_http},
+		{"mistakes over HTTP", test_http_mistakes},
+		{"slow answers", test_http_slow},
+		{"limits of a query", test_limits},
 		CU_TEST_INFO_NULL,
 	};
 	g_autofree char *remove = NULL;
 	int result;
 
+	if (web_face_wanted(argc, argv))
+		return web_face_main();
 	g_setenv("TZ", "UTC", TRUE);
 	g_setenv("COLUMNS", "80", TRUE);
 	folder = g_dir_make_tmp("kvmlens-history-XXXXXX", NULL);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "cli/command.h"
 #include "cli/plot.h"
-#include "cli/timespan.h"
+#include "util/timespan.h"
 #include "metric/metric.h"
 #include "store/answer.h"
 #include "store/query.h"

@@ -222,6 +222,7 @@ struct snap_web {
 	uint64_t up; /* 0 or 1 */
 	uint64_t restarts, pages, unsent;
 	uint64_t requests, refused, evicted;
+	uint64_t queries;
 };
 
 struct snap_build {

@@ -55,5 +55,8 @@ METRIC(WEB, kvmlens_web_evicted_total, "kvmlens.web.evicted_total", COUNTER, U64
        BASIC, NONE, "kvmlens", "Connections that were closed for keeping others waiting.")
 METRIC(WEB, kvmlens_web_pages_total, "kvmlens.web.pages_total", COUNTER, U64, pages, "count", BASIC,
        NONE, "kvmlens", "Pages rendered for the process that serves them.")
+METRIC(WEB, kvmlens_web_queries_total, "kvmlens.web.queries_total", COUNTER, U64, queries, "count",
+       BASIC, NONE, "kvmlens",
+       "Questions to the history that came in over HTTP and were answered or turned away.")
 METRIC(WEB, kvmlens_web_unsent_total, "kvmlens.web.unsent_total", COUNTER, U64, unsent, "count",
        BASIC, NONE, "kvmlens", "Pages that the process that serves them did not take.")

@@ -9,9 +9,14 @@
 #include "store/db.h"
 #include "store/history.h"
 
+/* Instructions of SQLite's between two looks at the clock. */
+#define CLOCK_EVERY 1000
+
 struct store_reader {
 	sqlite3 *db;
 	struct codec *codec;
+	gint64 deadline_us; /* of g_get_monotonic_time(); 0: none */
+	guint max_points; /* 0: no limit */
 };
 
 int store_reader_open(const char *path, struct store_reader **ret_reader)
@@ -34,6 +39,31 @@ void store_reader_close(struct store_reader *reader)
 	store_db_close(reader->db);
 	codec_free(reader->codec);
 	g_free(reader);
+}
+
+static bool is_over(const struct store_reader *reader)
+{
+	return reader->deadline_us && g_get_monotonic_time() >= reader->deadline_us;
+}
+
+static int interrupt(void *reader)
+{
+	return is_over(reader);
+}
+
+void store_reader_limit(struct store_reader *reader, unsigned deadline_ms, guint max_points)
+{
+	reader->deadline_us = g_get_monotonic_time() + deadline_ms * G_GINT64_CONSTANT(1000);
+	reader->max_points = max_points;
+	sqlite3_busy_timeout(reader->db, (int)deadline_ms);
+	sqlite3_progress_handler(reader->db, CLOCK_EVERY, interrupt, reader);
+}
+
+/* What ended a statement that its deadline may have interrupted. */
+static int result_of(const struct store_reader *reader, int code)
+{
+	return (code & 0xff) == SQLITE_INTERRUPT && is_over(reader) ? -ETIMEDOUT
+								    : store_db_errno(code);
 }
 
 static void series_free(gpointer arg)
@@ -94,7 +124,7 @@ static int find(struct store_reader *reader, const char *vm, const char *metric,
 			series_free(s);
 	}
 	if (r == 0)
-		r = store_db_errno(code);
+		r = result_of(reader, code);
 	if (r)
 		g_ptr_array_unref(all);
 	else
@@ -206,9 +236,14 @@ static int each_row(struct search *s, const char *sql, gint64 two, gint64 three,
 	sqlite3_bind_int64(rows, 3, three);
 	if (sqlite3_bind_parameter_count(rows) > 3)
 		sqlite3_bind_int64(rows, 4, four);
-	while (r == 0 && (code = sqlite3_step(rows)) == SQLITE_ROW)
+	while (r == 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
 		r = fn(s, rows);
-	return r ? r : store_db_errno(code);
+		if (s->reader->max_points && s->points->len > s->reader->max_points)
+			r = -E2BIG;
+		else if (is_over(s->reader)) /* decoding takes time, too */
+			r = -ETIMEDOUT;
+	}
+	return r ? r : result_of(s->reader, code);
 }
 
 static int raw(struct search *s)
@@ -326,7 +361,7 @@ static int search_all(struct store_reader *reader, const struct store_series *se
 		if (s->columns <= CODEC_COLUMNS_MAX && s->place < s->columns)
 			r = search_layout(s, step_ms);
 	}
-	return r ? r : store_db_errno(code);
+	return r ? r : result_of(reader, code);
 }
 
 int store_query(struct store_reader *reader, const struct store_series *series, gint64 since_ms,

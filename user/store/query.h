@@ -27,6 +27,12 @@ int store_reader_open(const char *path, struct store_reader **ret_reader);
 void store_reader_close(struct store_reader *reader);
 
 /*
+ * From now on a query ends with -ETIMEDOUT after so long in all, and with -E2BIG when more than
+ * max_points values of a series, before they are joined, would have to be held.
+ */
+void store_reader_limit(struct store_reader *reader, unsigned deadline_ms, guint max_points);
+
+/*
  * The series of a metric: of VMs whose name matches the glob vm or whose uuid it is, "" for the
  * host's, NULL for all; labels (NULL: any) must be contained in a series' labels. By VM, then
  * labels. Array of struct store_series, freed with its elements by g_ptr_array_unref.

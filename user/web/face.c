@@ -78,6 +78,14 @@ static void ask(void *arg, uint32_t index)
 		document->asked_ms = now_ms;
 }
 
+static int query(void *arg, uint32_t id, const struct wire_query *query)
+{
+	struct face *face = arg;
+	const struct wire_message message = {.type = WIRE_QUERY, .index = id, .query = *query};
+
+	return wire_send(face->control, &message, -1);
+}
+
 static void tell(struct face *face, enum wire_type type, const struct wire_face *state)
 {
 	const struct wire_message message = {.type = type, .face = *state};
@@ -93,12 +101,13 @@ static int give_up_rights(struct face *face, struct wire_face *state)
 		.gid = face->hello.gid,
 		.max_files = 3 * face->hello.max_connections + OTHER_FILES,
 	};
+	static const struct http_calls calls = {ask, query};
 	const char *step = "";
 	int r = confine(&how, &state->confined, &step);
 
 	if (r == 0) {
 		step = "HTTP server";
-		r = http_start(&face->http, &face->site, &face->hello, ask, face);
+		r = http_start(&face->http, &face->site, &face->hello, &calls, face);
 	}
 	g_strlcpy(state->step, step, sizeof(state->step));
 	return r;
@@ -121,6 +130,10 @@ static void take(struct face *face, const struct wire_message *message, int fd)
 	if (message->type == WIRE_PAGE && fd >= 0) {
 		if (site_put_page(&face->site, message->index, &message->page, fd) == 0)
 			http_page_came(&face->http, message->index);
+		return;
+	}
+	if (message->type == WIRE_ANSWER) {
+		http_answer_came(&face->http, message->index, &message->answer, fd);
 		return;
 	}
 	if (fd >= 0)

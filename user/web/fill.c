@@ -19,5 +19,6 @@ void web_fill(void *web, struct kvmlens_snapshot *snapshot)
 		.requests = state.requests,
 		.refused = state.refused,
 		.evicted = state.evicted,
+		.queries = state.queries,
 	};
 }

@@ -4,13 +4,18 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "export/json.h"
 #include "web/http.h"
+#include "web/query.h"
 
 /* Of one connection: its request line and all headers must fit into it. */
 #define MEMORY_LIMIT (16 * 1024)
 
 /* A page that is asked for is waited for this long. */
 #define WAIT_MS 1000
+
+/* An answer of the history, for which the other side has a deadline of its own. */
+#define QUERY_MS 6000
 
 /* While connections are open, deadlines are looked at this often. */
 #define SWEEP_MS 200
@@ -23,13 +28,6 @@
 
 /* The name of this status differs between versions of libmicrohttpd. */
 #define STATUS_TOO_LARGE 413
-
-struct http_request {
-	struct MHD_Connection *connection;
-	uint32_t document;
-	uint64_t deadline_ms; /* of the wait */
-	bool waited;
-};
 
 static uint64_t now_ms(void)
 {
@@ -95,15 +93,16 @@ static enum MHD_Result say_health(struct http *http, struct MHD_Connection *conn
 		   site_is_fresh(newest, now) ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, text);
 }
 
-/* The request waits until its page comes, or its deadline. */
-static void wait_for_page(struct http *http, struct http_request *request, uint32_t document)
+/* The request waits until its page or answer comes, or its deadline. */
+static void wait_for(struct http *http, struct http_request *request, uint32_t document,
+		     unsigned wait_ms)
 {
 	struct conn *conn = conn_of(request->connection);
 
 	if (conn)
 		conns_answer(&http->conns, conn, 0, 0, now_ms());
 	request->document = document;
-	request->deadline_ms = now_ms() + WAIT_MS;
+	request->deadline_ms = now_ms() + wait_ms;
 	g_ptr_array_add(http->waiting, request);
 	MHD_suspend_connection(request->connection);
 }
@@ -127,9 +126,9 @@ static enum MHD_Result say_page(struct http *http, struct http_request *request,
 {
 	const struct site_document *document;
 
-	http->ask(http->ask_arg, index);
+	http->calls->ask(http->calls_arg, index);
 	if (!request->waited && !site_is_current(http->site, index)) {
-		wait_for_page(http, request, index);
+		wait_for(http, request, index, WAIT_MS);
 		return MHD_YES;
 	}
 	document = any_fresh(http->site, index);
@@ -138,6 +137,64 @@ static enum MHD_Result say_page(struct http *http, struct http_request *request,
 			   "no fresh snapshot\n");
 	return queue(http, request->connection, MHD_HTTP_OK, document->response,
 		     document->page.size, document->page.seq);
+}
+
+/* What a query's failure means for the client. */
+static enum MHD_Result say_error(struct http *http, struct MHD_Connection *connection, int error)
+{
+	switch (error) {
+	case -ENOENT:
+		return say(http, connection, MHD_HTTP_NOT_FOUND,
+			   "the history has no such VM or metric\n");
+	case -E2BIG:
+		return say(http, connection, STATUS_TOO_LARGE,
+			   "that is too much for one answer: name a VM, or take a longer step\n");
+	case -ETIMEDOUT:
+		return say(http, connection, MHD_HTTP_GATEWAY_TIMEOUT,
+			   "the history took too long to answer\n");
+	case -EBUSY:
+		return say(http, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+			   "too many ask the history: try again\n");
+	default:
+		return say(http, connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
+			   "the history cannot be read; the agent's log says more\n");
+	}
+}
+
+static const char *argument(void *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static enum MHD_Result ask_history(struct http *http, struct http_request *request)
+{
+	const char *complaint = NULL;
+	struct wire_query query;
+	int r = query_parse(argument, request->connection, g_get_real_time() / 1000, &query,
+			    &complaint);
+
+	if (r)
+		return say(http, request->connection, MHD_HTTP_BAD_REQUEST, complaint);
+	if (!++http->queries)
+		http->queries = 1;
+	request->query = http->queries;
+	request->error = -ETIMEDOUT; /* unless an answer comes */
+	r = http->calls->query(http->calls_arg, request->query, &query);
+	if (r)
+		return say_error(http, request->connection, -EBUSY);
+	wait_for(http, request, SITE_NONE, QUERY_MS);
+	return MHD_YES;
+}
+
+/* Asked once, and again when the answer is there or no longer waited for. */
+static enum MHD_Result say_history(struct http *http, struct http_request *request)
+{
+	if (!request->query)
+		return ask_history(http, request);
+	if (!request->response)
+		return say_error(http, request->connection, request->error);
+	return queue(http, request->connection, MHD_HTTP_OK, request->response,
+		     request->response_size, 0);
 }
 
 static bool has_body(struct MHD_Connection *connection)
@@ -181,6 +238,8 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 		return MHD_NO;
 	if (!strcmp(url, "/healthz"))
 		return say_health(http, connection);
+	if (!strcmp(url, QUERY_PATH) && http->has_history)
+		return say_history(http, *con_cls);
 	accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
 	index = site_find(http->site, url, accept);
 	if (index == SITE_NONE)
@@ -193,9 +252,13 @@ static void completed(void *cls, struct MHD_Connection *connection, void **con_c
 {
 	struct http *http = cls;
 	struct conn *conn = conn_of(connection);
+	struct http_request *request = *con_cls;
 
-	if (*con_cls)
-		g_ptr_array_remove_fast(http->waiting, *con_cls);
+	if (request) {
+		g_ptr_array_remove_fast(http->waiting, request);
+		if (request->response)
+			MHD_destroy_response(request->response);
+	}
 	g_clear_pointer(con_cls, g_free);
 	if (conn)
 		conns_wait(&http->conns, conn, now_ms());
@@ -215,9 +278,12 @@ static void connection_changed(void *cls, struct MHD_Connection *connection, voi
 }
 
 int http_start(struct http *http, struct site *site, const struct wire_hello *limits,
-	       void (*ask)(void *arg, uint32_t index), void *ask_arg)
+	       const struct http_calls *calls, void *calls_arg)
 {
-	*http = (struct http){.site = site, .ask = ask, .ask_arg = ask_arg};
+	*http = (struct http){.site = site,
+			      .calls = calls,
+			      .calls_arg = calls_arg,
+			      .has_history = limits->has_history};
 	conns_init(&http->conns, limits->max_connections, limits->per_address,
 		   limits->timeout_s * 1000);
 	http->waiting = g_ptr_array_new();
@@ -286,17 +352,23 @@ void http_accept(struct http *http, int listen)
 	}
 }
 
+static void resume_at(struct http *http, guint i)
+{
+	struct http_request *request = http->waiting->pdata[i];
+
+	request->waited = true;
+	g_ptr_array_remove_index_fast(http->waiting, i);
+	MHD_resume_connection(request->connection);
+}
+
 /* Go on with those waiting requests that document and time tell; now 0: of this document. */
 static void resume(struct http *http, uint32_t index, uint64_t now)
 {
 	for (guint i = http->waiting->len; i-- > 0;) {
-		struct http_request *request = http->waiting->pdata[i];
+		const struct http_request *request = http->waiting->pdata[i];
 
-		if (now ? request->deadline_ms > now : request->document != index)
-			continue;
-		request->waited = true;
-		g_ptr_array_remove_index_fast(http->waiting, i);
-		MHD_resume_connection(request->connection);
+		if (now ? request->deadline_ms <= now : request->document == index)
+			resume_at(http, i);
 	}
 }
 
@@ -315,6 +387,38 @@ void http_page_came(struct http *http, uint32_t index)
 	       (conn = conns_outdated(&http->conns, seq - PAGES_HELD, now_ms())))
 		send_away(http, conn);
 	resume(http, index, 0);
+}
+
+/* Still waiting: an answer that comes too late has nobody to go to. */
+static struct http_request *who_asked(struct http *http, uint32_t id, guint *ret_index)
+{
+	struct http_request *request;
+
+	for (guint i = 0; i < http->waiting->len; i++) {
+		request = http->waiting->pdata[i];
+		*ret_index = i;
+		if (request->query && request->query == id)
+			return request;
+	}
+	return NULL;
+}
+
+void http_answer_came(struct http *http, uint32_t id, const struct wire_answer *answer, int fd)
+{
+	guint i = 0;
+	struct http_request *request = who_asked(http, id, &i);
+
+	if (request && fd >= 0) {
+		request->response = site_response(JSON_TYPE, answer->size, fd);
+		request->response_size = answer->size;
+		fd = request->response ? -1 : fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (!request)
+		return;
+	request->error = answer->error ?: -EIO;
+	resume_at(http, i);
 }
 
 void http_run(struct http *http)

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "web/page.h"
+#include "web/query.h"
 #include "web/server.h"
 
 /* The face confines itself in milliseconds. */
@@ -57,6 +58,7 @@ int server_start_face(struct web *web, struct wire_face *ret_said)
 		face_process_stop(&web->face);
 		return r;
 	}
+	web->n_faces++;
 	web->started_ms = now_ms();
 	web->unanswered_ms = 0;
 	web->said = (struct wire_face){0};
@@ -157,6 +159,40 @@ static void take_counters(struct web *web, const struct wire_face *said)
 	web->said = *said;
 }
 
+static void send_answer(struct web *web, uint32_t id, const struct wire_answer *answer, int fd)
+{
+	const struct wire_message message = {.type = WIRE_ANSWER, .index = id, .answer = *answer};
+
+	count(web, &web->state.queries, 1);
+	if (wire_send(web->face.sock, &message, fd) < 0)
+		count(web, &web->state.unsent, 1);
+}
+
+/* Answers for a face that is no more go nowhere. */
+static void send_answers(struct web *web)
+{
+	struct desk_answer answer;
+
+	while (web->desk && desk_take(web->desk, &answer)) {
+		if (web->face.pid && answer.face == web->n_faces)
+			send_answer(web, answer.id, &answer.is, answer.fd);
+		if (answer.fd >= 0)
+			close(answer.fd);
+	}
+}
+
+static int take_query(struct web *web, const struct wire_message *message)
+{
+	struct wire_answer busy = {0};
+
+	if (!web->desk || !query_valid(&message->query))
+		return -EBADMSG;
+	busy.error = desk_put(web->desk, web->n_faces, message->index, &message->query);
+	if (busy.error)
+		send_answer(web, message->index, &busy, -1);
+	return 0;
+}
+
 /* Negative: it says what no face says. */
 static int take_message(struct web *web, const struct wire_message *message)
 {
@@ -170,6 +206,8 @@ static int take_message(struct web *web, const struct wire_message *message)
 		web->documents[message->index].wanted_until_ms = now_ms() + SERVER_WANTED_MS;
 		send_if_wanted(web, message->index);
 		return 0;
+	case WIRE_QUERY:
+		return take_query(web, message);
 	default:
 		return -EBADMSG;
 	}
@@ -256,6 +294,7 @@ gpointer server_run(gpointer arg)
 		newer = take_snapshot(web);
 		if (web->face.pid && fds[1].revents)
 			take_messages(web);
+		send_answers(web);
 		if (web->face.pid && newer)
 			send_tick(web);
 		if (web->face.pid && web->unanswered_ms &&

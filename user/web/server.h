@@ -4,6 +4,7 @@
 #define KVMLENS_WEB_SERVER_H
 
 #include "metric/model.h"
+#include "web/desk.h"
 #include "web/process.h"
 #include "web/web.h"
 
@@ -21,6 +22,9 @@ struct web {
 	struct wire_hello hello;
 	struct wire_document wire[WIRE_DOCUMENTS_MAX];
 	struct server_document documents[WIRE_DOCUMENTS_MAX];
+	web_answer_fn answer;
+	void *answer_arg;
+	struct desk *desk; /* NULL: no history is served */
 	GThread *thread;
 	gint interval_ms; /* atomic */
 	unsigned hang_ms;
@@ -32,6 +36,7 @@ struct web {
 
 	/* of the thread */
 	struct face_process face;
+	uint64_t n_faces; /* started: numbers the one there is */
 	const struct kvmlens_snapshot *snapshot;
 	struct textbuf text;
 	struct wire_face said; /* the face's last counters */

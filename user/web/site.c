@@ -8,13 +8,13 @@
 /* With intervals of 100 ms a busy machine alone would make a page stale. */
 #define FRESH_MIN_MS 3000
 
-static struct MHD_Response *response_of(const struct wire_document *document, uint64_t size, int fd)
+struct MHD_Response *site_response(const char *type, uint64_t size, int fd)
 {
 	struct MHD_Response *response = MHD_create_response_from_fd64(size, fd);
 
 	if (!response)
 		return NULL;
-	MHD_add_response_header(response, "Content-Type", document->type);
+	MHD_add_response_header(response, "Content-Type", type);
 	MHD_add_response_header(response, "Cache-Control", "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	MHD_add_response_header(response, "Vary", "Accept");
@@ -30,7 +30,7 @@ int site_put_page(struct site *site, uint32_t index, const struct wire_page *pag
 		close(fd);
 		return -EBADMSG;
 	}
-	response = response_of(&document->is, page->size, fd);
+	response = site_response(document->is.type, page->size, fd);
 	if (!response) {
 		close(fd);
 		return -ENOMEM;

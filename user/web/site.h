@@ -22,6 +22,9 @@ struct site {
 	struct wire_page newest; /* snapshot, of which there need be no page; seq 0: none */
 };
 
+/* What the descriptor holds, which it owns unless it returns NULL. */
+struct MHD_Response *site_response(const char *type, uint64_t size, int fd);
+
 /* Take over a page; owns fd. Negative errno: it is dropped. */
 int site_put_page(struct site *site, uint32_t index, const struct wire_page *page, int fd);
 void site_clear(struct site *site);

@@ -59,7 +59,10 @@ static struct web *alloc(const struct web_options *options)
 		.max_connections = max,
 		.per_address = MAX(max / 4, MIN(max, 8)),
 		.timeout_s = options->timeout_s ?: 10,
+		.has_history = options->answer != NULL,
 	};
+	web->answer = options->answer;
+	web->answer_arg = options->answer_arg;
 	return web;
 }
 
@@ -116,6 +119,8 @@ int web_new(const struct web_options *options, struct web **ret_web, char **ret_
 
 void web_start(struct web *web)
 {
+	if (web->answer)
+		web->desk = desk_new(web->answer, web->answer_arg, web->wake);
 	web->thread = g_thread_new("web", server_run, web);
 }
 
@@ -161,6 +166,7 @@ void web_stop(struct web *web)
 		(void)eventfd_write(web->wake, 1);
 		g_thread_join(web->thread);
 	}
+	desk_free(web->desk);
 	face_process_stop(&web->face);
 	if (web->listen >= 0)
 		close(web->listen);

@@ -25,6 +25,20 @@ struct web_document {
 	void *arg;
 };
 
+/* A question to the history; checked, but its names need not exist. */
+struct web_query {
+	const char *vm; /* name or uuid; "": every VM, "host": the host itself */
+	const char *metric;
+	int64_t since_ms, until_ms;
+	int64_t step_ms; /* 0: as it was stored */
+};
+
+/*
+ * Append the answer, JSON, on a thread of web's own: it may wait for a disk, but must be bounded
+ * in time and size. -ENOENT: no such metric or VM; -E2BIG: too much was asked for; -ETIMEDOUT.
+ */
+typedef int (*web_answer_fn)(void *arg, const struct web_query *query, struct textbuf *out);
+
 struct web_options {
 	const char *listen; /* see endpoint_parse */
 	const char *user; /* whom the face becomes; NULL: nobody */
@@ -34,6 +48,8 @@ struct web_options {
 	unsigned hang_ms; /* a face that answers nothing for so long is replaced; 0: 10000 */
 	const struct web_document *documents; /* beside /metrics and /api/v1/snapshot */
 	size_t n_documents;
+	web_answer_fn answer; /* serves /api/v1/history; NULL: there is none */
+	void *answer_arg;
 };
 
 struct web;
@@ -64,6 +80,7 @@ struct web_state {
 	bool no_network, no_files, other_user; /* steps of confinement that need rights to take */
 	uint64_t restarts; /* of a face that died or hung */
 	uint64_t pages; /* rendered */
+	uint64_t queries; /* of the history: answered or turned away */
 	uint64_t unsent; /* pages that the face did not take */
 	uint64_t requests; /* as the face says, and so are the next two */
 	uint64_t refused; /* requests and connections turned away */

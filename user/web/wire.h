@@ -2,17 +2,19 @@
 /*
  * What the collector's side and the face say to each other, over a pair of sequenced-packet
  * sockets: messages of one fixed size. The face is unprivileged and talks to the network, so the
- * collector's side believes nothing that it says beyond a document's index, checked, and counters.
+ * collector's side believes nothing that it says beyond a document's index, a query, both checked
+ * again, and counters.
  */
 #ifndef KVMLENS_WEB_WIRE_H
 #define KVMLENS_WEB_WIRE_H
 
 #include <stdint.h>
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 #define WIRE_DOCUMENTS_MAX 32
 #define WIRE_PATH_MAX 64
 #define WIRE_TYPE_MAX 128
+#define WIRE_NAME_MAX 128
 
 /* Descriptors of the face process. */
 #define WIRE_FD_CONTROL 3
@@ -24,11 +26,13 @@ enum wire_type {
 	WIRE_DOCUMENT, /* one a document, in order */
 	WIRE_TICK, /* there is a newer snapshot; answered by WIRE_ALIVE */
 	WIRE_PAGE, /* a document rendered, with the descriptor of its sealed memory */
+	WIRE_ANSWER, /* to the query of that index, with a descriptor unless it failed */
 	/* From the face. */
 	WIRE_READY, /* confined, about to accept */
 	WIRE_FAILED, /* it could not confine itself, and ends */
 	WIRE_ASK, /* somebody wants this document */
 	WIRE_ALIVE,
+	WIRE_QUERY, /* somebody asks for history; index is the face's number for it */
 };
 
 struct wire_hello {
@@ -36,6 +40,7 @@ struct wire_hello {
 	uint32_t n_documents;
 	uint32_t max_connections, per_address, timeout_s;
 	uint32_t uid, gid; /* to become */
+	uint32_t has_history; /* 1: WIRE_QUERY is answered */
 };
 
 struct wire_document {
@@ -65,14 +70,29 @@ struct wire_face {
 	char step[32]; /* FAILED: what could not be done */
 };
 
+/* What a client asks of the history: see web/query.h. */
+struct wire_query {
+	char vm[WIRE_NAME_MAX]; /* its name or uuid; "": every VM, "host": the host itself */
+	char metric[WIRE_NAME_MAX];
+	int64_t since_ms, until_ms; /* of CLOCK_REALTIME */
+	int64_t step_ms; /* 0: as it was stored */
+};
+
+struct wire_answer {
+	uint64_t size;
+	int32_t error; /* 0, or negative errno: then there is no descriptor */
+};
+
 struct wire_message {
 	uint32_t type; /* enum wire_type */
-	uint32_t index; /* of a document */
+	uint32_t index; /* of a document or query */
 	union {
 		struct wire_hello hello;
 		struct wire_document document;
 		struct wire_page page;
 		struct wire_face face;
+		struct wire_query query;
+		struct wire_answer answer;
 	};
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/timespan.h"
+#include "util/timespan.h"
 
 #include <ctype.h>
 #include <errno.h>

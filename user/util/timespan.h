@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Moments and steps as they are typed: 2h, 30m, now, 2026-01-31 12:00. */
-#ifndef KVMLENS_CLI_TIMESPAN_H
-#define KVMLENS_CLI_TIMESPAN_H
+#ifndef KVMLENS_UTIL_TIMESPAN_H
+#define KVMLENS_UTIL_TIMESPAN_H
 
 #include <stdint.h>
 
