@@ -76,12 +76,12 @@ int main(int argc, char **argv)
 
 	make_up(&m);
 	collect.config = config;
-	collect.level = config->level;
+	collect.levels = levels_new(config);
 	collect.threads = m.threads;
 	collect_init(&collect);
 	for (i = 0; i < ticks; i++) {
 		now = snapshot_new();
-		now->level = collect.level;
+		now->level = config->level;
 		collect_vms(&collect, &m.inventory, now, before);
 		rates_derive(now, before);
 		kvmlens_snapshot_unref(before);

@@ -37,6 +37,16 @@ libvirtd_config() {
 	END
 }
 
+# libvirtd does not start without the user that a package makes which is not needed otherwise.
+libvirtd_user() {
+	local dir=$1
+	getent passwd libvirt-qemu >/dev/null && getent group libvirt-qemu >/dev/null && return
+	{ grep -v '^libvirt-qemu:' /etc/passwd
+		echo 'libvirt-qemu:x:64055:64055:Libvirt Qemu:/nonexistent:/usr/sbin/nologin'; } >"$dir/etc/passwd"
+	{ grep -v '^libvirt-qemu:' /etc/group
+		echo 'libvirt-qemu:x:64055:'; } >"$dir/etc/group"
+}
+
 # The mounts are what keeps libvirtd from the machine's own state.
 libvirtd_launch() {
 	local dir=$LIBVIRTD_DIR net=(--net)
@@ -48,6 +58,9 @@ libvirtd_launch() {
 		mkdir -p /run/libvirt /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt
 		for pair in etc:/etc lib:/var/lib run:/run cache:/var/cache log:/var/log; do
 			mount --bind "$1/${pair%%:*}/libvirt" "${pair#*:}/libvirt" || exit
+		done
+		for name in passwd group; do
+			[ ! -e "$1/etc/$name" ] || mount --bind "$1/etc/$name" "/etc/$name" || exit
 		done
 		ip link set lo up
 		exec libvirtd -f "$1/etc/libvirt/libvirtd.conf" -p "$1/libvirtd.pid"' libvirtd "$dir"
@@ -74,6 +87,7 @@ libvirtd_start() {
 	LIBVIRTD_DIR=$1
 	LIBVIRT_URI="qemu:///system?socket=$LIBVIRTD_DIR/sock/libvirt-sock"
 	libvirtd_config "$LIBVIRTD_DIR"
+	libvirtd_user "$LIBVIRTD_DIR"
 	libvirtd_launch
 	libvirtd_wait
 }
