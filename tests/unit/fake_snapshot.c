@@ -196,13 +196,19 @@ static struct labels *make_labels(const struct snap_vm *vm, const char *keys, un
 	return labels;
 }
 
+/* Without a label of their own there is but one. */
+static size_t entities_of(enum metric_scope scope)
+{
+	if (scope == SCOPE_DISK || scope == SCOPE_SPACE)
+		return FAKE_DISKS;
+	return strcmp(metric_scopes[scope].keys, "vm, uuid") ? 2 : 1;
+}
+
 static void fill_scope(struct snap_vm *vm, enum metric_scope scope, struct entities *entities,
 		       size_t stride)
 {
 	if (!entities->n) {
-		/* Without a label of their own there is but one. */
-		entities_alloc(entities, strcmp(metric_scopes[scope].keys, "vm, uuid") ? 2 : 1,
-			       stride);
+		entities_alloc(entities, entities_of(scope), stride);
 		for (size_t i = 0; i < entities->n; i++)
 			*(struct labels **)entities_at(entities, i) =
 				make_labels(vm, metric_scopes[scope].keys, i);

@@ -17,11 +17,12 @@ struct fake_spec {
 	unsigned tick;
 	/*
 	 * Every metric of the table has a value: scopes that are empty else have two entities in
-	 * each VM, and whatever is unknown has some number.
+	 * each VM, disks FAKE_DISKS, and whatever is unknown has some number.
 	 */
 	bool everything;
 };
 
+#define FAKE_DISKS 3
 #define FAKE_INTERVAL_NS 10000000000ull
 
 /*

@@ -3,6 +3,7 @@
 #include <time.h>
 #include "core/account.h"
 #include "core/collect.h"
+#include "core/disks.h"
 #include "core/guest.h"
 #include "core/rates.h"
 #include "core/vcpus.h"
@@ -230,6 +231,23 @@ static void fill_guest(struct collect *c, const struct kvmlens_snapshot *before,
 	guest_fill(vm, view && before ? rates_find_vm(before, vm) : NULL, view);
 }
 
+/* Statistics older than that are none any more: the provider hangs, or the VM does. */
+static uint64_t oldest_stats(const struct collect *c, uint64_t mono)
+{
+	uint64_t age =
+		3 * (uint64_t)MAX(c->interval_ms, c->config->interval_ms) * 1000000 + 5000000000ull;
+
+	return mono > age ? mono - age : 0;
+}
+
+static void fill_stats(struct collect *c, const struct inventory_vm *iv, struct snap_vm *vm)
+{
+	uint64_t mono = 0;
+	const struct kvmlens_vm_stats *stats = latest_stats(&c->latest, iv, &mono);
+
+	disks_fill(c->labels, stats, mono, vm);
+}
+
 static void fill_vm(struct collect *c, const struct inventory_vm *iv, const struct instant *now,
 		    const struct kvmlens_snapshot *before, struct snap_vm *vm)
 {
@@ -244,6 +262,7 @@ static void fill_vm(struct collect *c, const struct inventory_vm *iv, const stru
 	fill_roles(c, iv, now, vm);
 	fill_exits(c, vm);
 	fill_guest(c, before, vm);
+	fill_stats(c, iv, vm);
 	fill_sources(c, iv, now->mono, vm);
 	fill_info(c, iv, vm);
 }
@@ -262,9 +281,11 @@ void collect_vms(struct collect *c, const struct inventory *inventory,
 	if (!inventory)
 		return;
 	guests_set(c->guests, inventory);
+	latest_take(&c->latest, c->workers, c->n_workers, oldest_stats(c, now.mono));
 	entities_alloc(&snapshot->vms, inventory->n_vms, sizeof(struct snap_vm));
 	for (i = 0; i < inventory->n_vms; i++)
 		fill_vm(c, &inventory->vms[i], &now, before, entities_at(&snapshot->vms, i));
 	for (i = 0; i < snapshot->vms.n; i++)
 		keep_counters(entities_at(&snapshot->vms, i), before);
+	latest_drop(&c->latest);
 }

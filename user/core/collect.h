@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "core/blame.h"
 #include "core/guests.h"
+#include "core/latest.h"
 #include "core/rqclock.h"
 #include "core/scan.h"
 #include "core/vmlabels.h"
@@ -27,6 +28,8 @@ struct collect {
 	struct blame *blame;
 	GArray *blame_threads; /* struct blame_thread of the VM at hand */
 	GArray *blame_records; /* struct sched_blame, what those point to */
+	struct latest latest; /* what providers said last, during a tick */
+	unsigned interval_ms; /* of ticks, now */
 	struct rqclock clock;
 	struct scan scan;
 	uint64_t torn; /* records that could not be read in time, since the start */

@@ -123,6 +123,7 @@ static struct kvmlens_snapshot *take_snapshot(struct kvmlens_collector *c, uint6
 	s->seq = ++c->seq;
 	s->wall_ms = g_get_real_time() / 1000;
 	s->level = c->collect.level;
+	c->collect.interval_ms = c->interval_ms;
 	s->groups = c->options.config->groups;
 	scan_run(&c->collect.scan, c->collect.probe, rqclock_at(&c->collect.clock, mono_raw_ns()));
 	tracker_lock(c->tracker);

@@ -106,6 +106,22 @@ struct labels *vmlabels_part(struct vmlabels *v, const struct vm_ident *ident, c
 	return labels_ref(labels);
 }
 
+struct labels *vmlabels_two(struct vmlabels *v, const struct vm_ident *ident, const char *key,
+			    const char *value, const char *key2, const char *value2)
+{
+	struct vm_parts *p = parts_of(v, ident);
+	g_autofree char *name = g_strdup_printf("%s=%s=%s=%s", key2, value2, key, value);
+	struct labels *labels = g_hash_table_lookup(p->parts, name);
+
+	if (!labels) {
+		struct kvmlens_tag tags[] = {{key, value}, {key2, value2}};
+
+		labels = labels_new(ident->labels, tags, G_N_ELEMENTS(tags));
+		g_hash_table_insert(p->parts, g_steal_pointer(&name), labels);
+	}
+	return labels_ref(labels);
+}
+
 struct labels *vmlabels_info(struct vmlabels *v, const struct inventory_vm *vm)
 {
 	struct vm_parts *p = parts_of(v, vm->ident);

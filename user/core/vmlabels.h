@@ -23,6 +23,10 @@ struct labels *vmlabels_vcpu(struct vmlabels *labels, const struct vm_ident *ide
 struct labels *vmlabels_part(struct vmlabels *labels, const struct vm_ident *ident, const char *key,
 			     const char *value);
 
+/* Two more. */
+struct labels *vmlabels_two(struct vmlabels *labels, const struct vm_ident *ident, const char *key,
+			    const char *value, const char *key2, const char *value2);
+
 /* Of vm_info: identity, what discovery knows, and the configured tags. */
 struct labels *vmlabels_info(struct vmlabels *labels, const struct inventory_vm *vm);
 

@@ -109,6 +109,46 @@ struct snap_source {
 	char why[96]; /* of a source that is not up, where it says; else "" */
 };
 
+/* Counters of a disk's or a device's IO. What is not known is ABSENT. */
+struct disk_io {
+	uint64_t reads, writes, flushes; /* finished requests */
+	uint64_t read_bytes, write_bytes;
+	uint64_t read_ns, write_ns, flush_ns; /* time of all of them */
+	uint64_t mono_ns; /* when they were read */
+};
+
+/* What a disk's counters gained from one reading to the next. */
+struct disk_rates {
+	double read_iops, write_iops, flush_iops;
+	double read_throughput, write_throughput; /* bytes a second */
+	double read_ms, write_ms, flush_ms; /* mean of the interval; NAN: there was none */
+	double ops, ns; /* reads and writes of the interval, and their time */
+};
+
+/* A guest's disk as its VMM counts it. */
+struct snap_disk {
+	struct labels *labels; /* vm, uuid, disk */
+	struct disk_io io;
+	struct disk_rates rate;
+};
+
+/* A device of the host below a VM, as the host's kernel counts the VM's requests to it. */
+struct snap_device {
+	struct labels *labels; /* vm, uuid, device */
+	uint32_t dev; /* major << 20 | minor */
+	struct disk_io io;
+	struct disk_rates rate;
+	struct hist read_hist, write_hist, flush_hist; /* from issue to completion */
+	double max_ms; /* the longest request of the last interval */
+};
+
+/* How full something is: a disk's image on the host, or a file system inside the guest. */
+struct snap_space {
+	struct labels *labels; /* vm, uuid, disk, kind */
+	uint64_t size, used;
+	double percent;
+};
+
 struct snap_info {
 	struct labels *labels; /* vm, uuid and everything else that identifies the VM */
 	uint64_t one;
@@ -163,6 +203,11 @@ struct snap_vm {
 	uint64_t kvm[KVM_STAT_MAX];
 	uint64_t irq_injected;
 	struct snap_guest guest; /* all absent where view is NULL */
+	struct disk_rates disk_rate, device_rate; /* all disks; all devices */
+	double disk_ms, device_ms, queue_ms; /* mean latency: guest's, device's, the difference */
+	struct entities disks; /* struct snap_disk */
+	struct entities devices; /* struct snap_device */
+	struct entities spaces; /* struct snap_space */
 	struct entities info; /* struct snap_info, one */
 	struct entities cpus; /* struct snap_vcpu, by vcpu_id */
 	struct entities roles; /* struct snap_role */

@@ -26,6 +26,9 @@
 	X(VCPU, struct snap_vcpu, cpus, "vcpu", "vm, uuid, vcpu")                         \
 	X(ROLE, struct snap_role, roles, "role", "vm, uuid, role")                        \
 	X(EXIT, struct snap_exit, exits, "exit", "vm, uuid, reason")                      \
+	X(DISK, struct snap_disk, disks, "disk", "vm, uuid, disk")                        \
+	X(DEVICE, struct snap_device, devices, "device", "vm, uuid, device")              \
+	X(SPACE, struct snap_space, spaces, "space", "vm, uuid, disk, kind")              \
 	X(PROCESS, struct snap_process, processes, "process", "vm, uuid, pid, comm")      \
 	X(BLAME, struct snap_blame, blames, "blame", "vm, uuid, by")                      \
 	X(AGGRESSOR, struct snap_aggressor, aggressors, "aggressor", "vm, uuid, by")      \

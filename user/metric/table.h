@@ -14,6 +14,7 @@
 #include "metric/table_core.h"
 #include "metric/table_guest.h"
 #include "metric/table_process.h"
+#include "metric/table_disk.h"
 #include "metric/table_kvm.h"
 #include "metric/table_blame.h"
 #include "metric/table_insight.h"

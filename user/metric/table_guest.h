@@ -59,9 +59,9 @@ METRIC(VM, vm_cpu_guest_queue_seconds_total, "vm.cpu.guest_queue_seconds_total",
        "Time that tasks inside the guest waited for one of its CPUs.")
 METRIC(VM, vm_guest_load1, "vm.guest.load1", GAUGE, DOUBLE, guest.load1, "count", STANDARD, CPU,
        "guest memory, guest agent", "Load average of the guest over 1 minute.")
-METRIC(VM, vm_guest_load5, "vm.guest.load5", GAUGE, DOUBLE, guest.load5, "count", STANDARD, CPU,
+METRIC(VM, vm_guest_load5, "vm.guest.load5", GAUGE, DOUBLE, guest.load5, "count", DETAILED, CPU,
        "guest memory, guest agent", "Load average of the guest over 5 minutes.")
-METRIC(VM, vm_guest_load15, "vm.guest.load15", GAUGE, DOUBLE, guest.load15, "count", STANDARD, CPU,
+METRIC(VM, vm_guest_load15, "vm.guest.load15", GAUGE, DOUBLE, guest.load15, "count", DETAILED, CPU,
        "guest memory, guest agent", "Load average of the guest over 15 minutes.")
 METRIC(VM, vm_guest_processes, "vm.guest.processes", GAUGE, U64, guest.processes, "count", STANDARD,
        PROCESS, "guest memory, guest agent",

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/disks.h"
+
+static void fill_disk(const struct kvmlens_disk_stats *stats, uint64_t mono_ns,
+		      struct snap_disk *disk)
+{
+	disk->io = (struct disk_io){
+		.reads = stats->read_ops,
+		.writes = stats->write_ops,
+		.flushes = stats->flush_ops,
+		.read_bytes = stats->read_bytes,
+		.write_bytes = stats->write_bytes,
+		.read_ns = stats->read_ns,
+		.write_ns = stats->write_ns,
+		.flush_ns = stats->flush_ns,
+		.mono_ns = mono_ns,
+	};
+}
+
+void disks_space(struct snap_space *space, uint64_t size, uint64_t used)
+{
+	space->size = size;
+	space->used = used;
+	space->percent = size != ABSENT && used != ABSENT && size
+				 ? 100.0 * (double)used / (double)size
+				 : NAN;
+}
+
+/* An empty drive has neither. */
+static bool has_space(const struct kvmlens_disk_stats *stats)
+{
+	return stats->capacity != ABSENT || stats->allocation != ABSENT;
+}
+
+static void fill_spaces(struct vmlabels *labels, const struct kvmlens_vm_stats *stats,
+			struct snap_vm *vm)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < stats->n_disks; i++)
+		n += has_space(&stats->disks[i]);
+	entities_alloc(&vm->spaces, n, sizeof(struct snap_space));
+	for (size_t i = 0, at = 0; i < stats->n_disks; i++) {
+		const struct kvmlens_disk_stats *disk = &stats->disks[i];
+		struct snap_space *space;
+
+		if (!has_space(disk))
+			continue;
+		space = entities_at(&vm->spaces, at++);
+		space->labels = vmlabels_two(labels, vm->ident, "disk", disk->name, SPACE_KIND,
+					     SPACE_IMAGE);
+		disks_space(space, disk->capacity, disk->allocation);
+	}
+}
+
+void disks_fill(struct vmlabels *labels, const struct kvmlens_vm_stats *stats, uint64_t mono_ns,
+		struct snap_vm *vm)
+{
+	if (!stats)
+		return;
+	entities_alloc(&vm->disks, stats->n_disks, sizeof(struct snap_disk));
+	for (size_t i = 0; i < vm->disks.n; i++) {
+		struct snap_disk *disk = entities_at(&vm->disks, i);
+
+		disk->labels = vmlabels_part(labels, vm->ident, "disk", stats->disks[i].name);
+		fill_disk(&stats->disks[i], mono_ns, disk);
+	}
+	fill_spaces(labels, stats, vm);
+}

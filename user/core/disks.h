@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The disks of a VM in a snapshot: as its provider counts them, and how full their images are. */
+#ifndef KVMLENS_CORE_DISKS_H
+#define KVMLENS_CORE_DISKS_H
+
+#include "core/vmlabels.h"
+#include "metric/model.h"
+
+/* stats may be NULL: nobody said anything. mono_ns: when they were read. No rates yet. */
+void disks_fill(struct vmlabels *labels, const struct kvmlens_vm_stats *stats, uint64_t mono_ns,
+		struct snap_vm *vm);
+
+/* Fill in size and percent of a space whose labels are made; either may be ABSENT. */
+void disks_space(struct snap_space *space, uint64_t size, uint64_t used);
+
+/* The key and the values of the label that tells what a space is of. */
+#define SPACE_KIND "kind"
+#define SPACE_IMAGE "image"
+#define SPACE_FILESYSTEM "filesystem"
+
+#endif
