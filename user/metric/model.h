@@ -203,11 +203,6 @@ struct snap_vm {
 	uint64_t kvm[KVM_STAT_MAX];
 	uint64_t irq_injected;
 	struct snap_guest guest; /* all absent where view is NULL */
-	struct disk_rates disk_rate, device_rate; /* all disks; all devices */
-	double disk_ms, device_ms, queue_ms; /* mean latency: guest's, device's, the difference */
-	struct entities disks; /* struct snap_disk */
-	struct entities devices; /* struct snap_device */
-	struct entities spaces; /* struct snap_space */
 	struct entities info; /* struct snap_info, one */
 	struct entities cpus; /* struct snap_vcpu, by vcpu_id */
 	struct entities roles; /* struct snap_role */
@@ -215,6 +210,11 @@ struct snap_vm {
 	struct entities blames; /* struct snap_blame, largest first */
 	struct entities aggressors; /* struct snap_aggressor, largest first */
 	uint64_t mono_ns; /* when its times were read */
+	struct disk_rates disk_rate, device_rate; /* all disks; all devices */
+	double disk_ms, device_ms, queue_ms; /* mean latency: guest's, device's, the difference */
+	struct entities disks; /* struct snap_disk */
+	struct entities devices; /* struct snap_device */
+	struct entities spaces; /* struct snap_space */
 	struct entities sources; /* struct snap_source */
 	struct entities processes; /* struct snap_process, by pid */
 	struct entities anomalies; /* struct snap_anomaly, one */
