@@ -201,6 +201,8 @@ static size_t entities_of(enum metric_scope scope)
 {
 	if (scope == SCOPE_DISK || scope == SCOPE_SPACE)
 		return FAKE_DISKS;
+	if (scope == SCOPE_NIC)
+		return FAKE_NICS;
 	return strcmp(metric_scopes[scope].keys, "vm, uuid") ? 2 : 1;
 }
 

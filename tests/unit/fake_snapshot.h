@@ -23,6 +23,7 @@ struct fake_spec {
 };
 
 #define FAKE_DISKS 3
+#define FAKE_NICS 2
 #define FAKE_INTERVAL_NS 10000000000ull
 
 /*

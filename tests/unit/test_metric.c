@@ -156,7 +156,7 @@ static void test_series_budget(void)
 	printf("\n    series of a VM: basic %u, standard %u, detailed %u, diagnostic %u ", basic,
 	       standard, detailed, diagnostic);
 	CU_ASSERT_TRUE(basic >= 8 && basic <= 24);
-	CU_ASSERT_TRUE(standard > basic && standard <= 80 + 16 * FAKE_DISKS);
+	CU_ASSERT_TRUE(standard > basic && standard <= 80 + 16 * FAKE_DISKS + 12 * FAKE_NICS);
 	CU_ASSERT_TRUE(detailed > standard);
 	CU_ASSERT_TRUE(diagnostic > detailed);
 }

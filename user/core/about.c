@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "core/about.h"
 
-#define N_LOSSES (SCHED_LOST_MAX + 5)
+#define N_LOSSES (SCHED_LOST_MAX + 6)
 
 struct about {
 	const struct config *config;
@@ -30,6 +30,7 @@ static const char *const loss_names[N_LOSSES] = {
 	[SCHED_LOST_MAX + 2] = "record_torn",
 	[SCHED_LOST_MAX + 3] = "discovery_bound",
 	[SCHED_LOST_MAX + 4] = "command_line_blocked",
+	[SCHED_LOST_MAX + 5] = "network_not_read",
 };
 
 struct about *about_new(const struct config *config)
@@ -165,6 +166,7 @@ static void fill_losses(struct about *a, const struct about_parts *parts,
 	counts[SCHED_LOST_MAX + 2] = c->torn;
 	counts[SCHED_LOST_MAX + 3] = health.dropped;
 	counts[SCHED_LOST_MAX + 4] = health.blocked;
+	counts[SCHED_LOST_MAX + 5] = nics_failures(c->nics);
 	entities_alloc(&s->losses, N_LOSSES, sizeof(struct snap_loss));
 	for (i = 0; i < N_LOSSES; i++) {
 		struct snap_loss *loss = entities_at(&s->losses, i);

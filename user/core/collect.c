@@ -246,6 +246,7 @@ static void fill_stats(struct collect *c, const struct inventory_vm *iv, struct 
 	const struct kvmlens_vm_stats *stats = latest_stats(&c->latest, iv, &mono);
 
 	disks_fill(c->labels, stats, mono, vm);
+	nics_fill(c->nics, c->labels, stats, mono, vm);
 }
 
 static void fill_vm(struct collect *c, const struct inventory_vm *iv, const struct instant *now,
@@ -282,10 +283,14 @@ void collect_vms(struct collect *c, const struct inventory *inventory,
 		return;
 	guests_set(c->guests, inventory);
 	latest_take(&c->latest, c->workers, c->n_workers, oldest_stats(c, now.mono));
+	nics_set(c->nics, inventory, &c->latest);
+	nics_begin(c->nics, oldest_stats(c, now.mono));
 	entities_alloc(&snapshot->vms, inventory->n_vms, sizeof(struct snap_vm));
 	for (i = 0; i < inventory->n_vms; i++)
 		fill_vm(c, &inventory->vms[i], &now, before, entities_at(&snapshot->vms, i));
 	for (i = 0; i < snapshot->vms.n; i++)
 		keep_counters(entities_at(&snapshot->vms, i), before);
+	nics_end(c->nics);
+	nics_kick(c->nics, c->interval_ms);
 	latest_drop(&c->latest);
 }

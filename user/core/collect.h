@@ -7,6 +7,7 @@
 #include "core/blame.h"
 #include "core/guests.h"
 #include "core/latest.h"
+#include "core/nics.h"
 #include "core/rqclock.h"
 #include "core/scan.h"
 #include "core/vmlabels.h"
@@ -30,6 +31,7 @@ struct collect {
 	GArray *blame_records; /* struct sched_blame, what those point to */
 	struct latest latest; /* what providers said last, during a tick */
 	unsigned interval_ms; /* of ticks, now */
+	struct nics *nics; /* NULL: the group is off */
 	struct rqclock clock;
 	struct scan scan;
 	uint64_t torn; /* records that could not be read in time, since the start */

@@ -224,6 +224,17 @@ static enum kvmlens_level highest_level(const struct config *config)
 	return level;
 }
 
+/* Without its thread there are what providers say of interfaces. */
+static void start_nics(struct kvmlens_collector *c)
+{
+	struct inventory *inventory = discover_inventory(c->discover);
+
+	nics_set(c->collect.nics, inventory, NULL);
+	inventory_unref(inventory);
+	if (nics_start(c->collect.nics))
+		g_clear_pointer(&c->collect.nics, nics_free);
+}
+
 static int start_discovery(struct kvmlens_collector *c)
 {
 	struct discover_config config = {
@@ -244,6 +255,7 @@ static int start_discovery(struct kvmlens_collector *c)
 			return err;
 	}
 	discover_scan(c->discover); /* the first snapshot shall not be empty */
+	start_nics(c);
 	return discover_start(c->discover);
 }
 
@@ -278,6 +290,8 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	c->collect.workers = c->workers;
 	collect_init(&c->collect);
 	c->collect.guests = guests_new(c->options.config, c->interval_ms);
+	if (c->options.config->groups & KVMLENS_NETWORK)
+		c->collect.nics = nics_new(NULL);
 	c->about = about_new(c->options.config);
 	err = start_discovery(c);
 	for (i = 0; !err && i < c->sinks->len; i++)
@@ -319,6 +333,7 @@ void kvmlens_collector_stop(struct kvmlens_collector *c)
 		worker_free(c->workers[i]);
 	guests_free(c->collect.guests);
 	c->collect.guests = NULL;
+	g_clear_pointer(&c->collect.nics, nics_free);
 	collect_clear(&c->collect);
 	tracker_free(c->tracker);
 	about_free(c->about);

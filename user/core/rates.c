@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 #include "core/disk_rates.h"
+#include "core/nic_rates.h"
 #include "core/rates.h"
 
 double rate_delta(uint64_t now, uint64_t before)
@@ -226,6 +227,7 @@ static void derive_vm(struct snap_vm *vm, const struct snap_vm *before, uint64_t
 	}
 	derive_roles(vm, before, ns);
 	disk_rates_derive(vm, before);
+	nic_rates_derive(vm, before);
 }
 
 void rates_derive(struct kvmlens_snapshot *now, const struct kvmlens_snapshot *before)

@@ -21,6 +21,7 @@
 #include "metric/guest_view.h"
 #include "metric/insight.h"
 #include "metric/labels.h"
+#include "metric/network.h"
 
 #define ABSENT KVMLENS_ABSENT
 
@@ -217,6 +218,8 @@ struct snap_vm {
 	struct entities spaces; /* struct snap_space */
 	struct entities sources; /* struct snap_source */
 	struct entities processes; /* struct snap_process, by pid */
+	struct snap_network network;
+	struct entities nics; /* struct snap_nic */
 	struct entities anomalies; /* struct snap_anomaly, one */
 	struct entities contributions; /* struct snap_contribution, greatest first */
 	struct entities trends; /* struct snap_trend */

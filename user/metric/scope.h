@@ -30,6 +30,7 @@
 	X(DEVICE, struct snap_device, devices, "device", "vm, uuid, device")              \
 	X(SPACE, struct snap_space, spaces, "space", "vm, uuid, disk, kind")              \
 	X(PROCESS, struct snap_process, processes, "process", "vm, uuid, pid, comm")      \
+	X(NIC, struct snap_nic, nics, "nic", "vm, uuid, nic")                             \
 	X(BLAME, struct snap_blame, blames, "blame", "vm, uuid, by")                      \
 	X(AGGRESSOR, struct snap_aggressor, aggressors, "aggressor", "vm, uuid, by")      \
 	X(ANOMALY, struct snap_anomaly, anomalies, "anomaly", "vm, uuid")                 \

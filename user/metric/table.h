@@ -13,6 +13,7 @@
 #include "metric/table_cpu.h"
 #include "metric/table_core.h"
 #include "metric/table_guest.h"
+#include "metric/table_network.h"
 #include "metric/table_process.h"
 #include "metric/table_disk.h"
 #include "metric/table_kvm.h"
