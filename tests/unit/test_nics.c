@@ -119,7 +119,7 @@ static void test_same_and_reset(void)
 	rig_end(&rig);
 }
 
-/* --- the thread behind it ---------------------------------------------------------------------- */
+/* ------- */
 
 struct source {
 	gint runs;
