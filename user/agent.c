@@ -28,6 +28,8 @@ struct agent {
 	struct web *web; /* NULL: nothing listens */
 	uint64_t web_restarts; /* as last logged, of the health sink's thread */
 	struct memory *memory;
+	struct control *control; /* NULL: nobody can command it */
+	struct remote remote;
 	struct line_writer *json;
 	struct textbuf json_text; /* of the JSON sink's thread */
 	int json_err; /* what it last ran into; 0: nothing */
@@ -218,6 +220,34 @@ static char *start_error(int err)
 	}
 }
 
+/* Without it the agent does all its work: no error. */
+static void open_control(struct agent *agent)
+{
+	const char *path = agent->options.config->control;
+	g_autofree char *shown = text_path(path);
+	int err;
+
+	if (!strcmp(path, "none"))
+		return;
+	err = control_open(path, &agent->control);
+	if (err) {
+		log_line(agent->options.log, LOG_LEVEL_WARNING, "control",
+			 "%s: %s; this agent takes no commands, choose another with --control",
+			 shown, g_strerror(-err));
+		return;
+	}
+	agent->remote =
+		(struct remote){agent->collector, agent->options.reload, agent->options.reload_arg};
+	remote_add(agent->control, &agent->remote);
+}
+
+static void start_control(struct agent *agent)
+{
+	if (agent->control && control_start(agent->control))
+		log_line(agent->options.log, LOG_LEVEL_WARNING, "control",
+			 "no thread could be made; this agent takes no commands");
+}
+
 static int open_sinks(struct agent *agent, char **ret_error)
 {
 	int err = kvmlens_collector_add_sink(agent->collector, health_sink, agent);
@@ -243,6 +273,8 @@ static int start(struct agent *agent, char **ret_error)
 		return err;
 	log_features(agent);
 	start_web(agent);
+	open_control(agent);
+	start_control(agent);
 	return check_useful(agent, ret_error);
 }
 
@@ -306,6 +338,7 @@ void agent_stop(struct agent *agent)
 	if (!agent)
 		return;
 	eventfd_write(agent->stop_fd, 1);
+	control_close(agent->control);
 	kvmlens_collector_free(agent->collector); /* ends the sinks, of which web is one */
 	web_stop(agent->web);
 	memory_close(agent->memory); /* which the web asks */

@@ -4,6 +4,7 @@
 #define KVMLENS_AGENT_H
 
 #include "config/config.h"
+#include "remote.h"
 #include "util/log.h"
 
 struct agent;
@@ -12,6 +13,8 @@ struct agent;
 struct agent_options {
 	const struct config *config;
 	struct log *log;
+	remote_reload_fn reload; /* what kvmlens reload asks for; NULL: it cannot be asked */
+	void *reload_arg;
 };
 
 /*

@@ -298,7 +298,7 @@ reload() {
 	start_agent --config run.yaml --json lines
 	echo 'interval: 1' >run.yaml
 	kill -HUP "$agent"
-	sleep 0.5
+	for ((i = 0; i < 50; i++)); do grep -q 'run.yaml:1' agent.err && break; sleep 0.1; done
 	check "a reload of a wrong file says its line" grep -q 'run.yaml:1: interval: ' agent.err
 	printf 'interval: 300ms\nmax_threads: 100\n' >run.yaml
 	mv lines lines.1
@@ -311,6 +311,41 @@ reload() {
 	check "the lines are JSON" python3 -c 'import json
 for name in ("lines", "lines.1"):
     for line in open(name): json.loads(line)'
+}
+
+# The running agent does as it is told over its socket, and forgets by itself.
+level_shown() {
+	local i
+	for ((i = 0; i < 50; i++)); do
+		grep '"vm":"cliplain"' lines | tail -n 1 | python3 -c 'import json, sys
+text = sys.stdin.read()
+# What the lowest level has that shows it, of the VM and of its parts.
+shown = ("diagnostic" if "vm.cpu.core.usage" in text else
+	"standard" if "vm.cpu.wake_time" in text else "basic")
+sys.exit(json.loads(text)["seq"] < 1 or shown != sys.argv[1])' "$1" 2>/dev/null && return
+		sleep 0.1
+	done
+	return 1
+}
+
+commands() {
+	local socket=$PWD/sockets/control.sock
+	rm -f lines
+	expect "no agent to ask" 1 'no agent is running' "$kvmlens" detail cliplain basic --control "$socket"
+	start_agent --control "$socket" --interval 200ms --json lines
+	check "the socket is root's alone" test "$(stat -c %a "$socket")" = 600
+	expect "a VM that is not there" 6 'no VM matches' "$kvmlens" detail nobody basic --control "$socket"
+	expect "a level that is none" 2 'name a VM and a level' "$kvmlens" detail cliplain most --control "$socket"
+	check "a level for a while" "$kvmlens" detail 'cli*' diagnostic --for 3s --control "$socket"
+	check "it is in force" level_shown diagnostic
+	check "and then no more" level_shown standard
+	check "again" "$kvmlens" detail cliplain basic --control "$socket"
+	check "in force" level_shown basic
+	check "taken back" "$kvmlens" detail cliplain basic --for 0s --control "$socket"
+	check "at once" level_shown standard
+	check "reload" "$kvmlens" reload --control "$socket"
+	stop_agent
+	check "the socket goes with the agent" test ! -e "$socket"
 }
 
 # A reader of standard output that has seen enough costs nothing but the lines.
@@ -356,6 +391,7 @@ hostile_names
 life
 web
 reload
+commands
 output
 echo "1..$n"
 exit $((failed > 0))

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -11,22 +12,56 @@
 #include "util/notify.h"
 #include "util/privilege.h"
 
-static void reload(const struct cli *cli, struct agent *agent)
+/* Asked for by SIGHUP, on the main thread, or over the control socket, on its thread. */
+struct reloader {
+	const struct cli *cli;
+	GMutex lock; /* one at a time; guards agent */
+	struct agent *agent; /* NULL: not there yet */
+};
+
+/* What is wrong is said on err, and all stays as it was. */
+static enum exit_code reload_to(struct reloader *reloader, FILE *err)
 {
+	struct cli cli = *reloader->cli;
+	enum exit_code code;
 	struct config *config;
 	enum interval_by by;
 
+	cli.err = err;
+	g_mutex_lock(&reloader->lock);
 	notify_manager("RELOADING=1");
-	/* What is wrong has been said, and all stays as it was. */
-	if (cli_configure(cli, &config, &by) == EXIT_DONE) {
-		agent_reload(agent, config);
+	code = cli_configure(&cli, &config, &by);
+	if (!code && reloader->agent)
+		agent_reload(reloader->agent, config);
+	if (!code)
 		config_free(config);
-	}
 	notify_manager("READY=1");
+	g_mutex_unlock(&reloader->lock);
+	return code;
+}
+
+static int reload_for_client(void *arg, char **ret_error)
+{
+	struct reloader *reloader = arg;
+	char *said = NULL;
+	size_t len = 0;
+	FILE *err = open_memstream(&said, &len);
+	enum exit_code code;
+
+	if (!err)
+		return -errno;
+	code = reload_to(reloader, err);
+	fclose(err);
+	if (code) {
+		*ret_error = g_strdup(g_str_has_prefix(said, "kvmlens: ") ? said + 9 : said);
+		g_strchomp(*ret_error);
+	}
+	free(said);
+	return code ? -EINVAL : 0;
 }
 
 /* Wait for a signal to end; SIGHUP asks a daemon to read its configuration again. */
-static void wait_for_end(const struct cli *cli, struct agent *agent, int stop_fd)
+static void wait_for_end(struct reloader *reloader, int stop_fd)
 {
 	struct pollfd fd = {.fd = stop_fd, .events = POLLIN};
 
@@ -39,7 +74,7 @@ static void wait_for_end(const struct cli *cli, struct agent *agent, int stop_fd
 			continue;
 		if (info.ssi_signo != SIGHUP)
 			return;
-		reload(cli, agent);
+		reload_to(reloader, reloader->cli->err);
 	}
 }
 
@@ -62,7 +97,8 @@ static enum exit_code show_table(struct cli *cli, struct agent *agent, int stop_
 	return code;
 }
 
-static enum exit_code serve(struct cli *cli, struct agent *agent, int stop_fd, struct log *log)
+static enum exit_code serve(struct cli *cli, struct reloader *reloader, int stop_fd,
+			    struct log *log)
 {
 	bool to_stdout = g_strcmp0(cli->config->json_path, "-") == 0;
 	enum exit_code code = EXIT_DONE;
@@ -72,16 +108,22 @@ static enum exit_code serve(struct cli *cli, struct agent *agent, int stop_fd, s
 		 "kvmlens " KVMLENS_VERSION " collects every %u ms, detail %s",
 		 cli->config->interval_ms, config_level_name(cli->config->level));
 	if (cli->flags->format == FORMAT_TABLE || (watch_has_terminal() && !to_stdout))
-		code = show_table(cli, agent, stop_fd, log);
+		code = show_table(cli, reloader->agent, stop_fd, log);
 	else
-		wait_for_end(cli, agent, stop_fd);
+		wait_for_end(reloader, stop_fd);
 	notify_manager("STOPPING=1");
 	return code;
 }
 
 static enum exit_code run_agent(struct cli *cli, int stop_fd, struct log *log)
 {
-	struct agent_options options = {.config = cli->config, .log = log};
+	struct reloader reloader = {.cli = cli};
+	struct agent_options options = {
+		.config = cli->config,
+		.log = log,
+		.reload = reload_for_client,
+		.reload_arg = &reloader,
+	};
 	g_autofree char *error = NULL;
 	struct agent *agent;
 	enum exit_code code;
@@ -91,8 +133,12 @@ static enum exit_code run_agent(struct cli *cli, int stop_fd, struct log *log)
 		cli_error(cli, "run: %s", error);
 		return exit_code_of(err);
 	}
-	code = serve(cli, agent, stop_fd, log);
-	agent_stop(agent);
+	g_mutex_lock(&reloader.lock);
+	reloader.agent = agent;
+	g_mutex_unlock(&reloader.lock);
+	code = serve(cli, &reloader, stop_fd, log);
+	agent_stop(agent); /* ends the control thread too */
+	g_mutex_clear(&reloader.lock);
 	log_line(log, LOG_LEVEL_INFO, "agent", "stopped");
 	return code;
 }

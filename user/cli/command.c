@@ -10,7 +10,8 @@
 #define EXPOSITIONS (F(TABLE) | F(PROMETHEUS) | F(OPENMETRICS) | F(JSON))
 #define ALL_COMMANDS                                                                              \
 	(FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_UNLOAD | FOR_CHECK_CONFIG | \
-	 FOR_VERSION | FOR_HELP | FOR_ANALYZE | FOR_HISTORY | FOR_INSIGHTS)
+	 FOR_VERSION | FOR_HELP | FOR_ANALYZE | FOR_HISTORY | FOR_INSIGHTS | FOR_DETAIL |         \
+	 FOR_RELOAD)
 
 static const cyaml_strval_t formats[] = {
 	{"auto", FORMAT_AUTO},
@@ -87,6 +88,14 @@ const struct config_option cli_options[] = {
 	 .value = "DURATION",
 	 .help = "join values over this; by default a chart's width decides, else nothing is joined",
 	 .example = "step: 5m"},
+	{.name = "for",
+	 AS_STRING(struct cli_flags, for_time),
+	 .min = 1,
+	 .max = 32,
+	 .commands = FOR_DETAIL,
+	 .value = "DURATION",
+	 .help = "how long, at most a day, by default 5m; 0s: back to the configuration at once",
+	 .example = "for: 5m"},
 	{.name = "season",
 	 AS_STRING(struct cli_flags, season),
 	 .min = 1,
@@ -232,6 +241,29 @@ const struct cli_command cli_commands[] = {
 			"what needs more history than there is: an hour of trends, two days of forecasts.",
 		.examples = "kvmlens insights db-1\tat most ten lines",
 		.run = cmd_insights,
+	},
+	{
+		.name = "detail",
+		.bit = FOR_DETAIL,
+		.args = "VM LEVEL",
+		.max_args = 2,
+		.summary = "give VMs another detail level for a while",
+		.help = "Asks the running agent to collect and show more, or less, of the VMs that match, "
+			"and to go back to what the configuration says by itself. VM is a name, where * and "
+			"? match anything, or a uuid.",
+		.examples =
+			"kvmlens detail db-1 diagnostic --for 5m\teverything, for five minutes\n"
+			"kvmlens detail db-1 diagnostic --for 0s\tthat is enough",
+		.run = cmd_detail,
+	},
+	{
+		.name = "reload",
+		.bit = FOR_RELOAD,
+		.summary = "make the running agent read its configuration again",
+		.help = "All or nothing: a mistake in the file is printed with its line, and the agent goes on "
+			"with what it had. SIGHUP does the same and says it in the log.",
+		.examples = "kvmlens reload\tafter a change of the file",
+		.run = cmd_reload,
 	},
 	{
 		.name = "check-config",

@@ -17,6 +17,7 @@ struct cli_flags {
 	char *since, *until, *step; /* as they were typed, NULL: the default */
 	char *season; /* samples in a cycle: "24,168" */
 	unsigned horizon; /* samples to forecast, 0: the default */
+	char *for_time; /* detail: how long, as it was typed */
 	char *vm; /* a glob on the name, or a uuid; NULL: all */
 };
 
@@ -73,11 +74,13 @@ void cli_error(const struct cli *cli, const char *format, ...)
 
 enum exit_code cmd_analyze(struct cli *cli);
 enum exit_code cmd_check_config(struct cli *cli);
+enum exit_code cmd_detail(struct cli *cli);
 enum exit_code cmd_doctor(struct cli *cli);
 enum exit_code cmd_help(struct cli *cli);
 enum exit_code cmd_history(struct cli *cli);
 enum exit_code cmd_insights(struct cli *cli);
 enum exit_code cmd_metrics(struct cli *cli);
+enum exit_code cmd_reload(struct cli *cli);
 enum exit_code cmd_run(struct cli *cli);
 enum exit_code cmd_top(struct cli *cli);
 enum exit_code cmd_unload(struct cli *cli);

@@ -152,11 +152,22 @@ static const struct config_vm *rule_for(const struct config *config, const char 
 	return NULL;
 }
 
-enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid)
+bool config_level_rule(const struct config *config, const char *vm, const char *uuid,
+		       enum kvmlens_level *ret_level)
 {
 	const struct config_vm *rule = rule_for(config, vm, uuid);
 
-	return rule ? rule->level : config->level;
+	if (rule)
+		*ret_level = rule->level;
+	return rule;
+}
+
+enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid)
+{
+	enum kvmlens_level level = config->level;
+
+	config_level_rule(config, vm, uuid, &level);
+	return level;
 }
 
 bool config_guest_memory_for(const struct config *config, const char *vm, const char *uuid)

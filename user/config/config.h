@@ -14,6 +14,7 @@
 
 #define CONFIG_DEFAULT_LISTEN "127.0.0.1:10177"
 #define CONFIG_DEFAULT_STORE "/var/lib/kvmlens/history.db"
+#define CONFIG_DEFAULT_CONTROL "/run/kvmlens/control.sock"
 #define CONFIG_DEFAULT_PATH "/etc/kvmlens/kvmlens.yaml"
 
 /* Forms of output; what each command can write is in its help. */
@@ -70,6 +71,7 @@ struct config {
 	struct config_history history;
 	struct config_channel *channels; /* where alerts go */
 	size_t n_channels;
+	char *control; /* path of the control socket; "none" switches it off */
 	char *path; /* the file it came from, NULL: none */
 };
 
@@ -94,6 +96,10 @@ int config_load_text(struct config *config, const char *path, const char *text, 
  * -ENOENT: unknown name; -EINVAL: bad value.
  */
 int config_set(struct config *config, const char *name, const char *value, char **ret_error);
+
+/* Does a pattern match the VM? Then *ret_level is the first one's level. */
+bool config_level_rule(const struct config *config, const char *vm, const char *uuid,
+		       enum kvmlens_level *ret_level);
 
 /* The level for a VM: its first matching pattern's, else the default. */
 enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid);

@@ -44,6 +44,8 @@ enum option_for {
 	FOR_ANALYZE = 1 << 9,
 	FOR_HISTORY = 1 << 10,
 	FOR_INSIGHTS = 1 << 11,
+	FOR_DETAIL = 1 << 12,
+	FOR_RELOAD = 1 << 13,
 };
 
 struct config_option {

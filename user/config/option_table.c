@@ -235,6 +235,15 @@ const struct config_option config_options[] = {
 	 AS_SECTION(struct config, http, struct config_http, http_options),
 	 .help = "limits of the process that serves /metrics",
 	 .example = "http: {timeout: 10s}"},
+	{.name = "control",
+	 AS_STRING(struct config, control),
+	 .min = 1,
+	 .max = 107,
+	 .def = CONFIG_DEFAULT_CONTROL,
+	 .commands = FOR_RUN | FOR_DETAIL | FOR_RELOAD,
+	 .value = "SOCKET",
+	 .help = "where the running agent takes commands, from root alone; none switches it off",
+	 .example = "control: /run/kvmlens/control.sock"},
 	{.kind = OPTION_END},
 };
 

@@ -220,7 +220,7 @@ void about_fill(struct about *a, const struct about_parts *parts, const struct a
 {
 	struct collect *c = parts->collect;
 
-	fill_build(a, c->level, s);
+	fill_build(a, s->level, s);
 	fill_host(a, s);
 	fill_self(a, c, ticks, s);
 	fill_losses(a, parts, s);

@@ -217,13 +217,6 @@ static void keep_counters(struct snap_vm *vm, const struct kvmlens_snapshot *bef
 	}
 }
 
-static enum kvmlens_level level_of(struct collect *c, const struct vm_ident *ident)
-{
-	enum kvmlens_level own = config_level_for(c->config, ident->name, ident->uuid);
-
-	return own == c->config->level ? c->level : own;
-}
-
 static void fill_guest(struct collect *c, const struct kvmlens_snapshot *before, struct snap_vm *vm)
 {
 	g_autoptr(guest_view) view = guests_view(c->guests, vm->ident);
@@ -256,7 +249,7 @@ static void fill_vm(struct collect *c, const struct inventory_vm *iv, const stru
 	vm->labels = labels_ref(iv->ident->labels);
 	vm->state = iv->state;
 	vm->provider = iv->provider;
-	vm->level = level_of(c, iv->ident);
+	vm->level = levels_for(c->levels, iv->ident->name, iv->ident->uuid);
 	vm->up = iv->ident->pid > 0;
 	vm->mono_ns = now->mono;
 	vcpus_fill(c, iv, now, vm);

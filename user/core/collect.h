@@ -7,6 +7,7 @@
 #include "core/blame.h"
 #include "core/guests.h"
 #include "core/latest.h"
+#include "core/levels.h"
 #include "core/nics.h"
 #include "core/rqclock.h"
 #include "core/scan.h"
@@ -18,7 +19,7 @@
 /* What a tick reads; all of it the collector's. */
 struct collect {
 	const struct config *config;
-	enum kvmlens_level level; /* the default in force: config->level until it is changed */
+	struct levels *levels;
 	struct probe *probe; /* NULL: no kernel side but the records */
 	struct threads *threads; /* NULL: there are none */
 	struct worker *const *workers;

@@ -35,8 +35,8 @@ struct kvmlens_collector {
 	struct kvmlens_snapshot *last;
 	uint64_t seq;
 	unsigned interval_ms;
-	enum kvmlens_level level;
 	bool stop, tick_now, keep_pins, started;
+	enum kvmlens_level loaded; /* the level that the kernel side has; the tick's */
 };
 
 static void free_sink(gpointer sink)
@@ -50,7 +50,7 @@ int collector_new(const struct collector_options *options, struct kvmlens_collec
 
 	c->options = *options;
 	c->interval_ms = options->config->interval_ms;
-	c->level = options->config->level;
+	c->collect.levels = levels_new(options->config);
 	c->sinks = g_ptr_array_new_with_free_func(free_sink);
 	g_mutex_init(&c->lock);
 	g_cond_init(&c->wake);
@@ -85,7 +85,7 @@ static void add_worker(struct kvmlens_collector *c, const struct kvmlens_provide
 		.uri = uri,
 		.arg = arg,
 		.interval_ms = c->interval_ms,
-		.level = c->level,
+		.level = levels_highest(c->collect.levels),
 	};
 
 	c->workers[c->collect.n_workers++] = worker_new(&config);
@@ -122,8 +122,8 @@ static struct kvmlens_snapshot *take_snapshot(struct kvmlens_collector *c, uint6
 
 	s->seq = ++c->seq;
 	s->wall_ms = g_get_real_time() / 1000;
-	s->level = c->collect.level;
 	c->collect.interval_ms = c->interval_ms;
+	s->level = levels_default(c->collect.levels);
 	s->groups = c->options.config->groups;
 	scan_run(&c->collect.scan, c->collect.probe, rqclock_at(&c->collect.clock, mono_raw_ns()));
 	tracker_lock(c->tracker);
@@ -159,17 +159,11 @@ static void publish(struct kvmlens_collector *c, struct kvmlens_snapshot *s)
 
 static void apply_level(struct kvmlens_collector *c)
 {
-	enum kvmlens_level level, highest;
-	size_t i;
+	enum kvmlens_level highest = levels_highest(c->collect.levels);
 
-	g_mutex_lock(&c->lock);
-	level = highest = c->level;
-	g_mutex_unlock(&c->lock);
-	for (i = 0; i < c->options.config->n_vms; i++)
-		highest = MAX(highest, c->options.config->vms[i].level);
-	if (c->collect.level == level)
+	if (c->loaded == highest)
 		return;
-	c->collect.level = level;
+	c->loaded = highest;
 	probe_set_level(c->collect.probe, highest);
 }
 
@@ -214,16 +208,6 @@ static gpointer run(gpointer data)
 	return NULL;
 }
 
-static enum kvmlens_level highest_level(const struct config *config)
-{
-	enum kvmlens_level level = config->level;
-	size_t i;
-
-	for (i = 0; i < config->n_vms; i++)
-		level = MAX(level, config->vms[i].level);
-	return level;
-}
-
 /* Without its thread there are what providers say of interfaces. */
 static void start_nics(struct kvmlens_collector *c)
 {
@@ -264,7 +248,7 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	struct probe_options options = {
 		.pin_dir = c->options.pin_dir,
 		.max_threads = c->options.config->max_threads,
-		.level = highest_level(c->options.config),
+		.level = levels_highest(c->collect.levels),
 		.groups = c->options.config->groups,
 	};
 	unsigned i;
@@ -283,7 +267,7 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	}
 	c->started = true;
 	c->collect.config = c->options.config;
-	c->collect.level = c->level;
+	c->loaded = options.level;
 	c->collect.threads = probe_threads(c->collect.probe);
 	c->tracker = tracker_new(c->collect.probe);
 	add_workers(c);
@@ -346,6 +330,7 @@ void kvmlens_collector_free(struct kvmlens_collector *c)
 	if (!c)
 		return;
 	kvmlens_collector_stop(c);
+	levels_free(c->collect.levels);
 	config_free(c->options.owned);
 	g_ptr_array_unref(c->sinks);
 	kvmlens_snapshot_unref(c->last);
@@ -412,10 +397,18 @@ void collector_set_interval(struct kvmlens_collector *c, unsigned ms)
 
 void collector_set_level(struct kvmlens_collector *c, enum kvmlens_level level)
 {
-	g_mutex_lock(&c->lock);
-	c->level = level;
-	wake(c);
-	g_mutex_unlock(&c->lock);
+	levels_set_default(c->collect.levels, level);
+	collector_tick_now(c);
+}
+
+int collector_override_level(struct kvmlens_collector *c, const char *match,
+			     enum kvmlens_level level, int64_t for_ms)
+{
+	int err = levels_override(c->collect.levels, match, level, for_ms);
+
+	if (!err)
+		collector_tick_now(c);
+	return err;
 }
 
 void collector_tick_now(struct kvmlens_collector *c)

@@ -46,6 +46,10 @@ bool collector_provider(struct kvmlens_collector *collector, size_t i, const cha
 void collector_set_interval(struct kvmlens_collector *collector, unsigned ms);
 void collector_set_level(struct kvmlens_collector *collector, enum kvmlens_level level);
 
+/* See levels_override(). */
+int collector_override_level(struct kvmlens_collector *collector, const char *match,
+			     enum kvmlens_level level, int64_t for_ms);
+
 /* Wait for a snapshot newer than seq (0: any), at most timeout_ms; NULL then. Counted. */
 const struct kvmlens_snapshot *collector_wait(struct kvmlens_collector *collector, uint64_t seq,
 					      unsigned timeout_ms);
