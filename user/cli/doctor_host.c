@@ -2,6 +2,7 @@
 /* What can be said of the host without loading anything. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btf.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +68,38 @@ static void check_file(struct doctor *doctor, const char *name, const char *path
 	}
 	why = g_strdup_printf("%s: %s", path, g_strerror(errno));
 	doctor_add(doctor, FINDING_NO, name, what, why, remedy);
+}
+
+static int read_magic(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
+	uint16_t magic = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, &magic, sizeof(magic));
+	if (n < 0)
+		err = -errno;
+	else if (magic != BTF_MAGIC)
+		err = -ENODATA;
+	close(fd);
+	return err;
+}
+
+static void check_btf(struct doctor *doctor)
+{
+	const char *what = "kernel type information for BPF programs";
+	g_autofree char *why = NULL;
+	int err = read_magic(doctor->paths->btf);
+
+	if (!err) {
+		doctor_add(doctor, FINDING_OK, "btf", what, NULL, NULL);
+		return;
+	}
+	why = g_strdup_printf("%s: %s", doctor->paths->btf, g_strerror(-err));
+	doctor_add(doctor, FINDING_NO, "btf", what, why,
+		   "use a kernel with CONFIG_DEBUG_INFO_BTF; numbers come from /proc until then");
 }
 
 static void check_bpffs(struct doctor *doctor)
@@ -160,8 +193,7 @@ void doctor_check_host(struct doctor *doctor)
 {
 	check_rights(doctor);
 	check_kernel(doctor);
-	check_file(doctor, "btf", doctor->paths->btf, "kernel type information for BPF programs",
-		   "use a kernel with CONFIG_DEBUG_INFO_BTF; numbers come from /proc until then");
+	check_btf(doctor);
 	check_bpffs(doctor);
 	check_file(doctor, "kvm", doctor->paths->kvm, "VMs with hardware help",
 		   "modprobe kvm_intel or kvm_amd; VMs without KVM are seen all the same");
