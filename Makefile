@@ -35,7 +35,7 @@ endif
 
 # Flags. What asks pkg-config is expanded when a rule needs it, so that `make setup` works where
 # nothing is installed yet.
-LIB_PKGS := libbpf libvirt libxml-2.0 glib-2.0 jansson libcyaml yaml-0.1 libcap-ng libseccomp libmnl
+LIB_PKGS := libbpf libvirt libvirt-qemu libxml-2.0 glib-2.0 jansson libcyaml yaml-0.1 libcap-ng libseccomp libmnl
 PKGS     := $(LIB_PKGS) libmicrohttpd ncursesw sqlite3 libcurl gsl libzstd
 CFLAGS   ?= -O2 -g
 WERROR   ?= -Werror

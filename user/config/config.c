@@ -188,6 +188,24 @@ bool config_guest_memory_any(const struct config *config)
 	return any;
 }
 
+bool config_guest_agent_for(const struct config *config, const char *vm, const char *uuid)
+{
+	const struct config_vm *rule = rule_for(config, vm, uuid);
+
+	if (rule && rule->guest_agent != SWITCH_INHERIT)
+		return rule->guest_agent == SWITCH_ON;
+	return config->guest_agent == SWITCH_ON;
+}
+
+bool config_guest_agent_any(const struct config *config)
+{
+	bool any = config->guest_agent == SWITCH_ON;
+
+	for (size_t i = 0; i < config->n_vms; i++)
+		any |= config->vms[i].guest_agent == SWITCH_ON;
+	return any;
+}
+
 bool config_wants_provider(const struct config *config, const char *name)
 {
 	return strcmp(config->provider, name) == 0 || (config->uri && strcmp(name, "libvirt") == 0);

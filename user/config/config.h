@@ -36,7 +36,7 @@ enum config_switch { SWITCH_INHERIT, SWITCH_ON, SWITCH_OFF };
 struct config_vm {
 	char *match;
 	enum kvmlens_level level;
-	enum config_switch guest_memory;
+	enum config_switch guest_memory, guest_agent;
 };
 
 struct config_http {
@@ -64,7 +64,7 @@ struct config {
 	char *json_path; /* JSON lines; "-" is standard output, NULL none */
 	struct config_vm *vms;
 	size_t n_vms;
-	enum config_switch guest_memory; /* on or off */
+	enum config_switch guest_memory, guest_agent; /* on or off */
 	unsigned max_threads; /* tracked threads: VMM threads of all kinds */
 	struct config_http http;
 	char *store; /* path; "none" switches it off */
@@ -109,6 +109,10 @@ bool config_guest_memory_for(const struct config *config, const char *vm, const 
 
 /* Is there a VM that config_guest_memory_for() might allow? */
 bool config_guest_memory_any(const struct config *config);
+
+/* Is a VM's agent asked? As for its memory. */
+bool config_guest_agent_for(const struct config *config, const char *vm, const char *uuid);
+bool config_guest_agent_any(const struct config *config);
 
 /* Is this provider named, or given a URI, so that its silence is worth a warning? */
 bool config_wants_provider(const struct config *config, const char *name);

@@ -56,6 +56,11 @@ static const struct config_option vm_options[] = {
 	 .value = "on|off",
 	 .help = "read what runs in these VMs from their memory; by default as for all VMs",
 	 .example = "guest_memory: \"on\""},
+	{.name = "guest_agent",
+	 AS_ENUM(struct config_vm, guest_agent, enum config_switch, switches),
+	 .value = "on|off",
+	 .help = "ask the agent inside these VMs; by default as for all VMs",
+	 .example = "guest_agent: \"off\""},
 	{.kind = OPTION_END},
 };
 
@@ -203,6 +208,14 @@ const struct config_option config_options[] = {
 	 .help = "read from each VM's memory what runs in it, with nothing installed there: processes, "
 		 "memory, CPU split of a Linux guest. This shows a tenant's process names to the host",
 	 .example = "guest_memory: \"off\""},
+	{.name = "guest_agent",
+	 AS_ENUM(struct config, guest_agent, enum config_switch, switches),
+	 .def = "off",
+	 .commands = FOR_RUN | FOR_TOP | FOR_METRICS,
+	 .value = "on|off",
+	 .help = "ask the QEMU guest agent inside each VM: file systems, memory, CPU split, "
+		 "processes. libvirt marks a domain as tainted when its agent is sent a command",
+	 .example = "guest_agent: \"off\""},
 	{.name = "max_threads",
 	 AS_UINT(struct config, max_threads),
 	 .min = 64,

@@ -153,7 +153,7 @@ static void fill_source(struct collect *c, struct snap_vm *vm, size_t i, const c
 /* Call after the VM's guest view was taken. */
 static void fill_guest_source(struct collect *c, uint64_t mono, struct snap_vm *vm, size_t i)
 {
-	const struct guest_view *view = vm->guest.view;
+	g_autoptr(guest_view) view = guests_view(c->guests, vm->ident);
 	struct snap_source *s = entities_at(&vm->sources, i);
 
 	fill_source(c, vm, i, "guest_memory", view != NULL,
@@ -168,6 +168,7 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 			 struct snap_vm *vm)
 {
 	bool guest = guests_wants(c->guests, vm->ident);
+	bool agent = guest_agents_wants(c->agents, vm->ident);
 	struct worker_health health = {};
 	size_t i, n = 1;
 
@@ -178,9 +179,12 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 		worker_health(c->workers[i], &health);
 		n = 2;
 	}
-	entities_alloc(&vm->sources, n + guest, sizeof(struct snap_source));
+	entities_alloc(&vm->sources, n + guest + agent, sizeof(struct snap_source));
 	if (guest)
 		fill_guest_source(c, mono, vm, n);
+	if (agent)
+		guest_agents_source(c->agents, c->labels, mono, vm->ident,
+				    entities_at(&vm->sources, n + guest));
 	fill_source(c, vm, 0, "kernel", is_tracked(iv), is_tracked(iv) ? 0 : NAN);
 	if (n == 2)
 		fill_source(c, vm, 1, iv->provider, health.up,
@@ -220,7 +224,11 @@ static void keep_counters(struct snap_vm *vm, const struct kvmlens_snapshot *bef
 static void fill_guest(struct collect *c, const struct kvmlens_snapshot *before, struct snap_vm *vm)
 {
 	g_autoptr(guest_view) view = guests_view(c->guests, vm->ident);
+	g_autoptr(ga_result) said = guest_agents_get(c->agents, vm->ident);
 
+	if (!view && said && said->view)
+		view = guest_view_ref(said->view);
+	guest_agent_fill(vm, said);
 	guest_fill(vm, view && before ? rates_find_vm(before, vm) : NULL, view);
 }
 
@@ -285,5 +293,6 @@ void collect_vms(struct collect *c, const struct inventory *inventory,
 		keep_counters(entities_at(&snapshot->vms, i), before);
 	nics_end(c->nics);
 	nics_kick(c->nics, c->interval_ms);
+	guest_agents_set(c->agents, snapshot);
 	latest_drop(&c->latest);
 }

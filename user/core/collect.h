@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "core/blame.h"
+#include "core/guestagent.h"
 #include "core/guests.h"
 #include "core/latest.h"
 #include "core/levels.h"
@@ -26,6 +27,7 @@ struct collect {
 	size_t n_workers;
 	struct vmlabels *labels;
 	struct guests *guests; /* NULL: no guest's memory is to be read */
+	struct guest_agents *agents; /* NULL: no guest's agent is to be asked */
 	struct cgroup_names *cgroups;
 	struct blame *blame;
 	GArray *blame_threads; /* struct blame_thread of the VM at hand */

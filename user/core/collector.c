@@ -276,6 +276,7 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	c->collect.guests = guests_new(c->options.config, c->interval_ms);
 	if (c->options.config->groups & KVMLENS_NETWORK)
 		c->collect.nics = nics_new(NULL);
+	c->collect.agents = guest_agents_new(c->options.config, c->interval_ms);
 	c->about = about_new(c->options.config);
 	err = start_discovery(c);
 	for (i = 0; !err && i < c->sinks->len; i++)
@@ -318,6 +319,8 @@ void kvmlens_collector_stop(struct kvmlens_collector *c)
 	guests_free(c->collect.guests);
 	c->collect.guests = NULL;
 	g_clear_pointer(&c->collect.nics, nics_free);
+	guest_agents_free(c->collect.agents);
+	c->collect.agents = NULL;
 	collect_clear(&c->collect);
 	tracker_free(c->tracker);
 	about_free(c->about);

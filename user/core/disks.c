@@ -37,6 +37,8 @@ static void fill_spaces(struct vmlabels *labels, const struct kvmlens_vm_stats *
 {
 	size_t n = 0;
 
+	if (vm->spaces.n)
+		return; /* the guest's agent has told of its file systems */
 	for (size_t i = 0; i < stats->n_disks; i++)
 		n += has_space(&stats->disks[i]);
 	entities_alloc(&vm->spaces, n, sizeof(struct snap_space));

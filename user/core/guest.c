@@ -89,7 +89,7 @@ static void fill_totals(struct snap_guest *g, const struct guest_view *view)
 	g->steal_ns = s->total.steal_ns;
 	g->queue_ns = s->total.run_delay_ns;
 	g->uptime_ns = s->uptime_ns;
-	g->processes = view->n_tasks;
+	g->processes = view->tasks_unknown ? ABSENT : view->n_tasks;
 	g->left_out = view->tasks_left_out;
 	g->load1 = load_of(s->load[0]);
 	g->load5 = load_of(s->load[1]);

@@ -10,6 +10,7 @@
 #define KVMLENS_METRIC_GUEST_VIEW_H
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <kvmlens.h>
 
@@ -67,6 +68,7 @@ struct guest_view {
 	struct guest_cpu *cpus; /* online ones */
 	struct guest_task *tasks;
 	uint64_t tasks_left_out; /* too many, or changed while they were read */
+	bool tasks_unknown; /* the source tells of no processes at all */
 };
 
 /* An empty view with every value absent and room for so many; the caller fills it. */

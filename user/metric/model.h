@@ -145,9 +145,15 @@ struct snap_device {
 
 /* How full something is: a disk's image on the host, or a file system inside the guest. */
 struct snap_space {
-	struct labels *labels; /* vm, uuid, disk, kind */
+	struct labels *labels; /* vm, uuid, disk, kind, and of a file system mount */
 	uint64_t size, used;
 	double percent;
+};
+
+/* A network card as the guest itself counts it. */
+struct snap_card {
+	struct labels *labels; /* vm, uuid, interface, mac */
+	uint64_t rx_errors, rx_dropped, tx_errors, tx_dropped;
 };
 
 struct snap_info {
@@ -216,6 +222,8 @@ struct snap_vm {
 	struct entities disks; /* struct snap_disk */
 	struct entities devices; /* struct snap_device */
 	struct entities spaces; /* struct snap_space */
+	struct entities cards; /* struct snap_card */
+	struct entities guest_os; /* struct snap_info, one */
 	struct entities sources; /* struct snap_source */
 	struct entities processes; /* struct snap_process, by pid */
 	struct snap_network network;

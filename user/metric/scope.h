@@ -28,7 +28,9 @@
 	X(EXIT, struct snap_exit, exits, "exit", "vm, uuid, reason")                      \
 	X(DISK, struct snap_disk, disks, "disk", "vm, uuid, disk")                        \
 	X(DEVICE, struct snap_device, devices, "device", "vm, uuid, device")              \
-	X(SPACE, struct snap_space, spaces, "space", "vm, uuid, disk, kind")              \
+	X(SPACE, struct snap_space, spaces, "space", "vm, uuid, disk, kind, mount")       \
+	X(CARD, struct snap_card, cards, "card", "vm, uuid, interface, mac")              \
+	X(GUEST_OS, struct snap_info, guest_os, "guest_os", "vm, uuid, os, kernel")       \
 	X(PROCESS, struct snap_process, processes, "process", "vm, uuid, pid, comm")      \
 	X(NIC, struct snap_nic, nics, "nic", "vm, uuid, nic")                             \
 	X(BLAME, struct snap_blame, blames, "blame", "vm, uuid, by")                      \

@@ -71,3 +71,17 @@ METRIC(VM, vm_guest_processes_left_out, "vm.guest.processes_left_out", GAUGE, U6
        "Processes that the last look had to leave out: they changed while they were read, or were too many.")
 METRIC(VM, vm_guest_uptime_seconds, "vm.guest.uptime_seconds", GAUGE, NS, guest.uptime_ns,
        "seconds", STANDARD, NONE, "guest memory, guest agent", "Time since the guest booted.")
+METRIC(GUEST_OS, vm_guest_os_info, "vm.guest.os_info", GAUGE, U64, one, "info", STANDARD, NONE,
+       "guest agent", "Always 1; its labels tell the operating system of the guest and its kernel.")
+METRIC(CARD, vm_guest_interface_rx_errors_total, "vm.guest.interface.rx_errors_total", COUNTER, U64,
+       rx_errors, "count", DETAILED, NETWORK, "guest agent",
+       "Errors on receive that the guest counts on this interface.")
+METRIC(CARD, vm_guest_interface_rx_dropped_total, "vm.guest.interface.rx_dropped_total", COUNTER,
+       U64, rx_dropped, "count", DETAILED, NETWORK, "guest agent",
+       "Packets that the guest dropped on receive on this interface.")
+METRIC(CARD, vm_guest_interface_tx_errors_total, "vm.guest.interface.tx_errors_total", COUNTER, U64,
+       tx_errors, "count", DETAILED, NETWORK, "guest agent",
+       "Errors on transmit that the guest counts on this interface.")
+METRIC(CARD, vm_guest_interface_tx_dropped_total, "vm.guest.interface.tx_dropped_total", COUNTER,
+       U64, tx_dropped, "count", DETAILED, NETWORK, "guest agent",
+       "Packets that the guest dropped on transmit on this interface.")

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/guestagent.h"
+
+#include <string.h>
+
+#include "core/disks.h"
+#include "guest/ga_pool.h"
+
+#define LATEST 3 /* a result older than so many intervals is none any more */
+#define GRACE_NS 5000000000ull
+
+struct guest_agents {
+	const struct config *config;
+	struct ga_pool *pool;
+	uint64_t max_age_ns;
+};
+
+struct guest_agents *guest_agents_new(const struct config *config, unsigned interval_ms)
+{
+	struct ga_pool_options options = {.interval_ms = interval_ms, .uri = config->uri};
+	struct guest_agents *agents;
+	struct ga_pool *pool;
+
+	if (!config_guest_agent_any(config))
+		return NULL;
+	pool = ga_pool_new(&options);
+	if (!pool)
+		return NULL;
+	agents = g_new0(struct guest_agents, 1);
+	agents->config = config;
+	agents->pool = pool;
+	agents->max_age_ns = LATEST * (uint64_t)interval_ms * 1000000 + GRACE_NS;
+	return agents;
+}
+
+void guest_agents_free(struct guest_agents *agents)
+{
+	if (!agents)
+		return;
+	ga_pool_free(agents->pool);
+	g_free(agents);
+}
+
+bool guest_agents_wants(const struct guest_agents *agents, const struct vm_ident *ident)
+{
+	return agents && ident->pid > 0 &&
+	       config_guest_agent_for(agents->config, ident->name, ident->uuid);
+}
+
+/* What would not be shown, or is known from the guest's memory, is not asked for. */
+static unsigned parts_for(const struct kvmlens_snapshot *snapshot, const struct snap_vm *vm)
+{
+	const struct guest_view *view = vm->guest.view;
+	bool better = view && strcmp(view->source, "guest_agent") != 0;
+	unsigned groups = snapshot->groups, parts = 0;
+
+	if (!better && (groups & (KVMLENS_CPU | KVMLENS_MEMORY)))
+		parts |= GA_SYSTEM;
+	if (!better && (groups & KVMLENS_PROCESS) && vm->level >= KVMLENS_DETAILED)
+		parts |= GA_SYSTEM | GA_TASKS;
+	if ((groups & KVMLENS_DISK) && vm->level >= KVMLENS_STANDARD)
+		parts |= GA_SPACE;
+	if ((groups & KVMLENS_NETWORK) && vm->level >= KVMLENS_DETAILED)
+		parts |= GA_NICS;
+	return parts;
+}
+
+void guest_agents_set(struct guest_agents *agents, const struct kvmlens_snapshot *snapshot)
+{
+	g_autoptr(GArray) targets = g_array_new(FALSE, TRUE, sizeof(struct ga_target));
+
+	if (!agents)
+		return;
+	for (size_t i = 0; i < snapshot->vms.n; i++) {
+		const struct snap_vm *vm = entities_at(&snapshot->vms, i);
+		struct ga_target target = {
+			.pid = vm->ident->pid,
+			.start_ns = vm->ident->start_ns,
+			.libvirt = vm->provider && !strcmp(vm->provider, "libvirt"),
+			.parts = parts_for(snapshot, vm),
+		};
+
+		if (!target.parts || !guest_agents_wants(agents, vm->ident))
+			continue;
+		g_strlcpy(target.uuid, vm->ident->uuid, sizeof(target.uuid));
+		g_array_append_val(targets, target);
+	}
+	ga_pool_set(agents->pool, (const struct ga_target *)(void *)targets->data, targets->len);
+}
+
+struct ga_result *guest_agents_get(struct guest_agents *agents, const struct vm_ident *ident)
+{
+	struct ga_result *result;
+	struct ga_state state;
+
+	if (!guest_agents_wants(agents, ident))
+		return NULL;
+	result = ga_pool_get(agents->pool, ident->pid, ident->start_ns, &state);
+	if (result &&
+	    (uint64_t)g_get_monotonic_time() * 1000 > result->mono_ns + agents->max_age_ns)
+		g_clear_pointer(&result, ga_result_unref);
+	return result;
+}
+
+static struct labels *fs_labels(const struct vm_ident *ident, const struct ga_fs *fs)
+{
+	const struct kvmlens_tag tags[] = {
+		{"disk", fs->device}, {SPACE_KIND, SPACE_FILESYSTEM}, {"mount", fs->mount}};
+
+	return labels_new(ident->labels, tags, G_N_ELEMENTS(tags));
+}
+
+static void fill_spaces(struct snap_vm *vm, const struct ga_result *result)
+{
+	entities_alloc(&vm->spaces, result->n_fs, sizeof(struct snap_space));
+	for (uint32_t i = 0; i < result->n_fs; i++) {
+		struct snap_space *space = entities_at(&vm->spaces, i);
+
+		space->labels = fs_labels(vm->ident, &result->fs[i]);
+		disks_space(space, result->fs[i].size, result->fs[i].used);
+	}
+}
+
+static void fill_nics(struct snap_vm *vm, const struct ga_result *result)
+{
+	entities_alloc(&vm->cards, result->n_nics, sizeof(struct snap_card));
+	for (uint32_t i = 0; i < result->n_nics; i++) {
+		const struct ga_nic *nic = &result->nics[i];
+		const struct kvmlens_tag tags[] = {{"interface", nic->name}, {"mac", nic->mac}};
+
+		*(struct snap_card *)entities_at(&vm->cards, i) = (struct snap_card){
+			.labels = labels_new(vm->ident->labels, tags, G_N_ELEMENTS(tags)),
+			.rx_errors = nic->rx_errors,
+			.rx_dropped = nic->rx_dropped,
+			.tx_errors = nic->tx_errors,
+			.tx_dropped = nic->tx_dropped,
+		};
+	}
+}
+
+static void fill_os(struct snap_vm *vm, const struct ga_result *result)
+{
+	const struct kvmlens_tag tags[] = {{"os", result->os}, {"kernel", result->kernel}};
+
+	if (!result->os[0] && !result->kernel[0])
+		return;
+	entities_alloc(&vm->guest_os, 1, sizeof(struct snap_info));
+	*(struct snap_info *)entities_at(&vm->guest_os, 0) = (struct snap_info){
+		.labels = labels_new(vm->ident->labels, tags, G_N_ELEMENTS(tags)),
+		.one = 1,
+	};
+}
+
+void guest_agent_fill(struct snap_vm *vm, const struct ga_result *result)
+{
+	if (!result)
+		return;
+	fill_spaces(vm, result);
+	fill_nics(vm, result);
+	fill_os(vm, result);
+}
+
+void guest_agents_source(struct guest_agents *agents, struct vmlabels *labels, uint64_t now,
+			 const struct vm_ident *ident, struct snap_source *source)
+{
+	struct ga_state state;
+	g_autoptr(ga_result) result =
+		ga_pool_get(agents->pool, ident->pid, ident->start_ns, &state);
+
+	source->labels = vmlabels_part(labels, ident, "source", "guest_agent");
+	source->up = state.up;
+	source->age = !result		      ? NAN
+		      : now > result->mono_ns ? (double)(now - result->mono_ns) / 1e9
+					      : 0;
+	g_strlcpy(source->why, state.why, sizeof(source->why));
+	if (state.up && result)
+		g_strlcpy(source->why, result->note, sizeof(source->why));
+}

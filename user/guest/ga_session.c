@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/ga_session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "guest/ga_reply.h"
+#include "guest/ga_text.h"
+
+#define FILE_MAX 65536u
+#define EXEC_FIRST_MS 20u
+#define EXEC_LAST_MS 320u
+
+struct ga_session {
+	const struct ga_link_ops *ops;
+	void *arg;
+	struct ga_target target;
+	void *ctx; /* NULL: closed */
+	unsigned allowed; /* 1 << enum ga_command, since the link was opened */
+	uint64_t running; /* process in the guest that has not been seen to end, 0: none */
+	uint64_t command; /* the last that was started */
+	unsigned answer_ms;
+	char os[GA_TEXT_LEN], kernel[GUEST_NAME_LEN]; /* asked for once, as guest-info is */
+	gint64 until; /* us of the monotonic clock: the end of this look */
+	char *why;
+};
+
+struct ga_session *ga_session_new(const struct ga_link_ops *ops, void *arg,
+				  const struct ga_target *target, unsigned answer_ms)
+{
+	struct ga_session *s = g_new0(struct ga_session, 1);
+
+	s->ops = ops;
+	s->arg = arg;
+	s->target = *target;
+	s->answer_ms = answer_ms ?: GA_ANSWER_MS;
+	return s;
+}
+
+static void shut(struct ga_session *s)
+{
+	if (s->ctx)
+		s->ops->close(s->ctx);
+	s->ctx = NULL;
+}
+
+void ga_session_free(struct ga_session *s)
+{
+	if (!s)
+		return;
+	shut(s);
+	g_free(s);
+}
+
+/* For the next answer; 0: this look has taken too long. */
+static unsigned time_left(const struct ga_session *s)
+{
+	gint64 left = (s->until - g_get_monotonic_time()) / 1000;
+
+	return CLAMP(left, 0, (gint64)s->answer_ms);
+}
+
+/* One request; what it returns. */
+static int ask(struct ga_session *s, const char *request, json_t **ret_value)
+{
+	g_autoptr(GString) reply = g_string_new(NULL);
+	unsigned left = time_left(s);
+	int r;
+
+	if (!left) {
+		g_strlcpy(s->why, "the agent is too slow", GA_WHY_LEN);
+		return -ETIMEDOUT;
+	}
+	r = s->ops->ask(s->ctx, request, left, reply, s->why);
+	if (r)
+		return r;
+	r = ga_reply_parse(reply->str, reply->len, ret_value);
+	if (r && r != -EREMOTEIO)
+		g_strlcpy(s->why, "the agent's reply is no valid JSON", GA_WHY_LEN);
+	return r;
+}
+
+static bool allowed(const struct ga_session *s, enum ga_command command)
+{
+	return s->allowed & 1u << command;
+}
+
+static int ask_simple(struct ga_session *s, enum ga_command command, json_t **ret_value)
+{
+	char request[64];
+
+	snprintf(request, sizeof(request), "{\"execute\":\"%s\"}", ga_command_name(command));
+	return ask(s, request, ret_value);
+}
+
+/* What a command returned is no good: its values are absent, and the talk goes on. */
+static int harmless(int r)
+{
+	return r == -EREMOTEIO || r == -EINVAL || r == -EAGAIN ? 0 : r;
+}
+
+static int ask_handle(struct ga_session *s, enum ga_command command, const char *arguments,
+		      uint64_t *ret_handle)
+{
+	g_autofree char *request = g_strdup_printf("{\"execute\":\"%s\",\"arguments\":{%s}}",
+						   ga_command_name(command), arguments);
+	json_auto_t *value = NULL;
+	int r = ask(s, request, &value);
+
+	return r ?: ga_reply_number(value, ret_handle);
+}
+
+static int read_handle(struct ga_session *s, uint64_t handle, GString *data)
+{
+	json_auto_t *read = NULL, *closed = NULL;
+	char request[128];
+	int r;
+
+	snprintf(request, sizeof(request),
+		 "{\"execute\":\"guest-file-read\",\"arguments\":{\"handle\":%" G_GUINT64_FORMAT
+		 ",\"count\":%u}}",
+		 handle, FILE_MAX);
+	r = ask(s, request, &read);
+	if (!r)
+		r = ga_reply_file(read, FILE_MAX, data);
+	if (harmless(r))
+		return r;
+	snprintf(request, sizeof(request),
+		 "{\"execute\":\"guest-file-close\",\"arguments\":{\"handle\":%" G_GUINT64_FORMAT
+		 "}}",
+		 handle);
+	return ask(s, request, &closed);
+}
+
+/* Data is empty where the guest has no such file. */
+static int read_file(struct ga_session *s, const char *path, GString *data)
+{
+	g_autofree char *arguments = g_strdup_printf("\"path\":\"%s\"", path);
+	uint64_t handle;
+	int r;
+
+	g_string_truncate(data, 0);
+	r = ask_handle(s, GA_FILE_OPEN, arguments, &handle);
+	if (!r)
+		r = read_handle(s, handle, data);
+	return harmless(r);
+}
+
+static int look_at_files(struct ga_session *s, struct guest_system *system, GArray *cpus,
+			 uint64_t *ret_mono_ns)
+{
+	static const struct {
+		const char *path;
+		void (*parse)(const char *text, size_t len, struct guest_system *system);
+	} files[] = {
+		{"/proc/uptime", ga_text_uptime},
+		{"/proc/meminfo", ga_text_meminfo},
+		{"/proc/vmstat", ga_text_vmstat},
+		{"/proc/loadavg", ga_text_loadavg},
+	};
+	g_autoptr(GString) data = g_string_new(NULL);
+	uint64_t before = g_get_monotonic_time() * 1000, after;
+	int r = read_file(s, "/proc/stat", data);
+
+	if (r)
+		return r;
+	after = g_get_monotonic_time() * 1000;
+	*ret_mono_ns = before + (after - before) / 2;
+	ga_text_stat(data->str, data->len, &system->total, cpus);
+	for (size_t i = 0; i < G_N_ELEMENTS(files) && !r; i++) {
+		r = read_file(s, files[i].path, data);
+		if (!r)
+			files[i].parse(data->str, data->len, system);
+	}
+	return r;
+}
+
+static int look_at_cpus(struct ga_session *s, struct guest_system *system, GArray *cpus)
+{
+	json_auto_t *value = NULL;
+	int r = ask_simple(s, GA_CPUSTATS, &value);
+
+	return harmless(r ?: ga_reply_cpustats(value, &system->total, cpus));
+}
+
+static int start_command(struct ga_session *s)
+{
+	json_auto_t *request =
+		json_pack("{s:s, s:{s:s, s:[s,s], s:b}}", "execute", "guest-exec", "arguments",
+			  "path", "/bin/sh", "arg", "-c", ga_tasks_script, "capture-output", 1);
+	g_autofree char *text = json_dumps(request, JSON_COMPACT);
+	json_auto_t *value = NULL;
+	int r = ask(s, text, &value);
+
+	r = r ?: ga_reply_number(json_object_get(value, "pid"), &s->running);
+	s->command = s->running;
+	return r;
+}
+
+/* -EAGAIN: it runs still. */
+static int poll_command(struct ga_session *s, GString *data)
+{
+	json_auto_t *value = NULL;
+	char request[96];
+	int r;
+
+	snprintf(request, sizeof(request),
+		 "{\"execute\":\"guest-exec-status\",\"arguments\":{\"pid\":%" G_GUINT64_FORMAT
+		 "}}",
+		 s->running);
+	r = ask(s, request, &value);
+	if (!r)
+		r = ga_reply_exec(value, GA_TASKS_BYTES_MAX, data);
+	if (r != -EAGAIN)
+		s->running = 0;
+	return r;
+}
+
+/* Never more than one at a time in a guest: one that did not end in time is waited for first. */
+static int run_command(struct ga_session *s, GString *data)
+{
+	unsigned pause_ms = EXEC_FIRST_MS;
+	int r;
+
+	if (s->running) {
+		r = poll_command(s, data);
+		if (r == -EAGAIN || harmless(r))
+			return r;
+	}
+	r = start_command(s);
+	if (r)
+		return r;
+	do {
+		g_usleep(pause_ms * 1000);
+		pause_ms = MIN(pause_ms * 2, EXEC_LAST_MS);
+		r = poll_command(s, data);
+	} while (r == -EAGAIN && time_left(s) > 2 * pause_ms);
+	return r;
+}
+
+static int look_at_tasks(struct ga_session *s, GArray *tasks, uint64_t *ret_left_out, char *note)
+{
+	g_autoptr(GString) data = g_string_new(NULL);
+	int r = run_command(s, data);
+
+	if (!r)
+		ga_text_tasks(data->str, data->len, s->command, tasks, ret_left_out);
+	else if (harmless(r) == 0)
+		g_strlcpy(note, "the command that lists processes failed in the guest", GA_WHY_LEN);
+	return harmless(r);
+}
+
+static bool can_read_files(const struct ga_session *s)
+{
+	return allowed(s, GA_FILE_OPEN) && allowed(s, GA_FILE_READ) && allowed(s, GA_FILE_CLOSE);
+}
+
+static bool can_run(const struct ga_session *s)
+{
+	return allowed(s, GA_EXEC) && allowed(s, GA_EXEC_STATUS);
+}
+
+static struct guest_view *make_view(const struct guest_system *system, const GArray *cpus,
+				    const GArray *tasks, uint64_t mono_ns)
+{
+	struct guest_view *view = guest_view_new("guest_agent", mono_ns, cpus->len, tasks->len);
+
+	view->system = *system;
+	if (cpus->len)
+		memcpy(view->cpus, cpus->data, cpus->len * sizeof(struct guest_cpu));
+	if (tasks->len)
+		memcpy(view->tasks, tasks->data, tasks->len * sizeof(struct guest_task));
+	view->tasks_unknown = !tasks->len; /* a guest without a process does not answer */
+	return view;
+}
+
+static int look_at_system(struct ga_session *s, unsigned parts, struct ga_result *result)
+{
+	g_autoptr(GArray) cpus = g_array_new(FALSE, FALSE, sizeof(struct guest_cpu));
+	g_autoptr(GArray) tasks = g_array_new(FALSE, FALSE, sizeof(struct guest_task));
+	uint64_t mono_ns = g_get_monotonic_time() * 1000, left_out = KVMLENS_ABSENT;
+	struct guest_system system;
+	int r = 0;
+
+	memset(&system, 0xff, sizeof(system)); /* ABSENT is all ones */
+	memset(system.hostname, 0, sizeof(system.hostname));
+	memset(system.release, 0, sizeof(system.release));
+	if (can_read_files(s))
+		r = look_at_files(s, &system, cpus, &mono_ns);
+	if (!r && !cpus->len && allowed(s, GA_CPUSTATS))
+		r = look_at_cpus(s, &system, cpus);
+	if (!r && (parts & GA_TASKS) && can_run(s))
+		r = look_at_tasks(s, tasks, &left_out, result->note);
+	else if (!r && (parts & GA_TASKS))
+		g_strlcpy(result->note, "the agent does not allow guest-exec: no processes",
+			  sizeof(result->note));
+	if (r)
+		return r;
+	if (cpus->len || tasks->len || system.mem_total != KVMLENS_ABSENT) {
+		result->view = make_view(&system, cpus, tasks, mono_ns);
+		result->view->tasks_left_out = left_out;
+	}
+	return 0;
+}
+
+static int look_by(struct ga_session *s, enum ga_command command, struct ga_result *result,
+		   int (*parse)(const json_t *value, struct ga_result *result))
+{
+	json_auto_t *value = NULL;
+	int r;
+
+	if (!allowed(s, command))
+		return 0;
+	r = ask_simple(s, command, &value);
+	return harmless(r ?: parse(value, result));
+}
+
+static int look_open(struct ga_session *s, unsigned parts, struct ga_result *result)
+{
+	int r = 0;
+
+	if (parts & (GA_SYSTEM | GA_TASKS))
+		r = look_at_system(s, parts, result);
+	if (!r && (parts & GA_SPACE))
+		r = look_by(s, GA_FSINFO, result, ga_reply_fsinfo);
+	if (!r && (parts & GA_NICS))
+		r = look_by(s, GA_INTERFACES, result, ga_reply_interfaces);
+	memcpy(result->os, s->os, sizeof(s->os));
+	memcpy(result->kernel, s->kernel, sizeof(s->kernel));
+	return r;
+}
+
+static int ask_os(struct ga_session *s)
+{
+	g_autoptr(ga_result) result = ga_result_new();
+	int r = look_by(s, GA_OSINFO, result, ga_reply_osinfo);
+
+	memcpy(s->os, result->os, sizeof(s->os));
+	memcpy(s->kernel, result->kernel, sizeof(s->kernel));
+	return r;
+}
+
+static int open_link(struct ga_session *s)
+{
+	json_auto_t *value = NULL;
+	int r = s->ops->open(s->arg, &s->target, s->answer_ms, &s->ctx, s->why);
+
+	if (r) {
+		s->ctx = NULL;
+		return r;
+	}
+	s->running = 0;
+	r = ask(s, "{\"execute\":\"guest-info\"}", &value);
+	r = r ?: ga_reply_commands(value, &s->allowed);
+	return r ?: ask_os(s);
+}
+
+int ga_session_look(struct ga_session *s, unsigned parts, struct ga_result **ret_result, char *why)
+{
+	g_autoptr(ga_result) result = ga_result_new();
+	int r = 0;
+
+	s->why = why;
+	*why = '\0';
+	s->until =
+		g_get_monotonic_time() + GA_LOOK_ANSWERS * s->answer_ms * G_GINT64_CONSTANT(1000);
+	if (!s->ctx)
+		r = open_link(s);
+	if (!r)
+		r = look_open(s, parts, result);
+	if (!r && !result->view && !result->n_fs && !result->n_nics && !result->kernel[0]) {
+		g_strlcpy(why, "the agent allows nothing of what is asked for", GA_WHY_LEN);
+		r = -ENODATA;
+	}
+	s->why = NULL;
+	if (r) {
+		if (!*why)
+			g_strlcpy(why, "the agent's reply makes no sense", GA_WHY_LEN);
+		shut(s);
+		return r;
+	}
+	result->mono_ns = g_get_monotonic_time() * 1000;
+	*ret_result = g_steal_pointer(&result);
+	return 0;
+}
