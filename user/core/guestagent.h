@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which guests' agents are asked, by the configuration, and what they said. NULL stands for none. */
+/* Which guests' agents are asked, by the configuration, and what they said. NULL: none is. */
 #ifndef KVMLENS_CORE_GUESTAGENT_H
 #define KVMLENS_CORE_GUESTAGENT_H
 

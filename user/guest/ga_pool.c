@@ -327,7 +327,7 @@ static void take_target(struct ga_pool *pool, const struct ga_target *target)
 	slot->wanted = true;
 }
 
-/* The look's own deadlines have not helped. Its thread is left alone, and another takes its place. */
+/* The look's own deadlines did not help. Its thread is left alone, another takes its place. */
 static void give_up(struct ga_pool *pool, struct slot *slot)
 {
 	struct run *run = g_steal_pointer(&slot->run);

@@ -176,7 +176,7 @@ int ga_reply_cpustats(const json_t *value, struct guest_cpu *total, GArray *cpus
 	return 0;
 }
 
-/* One device mounted in many places, as containers do it, is shown where it was mounted shortest. */
+/* One device mounted in many places, as containers do it, is shown at the shortest path. */
 static struct ga_fs *same_device(struct ga_result *result, const char *device)
 {
 	for (uint32_t i = 0; i < result->n_fs; i++)

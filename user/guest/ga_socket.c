@@ -13,7 +13,7 @@
 #include "guest/ga_reply.h"
 #include "guest/ga_scan.h"
 
-#define SENTINEL '\xff'
+#define SENTINEL 0xff
 #define BLOCK 16384
 #define STALE_MAX (16u << 20) /* of what is left of earlier talks, read before giving up */
 

@@ -27,8 +27,8 @@ void ga_text_uptime(const char *text, size_t len, struct guest_system *system);
 
 /*
  * The output of GA_TASKS_SCRIPT: an array of struct guest_task, by pid, GUEST_TASKS_MAX at most.
- * Those of the command itself, own and what descends from it, are left away; *ret_left_out: how many
- * more the guest says that it has.
+ * Those of the command itself, own and what descends from it, are left away; *ret_left_out: how
+ * many more the guest says that it has.
  */
 void ga_text_tasks(const char *text, size_t len, uint64_t own, GArray *tasks,
 		   uint64_t *ret_left_out);
