@@ -7,6 +7,7 @@
 #include "guest/ga_pool.h"
 
 #define LATEST 3 /* a result older than so many intervals is none any more */
+#define SHOWN_STANDARD 4u /* file systems, so that a VM's series stay within their budget */
 #define GRACE_NS 5000000000ull
 
 struct guest_agents {
@@ -110,32 +111,78 @@ static struct labels *fs_labels(const struct vm_ident *ident, const struct ga_fs
 	return labels_new(ident->labels, tags, G_N_ELEMENTS(tags));
 }
 
-static void fill_spaces(struct snap_vm *vm, const struct ga_result *result)
+/* Texts that differ in what may not be shown look the same: no two series may. */
+static bool is_shown(const struct entities *entities, size_t n, const struct labels *labels)
 {
-	entities_alloc(&vm->spaces, result->n_fs, sizeof(struct snap_space));
-	for (uint32_t i = 0; i < result->n_fs; i++) {
-		struct snap_space *space = entities_at(&vm->spaces, i);
+	for (size_t i = 0; i < n; i++) {
+		const struct labels *other = *(struct labels *const *)entities_at(entities, i);
 
-		space->labels = fs_labels(vm->ident, &result->fs[i]);
-		disks_space(space, result->fs[i].size, result->fs[i].used);
+		if (!strcmp(other->text, labels->text))
+			return true;
 	}
+	return false;
 }
 
-static void fill_nics(struct snap_vm *vm, const struct ga_result *result)
+/* Give an entity its labels, of which it then owns a reference. False: they are another's. */
+static bool take_labels(struct entities *entities, size_t at, struct labels *labels)
 {
+	if (is_shown(entities, at, labels)) {
+		labels_unref(labels);
+		return false;
+	}
+	*(struct labels **)entities_at(entities, at) = labels;
+	return true;
+}
+
+/* Below detailed the largest ones are shown. True: so many are larger. */
+static bool is_outdone(const struct ga_result *result, uint32_t i, uint32_t most)
+{
+	uint32_t larger = 0;
+
+	for (uint32_t j = 0; j < result->n_fs; j++)
+		larger += result->fs[j].size > result->fs[i].size ||
+			  (result->fs[j].size == result->fs[i].size && j < i);
+	return larger >= most;
+}
+
+static void fill_spaces(struct snap_vm *vm, const struct ga_result *result)
+{
+	uint32_t most = vm->level >= KVMLENS_DETAILED ? GA_FS_MAX : SHOWN_STANDARD;
+	size_t at = 0;
+
+	entities_alloc(&vm->spaces, MIN(result->n_fs, most), sizeof(struct snap_space));
+	for (uint32_t i = 0; i < result->n_fs; i++) {
+		struct snap_space *space;
+
+		if (is_outdone(result, i, most) ||
+		    !take_labels(&vm->spaces, at, fs_labels(vm->ident, &result->fs[i])))
+			continue;
+		space = entities_at(&vm->spaces, at++);
+		disks_space(space, result->fs[i].size, result->fs[i].used);
+	}
+	vm->spaces.n = at;
+}
+
+static void fill_cards(struct snap_vm *vm, const struct ga_result *result)
+{
+	size_t at = 0;
+
 	entities_alloc(&vm->cards, result->n_nics, sizeof(struct snap_card));
 	for (uint32_t i = 0; i < result->n_nics; i++) {
 		const struct ga_nic *nic = &result->nics[i];
 		const struct kvmlens_tag tags[] = {{"interface", nic->name}, {"mac", nic->mac}};
+		struct snap_card *card;
 
-		*(struct snap_card *)entities_at(&vm->cards, i) = (struct snap_card){
-			.labels = labels_new(vm->ident->labels, tags, G_N_ELEMENTS(tags)),
-			.rx_errors = nic->rx_errors,
-			.rx_dropped = nic->rx_dropped,
-			.tx_errors = nic->tx_errors,
-			.tx_dropped = nic->tx_dropped,
-		};
+		if (!take_labels(&vm->cards, at,
+				 labels_new(vm->ident->labels, tags, G_N_ELEMENTS(tags))))
+			continue;
+		card = entities_at(&vm->cards, at++);
+		card->rx_errors = nic->rx_errors;
+		card->rx_dropped = nic->rx_dropped;
+		card->tx_errors = nic->tx_errors;
+		card->tx_dropped = nic->tx_dropped;
 	}
+	vm->cards.n = at;
 }
 
 static void fill_os(struct snap_vm *vm, const struct ga_result *result)
@@ -156,7 +203,7 @@ void guest_agent_fill(struct snap_vm *vm, const struct ga_result *result)
 	if (!result)
 		return;
 	fill_spaces(vm, result);
-	fill_nics(vm, result);
+	fill_cards(vm, result);
 	fill_os(vm, result);
 }
 

@@ -40,7 +40,7 @@ METRIC(VM, vm_cpu_guest_steal_time, "vm.cpu.guest_steal_time", GAUGE, DOUBLE, gu
        "percent", STANDARD, CPU, "guest memory, guest agent",
        "Time that the guest counts as stolen, in percent of wall time, averaged over its CPUs.")
 METRIC(VM, vm_cpu_guest_queue_time, "vm.cpu.guest_queue_time", GAUGE, DOUBLE, guest.queue,
-       "percent", STANDARD, CPU, "guest memory, guest agent",
+       "percent", DETAILED, CPU, "guest memory, guest agent",
        "Time that tasks inside the guest waited for one of its CPUs, in percent of wall time, averaged over its CPUs.")
 METRIC(VM, vm_cpu_user_seconds_total, "vm.cpu.user_seconds_total", COUNTER, NS, guest.user_ns,
        "seconds", STANDARD, CPU, "guest memory, guest agent",
@@ -55,7 +55,7 @@ METRIC(VM, vm_cpu_guest_steal_seconds_total, "vm.cpu.guest_steal_seconds_total",
        guest.steal_ns, "seconds", STANDARD, CPU, "guest memory, guest agent",
        "Time of all CPUs that the guest counts as stolen.")
 METRIC(VM, vm_cpu_guest_queue_seconds_total, "vm.cpu.guest_queue_seconds_total", COUNTER, NS,
-       guest.queue_ns, "seconds", STANDARD, CPU, "guest memory, guest agent",
+       guest.queue_ns, "seconds", DETAILED, CPU, "guest memory, guest agent",
        "Time that tasks inside the guest waited for one of its CPUs.")
 METRIC(VM, vm_guest_load1, "vm.guest.load1", GAUGE, DOUBLE, guest.load1, "count", STANDARD, CPU,
        "guest memory, guest agent", "Load average of the guest over 1 minute.")
@@ -63,15 +63,15 @@ METRIC(VM, vm_guest_load5, "vm.guest.load5", GAUGE, DOUBLE, guest.load5, "count"
        "guest memory, guest agent", "Load average of the guest over 5 minutes.")
 METRIC(VM, vm_guest_load15, "vm.guest.load15", GAUGE, DOUBLE, guest.load15, "count", DETAILED, CPU,
        "guest memory, guest agent", "Load average of the guest over 15 minutes.")
-METRIC(VM, vm_guest_processes, "vm.guest.processes", GAUGE, U64, guest.processes, "count", STANDARD,
+METRIC(VM, vm_guest_processes, "vm.guest.processes", GAUGE, U64, guest.processes, "count", DETAILED,
        PROCESS, "guest memory, guest agent",
        "Processes inside the guest, its kernel's threads included.")
 METRIC(VM, vm_guest_processes_left_out, "vm.guest.processes_left_out", GAUGE, U64, guest.left_out,
        "count", DETAILED, PROCESS, "guest memory, guest agent",
        "Processes that the last look had to leave out: they changed while they were read, or were too many.")
 METRIC(VM, vm_guest_uptime_seconds, "vm.guest.uptime_seconds", GAUGE, NS, guest.uptime_ns,
-       "seconds", STANDARD, NONE, "guest memory, guest agent", "Time since the guest booted.")
-METRIC(GUEST_OS, vm_guest_os_info, "vm.guest.os_info", GAUGE, U64, one, "info", STANDARD, NONE,
+       "seconds", DETAILED, NONE, "guest memory, guest agent", "Time since the guest booted.")
+METRIC(GUEST_OS, vm_guest_os_info, "vm.guest.os_info", GAUGE, U64, one, "info", DETAILED, NONE,
        "guest agent", "Always 1; its labels tell the operating system of the guest and its kernel.")
 METRIC(CARD, vm_guest_interface_rx_errors_total, "vm.guest.interface.rx_errors_total", COUNTER, U64,
        rx_errors, "count", DETAILED, NETWORK, "guest agent",
