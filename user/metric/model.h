@@ -281,6 +281,14 @@ struct snap_web {
 	uint64_t queries;
 };
 
+/* A channel that alerts are delivered to. */
+struct snap_notify {
+	struct labels *labels; /* channel */
+	uint64_t up; /* 0 or 1 */
+	uint64_t waiting, messages, alerts, failures, dropped, refused;
+	double oldest_age; /* seconds */
+};
+
 struct snap_build {
 	struct labels *labels; /* version, node, level */
 	uint64_t one;
@@ -302,6 +310,7 @@ struct kvmlens_snapshot {
 	struct entities losses; /* struct snap_loss */
 	struct entities features; /* struct snap_feature */
 	struct entities providers; /* struct snap_provider */
+	struct entities notifies; /* struct snap_notify */
 	struct entities webs; /* struct snap_web, one, or none */
 };
 

@@ -17,6 +17,7 @@
 	X(PROVIDER, struct snap_provider, providers, "provider", "provider") \
 	X(WEB, struct snap_web, webs, "web", "")                             \
 	X(STORE, struct snap_store, stores, "store", "")                     \
+	X(NOTIFY, struct snap_notify, notifies, "notify", "channel")         \
 	X(HOST, struct snap_host, hosts, "host", "")
 
 /* Arrays of struct snap_vm. */

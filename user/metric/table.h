@@ -21,4 +21,5 @@
 #include "metric/table_insight.h"
 #include "metric/table_host.h"
 #include "metric/table_store.h"
+#include "metric/table_notify.h"
 #include "metric/table_self.h"

@@ -251,6 +251,21 @@ int store_db_open(const char *path, const struct store_component *const *compone
 	return r ? r : open_once(path, components, n, ret_db);
 }
 
+int store_db_open_memory(const struct store_component *const *components, size_t n,
+			 sqlite3 **ret_db)
+{
+	g_autoptr(sqlite3) db = NULL;
+	int r = store_db_errno(sqlite3_open_v2(
+		":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+		NULL));
+
+	if (!r)
+		r = prepare_file(db, components, n);
+	if (!r)
+		*ret_db = g_steal_pointer(&db);
+	return r;
+}
+
 int store_db_open_reader(const char *path, sqlite3 **ret_db)
 {
 	g_autoptr(sqlite3) db = NULL;

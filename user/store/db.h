@@ -27,6 +27,10 @@ struct store_component {
 int store_db_open(const char *path, const struct store_component *const *components, size_t n,
 		  sqlite3 **ret_db, char **ret_note);
 
+/* A database of this process alone, gone when it is closed. */
+int store_db_open_memory(const struct store_component *const *components, size_t n,
+			 sqlite3 **ret_db);
+
 /* Open for reading alone; never blocks the writer. -ENOENT: there is no file. */
 int store_db_open_reader(const char *path, sqlite3 **ret_db);
 

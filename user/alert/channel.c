@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "alert/channel.h"
+
+#include <math.h>
+#include <string.h>
+#include "alert/encode.h"
+
+const struct channel_ops *channel_ops_of(enum channel_type type)
+{
+	static const struct channel_ops *const table[CHANNEL_TYPES] = {
+		[CHANNEL_EMAIL] = &channel_email,
+		[CHANNEL_SLACK] = &channel_slack,
+		[CHANNEL_WEBHOOK] = &channel_webhook,
+		[CHANNEL_ALERTMANAGER] = &channel_alertmanager,
+		[CHANNEL_JOURNAL] = &channel_journal,
+	};
+
+	return table[type];
+}
+
+char *message_title(const struct message *message, size_t max)
+{
+	const struct notification *n = message->alerts[0];
+	g_autofree char *status = g_ascii_strup(alert_status_name(n->status), -1);
+	g_autofree char *title = message->n == 1 ? g_strdup_printf("[%s] %s", status, n->summary)
+						 : g_strdup_printf("[%s] %zu alerts: %s", status,
+								   message->n, n->rule_name);
+
+	return notification_text(title, max, false);
+}
+
+static void append_labels(const struct notification *n, GString *text)
+{
+	for (size_t i = 0; i < n->n_labels; i++) {
+		g_autofree char *value = notification_text(n->labels[i].value, 256, false);
+
+		g_string_append_printf(text, "%s%s=%s", i ? ", " : "", n->labels[i].key, value);
+	}
+	if (n->n_labels)
+		g_string_append_c(text, '\n');
+}
+
+static void append_line(GString *text, const char *line, size_t max, bool lines)
+{
+	g_autofree char *clean = notification_text(line, max, lines);
+
+	if (*clean)
+		g_string_append_printf(text, "%s\n", clean);
+}
+
+void message_append_alert(const struct notification *n, GString *text)
+{
+	g_autofree char *from = notification_time(n->starts_ms);
+	g_autofree char *to = n->ends_ms ? notification_time(n->ends_ms) : NULL;
+
+	append_line(text, n->summary, ENCODE_SUMMARY_MAX, false);
+	append_labels(n, text);
+	g_string_append_printf(text, "%s, rule %s, since %s%s%s\n",
+			       alert_severity_name(n->severity), n->rule_id, from,
+			       to ? ", until " : "", to ? to : "");
+	g_string_append(text, n->metric);
+	if (isfinite(n->value))
+		g_string_append_printf(text, " is %.10g,", n->value);
+	if (isfinite(n->threshold))
+		g_string_append_printf(text, " threshold %.10g", n->threshold);
+	g_string_append_c(text, '\n');
+	append_line(text, n->description, ENCODE_DESCRIPTION_MAX, true);
+}
+
+const char *channel_url(const struct config_channel *channel, const struct secrets *secrets)
+{
+	return channel->url ? channel->url : secrets->url;
+}
+
+static void add_credentials(const struct config_channel *channel, const struct secrets *secrets,
+			    struct request *request)
+{
+	g_autofree char *bearer = NULL;
+
+	request->username = g_strdup(channel->username);
+	request->password = g_strdup(secrets->password);
+	if (!secrets->token)
+		return;
+	bearer = g_strconcat("Bearer ", secrets->token, NULL);
+	request_add_header(request, "Authorization", bearer);
+	explicit_bzero(bearer, strlen(bearer));
+}
+
+void channel_post_json(const struct config_channel *channel, const struct secrets *secrets,
+		       json_t *json, struct request *ret_request)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	*ret_request = (struct request){
+		.url = g_strdup(channel_url(channel, secrets)),
+		.body = g_string_new(text),
+		.ca = g_strdup(secrets->ca),
+		.timeout_ms = channel->timeout_ms,
+	};
+	request_add_header(ret_request, "Content-Type", "application/json");
+	add_credentials(channel, secrets, ret_request);
+	free(text);
+	json_decref(json);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Delivery: a thread for each channel takes what waits in its queue, has it sent, and marks it
+ * done; what fails is tried again, ever later. One dead channel delays no other, and nothing here
+ * delays who queues. At least once: a message that may have arrived is sent again under its key.
+ */
+#ifndef KVMLENS_ALERT_DELIVER_H
+#define KVMLENS_ALERT_DELIVER_H
+
+#include <kvmlens.h>
+#include "alert/notification.h"
+#include "alert/queue.h"
+#include "config/channel.h"
+#include "store/store.h"
+
+struct deliver_options {
+	const struct config_channel *channels; /* must outlive it, as must node */
+	size_t n;
+	const char *node;
+	struct store *store; /* with queue_component; outlives it. NULL: memory alone */
+	unsigned retry_first_ms; /* the first pause after a failure; 0: one second */
+};
+
+struct deliver;
+
+/* Begin; what waits since an earlier run is sent first. -EAGAIN: no thread could be made. */
+int deliver_new(const struct deliver_options *options, struct deliver **ret_deliver);
+
+/* What is being sent has two seconds to end. What waits stays in the store. NULL is fine. */
+void deliver_free(struct deliver *deliver);
+
+/* queue_insert() has put something into the store, and that is committed. NULL is fine. */
+void deliver_poke(struct deliver *deliver);
+
+/*
+ * Queue in memory, for who has no store, or one whose file cannot be written: lost with the
+ * process. -ENOENT: no such channel. Does not wait for any disk or network.
+ */
+int deliver_offer(struct deliver *deliver, const char *channel, const struct notification *n);
+
+struct deliver_state {
+	const char *channel;
+	bool tried; /* something was, since the start */
+	bool up; /* and the last time it was taken */
+	guint64 failures; /* attempts */
+	char error[256]; /* of the last failure: no secret, nothing that a server said */
+	struct queue_stats queue;
+};
+
+/* False: there is no i-th channel. */
+bool deliver_get_state(struct deliver *deliver, size_t i, struct deliver_state *ret_state);
+
+/* A collector_fill_fn; arg is a struct deliver. */
+void deliver_fill(void *arg, struct kvmlens_snapshot *snapshot);
+
+/* Send a test message now, past every queue. *ret_why (g_free) says what went wrong. */
+int channel_send_test(const struct config_channel *channel, const char *node, char **ret_why);
+
+#endif

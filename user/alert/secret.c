@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "alert/channel.h"
+#include "util/text.h"
+
+#define SECRET_MAX 4096
+#define CA_MAX (1024 * 1024)
+
+/* At most max bytes of a regular file, without waiting for a pipe or a device. */
+static int read_file(const char *path, size_t max, GString *text)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	ssize_t n = 0;
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	g_string_set_size(text, max + 1);
+	if (fstat(fd, &st) < 0)
+		err = -errno;
+	else if (!S_ISREG(st.st_mode))
+		err = -EINVAL;
+	else if ((n = read(fd, text->str, max + 1)) < 0)
+		err = -errno;
+	g_string_set_size(text, (gsize)MAX(n, 0));
+	close(fd);
+	return err ? err : (size_t)n > max ? -EFBIG : 0;
+}
+
+static const char *what_is_wrong(int err)
+{
+	return err == -EINVAL	 ? "is no regular file"
+	       : err == -EFBIG	 ? "is too long"
+	       : err == -EBADMSG ? "does not hold one line of text"
+	       : err == -ENODATA ? "is empty"
+				 : g_strerror(-err);
+}
+
+static int fail(const char *key, const char *path, int err, char **ret_why)
+{
+	g_autofree char *shown = text_path(path);
+
+	*ret_why = g_strdup_printf("%s: %s: %s", key, shown, what_is_wrong(err));
+	return err;
+}
+
+/* One line; what stands around it is not part of it. */
+static int check_line(GString *text)
+{
+	g_autofree char *line = g_strdup(text->str);
+
+	if (strlen(text->str) != text->len || !g_utf8_validate(text->str, -1, NULL))
+		return -EBADMSG;
+	g_string_assign(text, g_strstrip(line));
+	explicit_bzero(line, strlen(line));
+	for (const char *p = text->str; *p; p++)
+		if (g_ascii_iscntrl(*p))
+			return -EBADMSG;
+	return text->len ? 0 : -ENODATA;
+}
+
+static int read_one(const char *key, const char *path, char **ret_text, char **ret_why)
+{
+	bool ca = strcmp(key, "ca_file") == 0;
+	GString *text;
+	int err;
+
+	if (!path)
+		return 0;
+	text = g_string_new(NULL);
+	err = read_file(path, ca ? CA_MAX : SECRET_MAX, text);
+	if (!err && !ca)
+		err = check_line(text);
+	else if (!err && !g_utf8_validate(text->str, (gssize)text->len, NULL))
+		err = -EBADMSG;
+	*ret_text = err ? NULL : g_strdup(text->str);
+	explicit_bzero(text->str, text->len);
+	g_string_free(text, TRUE);
+	return err ? fail(key, path, err, ret_why) : 0;
+}
+
+/* A URL in a file is checked here, as the configuration checks one of its own. */
+static int check_url(const struct config_channel *channel, const struct secrets *secrets,
+		     char **ret_why)
+{
+	bool mail = channel->type == CHANNEL_EMAIL;
+	const char *const safe = mail ? "smtps://" : "https://";
+	const char *const plain = mail ? "smtp://" : "http://";
+
+	if (!secrets->url || g_str_has_prefix(secrets->url, safe) ||
+	    g_str_has_prefix(secrets->url, plain))
+		return 0;
+	*ret_why = g_strdup_printf("url_file: what it holds does not begin with %s or %s", safe,
+				   plain);
+	return -EINVAL;
+}
+
+int secrets_read(const struct config_channel *channel, struct secrets *ret_secrets, char **ret_why)
+{
+	struct secrets s = {0};
+	int err = read_one("url_file", channel->url_file, &s.url, ret_why);
+
+	err = err ?: read_one("password_file", channel->password_file, &s.password, ret_why);
+	err = err ?: read_one("token_file", channel->token_file, &s.token, ret_why);
+	err = err ?: read_one("secret_file", channel->secret_file, &s.secret, ret_why);
+	err = err ?: read_one("ca_file", channel->ca_file, &s.ca, ret_why);
+	err = err ?: check_url(channel, &s, ret_why);
+	if (err)
+		secrets_clear(&s);
+	else
+		*ret_secrets = s;
+	return err;
+}
+
+static void forget(char **text)
+{
+	if (*text)
+		explicit_bzero(*text, strlen(*text));
+	g_clear_pointer(text, g_free);
+}
+
+void secrets_clear(struct secrets *secrets)
+{
+	forget(&secrets->url);
+	forget(&secrets->password);
+	forget(&secrets->token);
+	forget(&secrets->secret);
+	forget(&secrets->ca);
+}
