@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "config/endpoint.h"
 #include "core/collector.h"
+#include "delivery.h"
 #include "export/json.h"
 #include "memory.h"
 #include "probe/probe.h"
@@ -28,6 +29,7 @@ struct agent {
 	struct web *web; /* NULL: nothing listens */
 	uint64_t web_restarts; /* as last logged, of the health sink's thread */
 	struct memory *memory;
+	struct delivery *delivery;
 	struct control *control; /* NULL: nobody can command it */
 	struct remote remote;
 	struct line_writer *json;
@@ -256,6 +258,9 @@ static int open_sinks(struct agent *agent, char **ret_error)
 		err = memory_open(agent->options.config, agent->options.log, agent->collector,
 				  &agent->memory);
 	if (!err)
+		err = delivery_open(agent->options.config, agent->options.log, agent->collector,
+				    &agent->delivery);
+	if (!err)
 		err = open_json(agent, ret_error);
 	if (!err)
 		err = open_web(agent, ret_error);
@@ -284,7 +289,8 @@ static int loaded(void *arg)
 	struct agent *agent = arg;
 	int err = privilege_drop();
 
-	return err ? err : memory_start(agent->memory);
+	err = err ?: memory_start(agent->memory);
+	return err ?: delivery_start(agent->delivery, memory_store(agent->memory));
 }
 
 int agent_start(const struct agent_options *options, struct agent **ret_agent, char **ret_error)
@@ -341,6 +347,7 @@ void agent_stop(struct agent *agent)
 	control_close(agent->control);
 	kvmlens_collector_free(agent->collector); /* ends the sinks, of which web is one */
 	web_stop(agent->web);
+	delivery_close(agent->delivery); /* which writes to the store */
 	memory_close(agent->memory); /* which the web asks */
 	line_writer_close(agent->json);
 	textbuf_clear(&agent->json_text);

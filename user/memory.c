@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include "alert/queue.h"
 #include "analytics/keep.h"
 #include "store/answer.h"
 #include "store/fill.h"
@@ -81,7 +82,8 @@ static void make_folder(const char *path)
 
 int memory_start(struct memory *m)
 {
-	static const struct store_component *const components[] = {&keep_component};
+	static const struct store_component *const components[] = {&keep_component,
+								   &queue_component};
 	const struct config *config = m->config;
 	const struct store_config options = {
 		.path = config->store,
@@ -100,6 +102,11 @@ int memory_start(struct memory *m)
 		log_line(m->log, LOG_LEVEL_INFO, "analytics",
 			 "goes on with what it knew of %d series", n);
 	return store_new(&options, &m->store);
+}
+
+struct store *memory_store(const struct memory *memory)
+{
+	return memory->store;
 }
 
 static void fill(void *arg, struct kvmlens_snapshot *snapshot)

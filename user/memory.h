@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "core/collector.h"
+#include "store/store.h"
 #include "util/log.h"
 #include "web/web.h"
 
@@ -25,6 +26,9 @@ int memory_start(struct memory *memory);
 
 /* A web_answer_fn: what the store remembers; -ENOENT where it is switched off. Any thread. */
 int memory_answer(void *memory, const struct web_query *query, struct textbuf *out);
+
+/* The store, for others' jobs; NULL: it is switched off, or not started. */
+struct store *memory_store(const struct memory *memory);
 
 /* After the collector is freed: write what is left, free. NULL is ignored. */
 void memory_close(struct memory *memory);
