@@ -18,15 +18,6 @@ struct {
 	__type(value, struct sched_blame_cpu);
 } sched_blame_cpus SEC(".maps");
 
-/* Written at the thread's switch-in, read by user space through mmap, cleared with the slot. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 2); /* set before load */
-	__type(key, __u32);
-	__type(value, struct sched_blame);
-} sched_blame SEC(".maps");
-
 static __always_inline __u64 entity_make(__u64 kind, __u64 number)
 {
 	return kind << SCHED_ENTITY_SHIFT | number;
@@ -61,28 +52,43 @@ static __always_inline __u64 cgroup_entity(struct task_struct *task)
 
 static __always_inline __u64 entity_of(struct sched_thread *t, struct task_struct *task)
 {
-	if (t && t->role == SCHED_ROLE_AGENT)
-		return entity_make(SCHED_ENTITY_KERNEL, SCHED_KERNEL_AGENT);
 	if (t)
-		return entity_make(SCHED_ENTITY_VM, (__u64)t->role << 32 | t->tgid);
+		return t->entity;
+	if (!READ(task, pid))
+		return entity_make(SCHED_ENTITY_IDLE, 0);
 	if (READ(task, flags) & PF_KTHREAD)
 		return entity_make(SCHED_ENTITY_KERNEL, kernel_class(task));
 	return cgroup_entity(task);
 }
 
+static __always_inline bool entity_is_idle(__u64 entity)
+{
+	return entity >> SCHED_ENTITY_SHIFT == SCHED_ENTITY_IDLE;
+}
+
+static __always_inline void fold_entry(struct sched_blame *b, __u32 i)
+{
+	if (b->entity[i] >> SCHED_ENTITY_SHIFT == SCHED_ENTITY_VM)
+		b->folded_ns[SCHED_CLASS_VM] += b->ns[i];
+	else
+		b->folded_ns[SCHED_CLASS_HOST] += b->ns[i];
+}
+
 /* A global function, so that the verifier looks at its loop once. */
 __noinline int blame_charge(__u32 slot, __u64 entity, __u64 ns)
 {
-	struct sched_blame *b = bpf_map_lookup_elem(&sched_blame, &slot);
+	struct sched_thread *t = bpf_map_lookup_elem(&sched_threads, &slot);
+	__u64 least_ns = ~0ull;
 	__u32 i, least = 0;
-	__u64 least_ns;
+	struct sched_blame *b;
 
-	if (!b)
+	if (!t)
 		return 0;
-	least_ns = ~0ull;
+	b = &t->blame;
 	for (i = 0; i < SCHED_BLAME_ENTRIES; i++) {
 		if (b->entity[i] == entity) {
 			b->ns[i] += ns;
+			b->recent = i;
 			return 0;
 		}
 		if (b->ns[i] < least_ns) {
@@ -91,8 +97,10 @@ __noinline int blame_charge(__u32 slot, __u64 entity, __u64 ns)
 		}
 	}
 	if (least < SCHED_BLAME_ENTRIES) {
+		fold_entry(b, least);
 		b->entity[least] = entity;
 		b->ns[least] = ns;
+		b->recent = least;
 	}
 	return 0;
 }
@@ -106,11 +114,23 @@ static __always_inline __u64 overlap(__u64 from, __u64 to, __u64 start, __u64 en
 	return end > start ? end - start : 0;
 }
 
+/* When an idle segment began nobody waited yet: all that is left of the wait lies in it. */
+static __always_inline __u64 blame_idle(__u32 slot, __u64 ns)
+{
+	struct sched_thread *t = bpf_map_lookup_elem(&sched_threads, &slot);
+
+	if (!t)
+		return 0;
+	t->blame.idle_ns += ns;
+	return ns;
+}
+
 /*
- * Charge what of [from, to] overlaps a CPU's segment, counted back from the newest (1). Returns 0
- * when there can be no older one. Global for the same reason; so it looks its maps up itself.
+ * Charge what of [from, upto] overlaps a CPU's segment, counted back from the newest (1), and
+ * lower upto to the segment's start. Returns 0 when there can be no older one. Global for the same
+ * reason; so it looks its maps up itself.
  */
-__noinline int blame_segment(__u32 id, __u32 back, __u32 slot, __u64 from, __u64 to)
+__noinline int blame_segment(__u32 id, __u32 back, __u32 slot, __u64 from)
 {
 	struct sched_blame_cpu *cpu = bpf_map_lookup_elem(&sched_blame_cpus, &id);
 	struct sched_segment *seg;
@@ -121,56 +141,98 @@ __noinline int blame_segment(__u32 id, __u32 back, __u32 slot, __u64 from, __u64
 	seg = &cpu->ring[(cpu->head - back) & (SCHED_SEGMENTS - 1)];
 	if (!seg->entity || seg->end <= from)
 		return 0;
-	ns = overlap(from, to, seg->start, seg->end);
+	ns = overlap(from, cpu->upto, seg->start, seg->end);
+	if (entity_is_idle(seg->entity)) {
+		cpu->charged += blame_idle(slot, ns);
+		return 0;
+	}
 	if (ns) {
 		blame_charge(slot, seg->entity, ns);
 		cpu->charged += ns;
 	}
+	if (seg->start < cpu->upto)
+		cpu->upto = seg->start;
 	return 1;
 }
 
-/* Charge [from, to] to the ring's segments; returns what was charged. */
-static __always_inline __u64 blame_walk(struct sched_blame_cpu *cpu, __u32 id, __u32 slot,
-					__u64 from, __u64 to)
+/* Charge [from, to] to the ring's segments; returns what was not charged. */
+static __always_inline __u64 blame_walk(__u32 id, __u32 slot, __u64 from, __u64 to)
 {
+	struct sched_blame_cpu *cpu = bpf_map_lookup_elem(&sched_blame_cpus, &id);
 	__u32 i;
 
+	if (!cpu)
+		return to - from;
 	cpu->charged = 0;
+	cpu->upto = to;
 	for (i = 1; i <= SCHED_SEGMENTS; i++)
-		if (!blame_segment(id, i, slot, from, to))
+		if (!blame_segment(id, i, slot, from))
 			break;
 	if (i > SCHED_SEGMENTS)
 		lost(SCHED_LOST_SEGMENTS);
-	return cpu->charged;
+	return to - from - cpu->charged;
 }
 
-/* The thread waited on this CPU for the last here ns, of wait in all; prev ran until now. */
-static __always_inline void blame_wait(struct sched_blame_cpu *cpu, __u32 id,
-				       struct sched_thread *in, struct task_struct *prev,
-				       __u64 entity, __u64 here, __u64 wait, __u64 now)
+/* Most waits are for the one that was charged last. */
+static __always_inline void blame_one(struct sched_thread *t, __u64 entity, __u64 ns)
 {
-	__u64 from = now - here, begun, sum = 0;
-	struct sched_blame *b;
-	__u32 slot = in->slot;
+	__u32 recent = t->blame.recent & (SCHED_BLAME_ENTRIES - 1);
 
-	b = bpf_map_lookup_elem(&sched_blame, &slot);
-	if (!b)
+	if (t->blame.entity[recent] == entity)
+		t->blame.ns[recent] += ns;
+	else
+		blame_charge(t->slot, entity, ns);
+}
+
+/*
+ * How much of the wait its group was throttled. Quota is used up by running, and a thread that is
+ * woken into a throttled group waits from then on: so it is the beginning of the wait.
+ */
+static __always_inline __u64 throttled_part(struct sched_thread *t, struct task_struct *next,
+					    __u32 cpu, __u64 here)
+{
+	__u64 total = task_throttled_ns(next), ns = 0;
+
+	if (total == t->throttled_seen)
+		return 0;
+	if (t->switches && t->cpu == cpu && total > t->throttled_seen)
+		ns = total - t->throttled_seen;
+	t->throttled_seen = total;
+	return ns < here ? ns : here;
+}
+
+/*
+ * The thread waited on this CPU for the last here ns, of wait in all; prev ran until now. Where
+ * it ran for all of that time, as most often, nothing needs to be looked up.
+ */
+static __always_inline void blame_wait(struct sched_thread *t, struct sched_thread *out,
+				       struct task_struct *prev, struct task_struct *next,
+				       __u32 cpu, __u64 wait, __u64 here, __u64 now)
+{
+	__u64 throttled, entity, begun;
+
+	globals.blame_cpus[cpu & (SCHED_CPUS_MAX - 1)] = 1;
+	throttled = throttled_part(t, next, cpu, here);
+	if (wait > here)
+		t->blame.unseen_ns += wait - here;
+	if (!wait || !here)
 		return;
-	record_begin(&b->seq);
-	b->tid = in->tid;
-	begun = entity ? READ(prev, sched_info.last_arrival) : now;
-	if (entity && now > begun) {
-		sum = overlap(from, now, begun, now);
-		blame_charge(slot, entity, sum);
+	t->blame.throttled_ns += throttled;
+	here -= throttled;
+	entity = entity_of(out, prev);
+	if (entity_is_idle(entity)) {
+		t->blame.idle_ns += here;
+		return;
 	}
-	sum += blame_walk(cpu, id, slot, from, begun);
-	if (sum < wait && !entity) {
-		b->idle_ns += here > sum ? here - sum : 0;
-		sum = here > sum ? here : sum;
+	begun = READ(prev, sched_info.last_arrival);
+	if (begun <= now - here) {
+		blame_one(t, entity, here);
+		return;
 	}
-	if (sum < wait)
-		b->unseen_ns += wait - sum;
-	record_end(&b->seq);
+	if (begun > now)
+		begun = now;
+	blame_one(t, entity, now - begun);
+	t->blame.unseen_ns += blame_walk(cpu, t->slot, now - here, begun);
 }
 
 static __always_inline void blame_append(struct sched_blame_cpu *cpu, __u64 start, __u64 end,
@@ -189,48 +251,31 @@ static __always_inline void blame_append(struct sched_blame_cpu *cpu, __u64 star
 	cpu->head++;
 }
 
-static __always_inline bool cpu_marked(__u32 cpu, bool mark)
+/* Does anybody wait on but next, who has the CPU now, and prev, whose wait begins now? */
+static __always_inline bool others_wait(struct task_struct *prev, struct rq *rq)
 {
-	__u64 *word = &globals.blame_cpus[cpu / 64 & (SCHED_CPUS_MAX / 64 - 1)];
-	__u64 bit = 1ull << (cpu % 64);
+	unsigned int n = READ(rq, nr_running);
 
-	if (*word & bit)
-		return true;
-	/* The bit is this CPU's alone, so that adding sets it; an atomic "or" needs Linux 5.12. */
-	if (mark)
-		__sync_fetch_and_add(word, bit);
-	return mark;
+	if (n != 2)
+		return n > 2;
+	return !READ(prev, pid) || !READ(prev, on_rq) || task_throttled(prev);
 }
 
-static __always_inline void blame_switch(struct sched_thread *out, struct sched_thread *in,
-					 struct task_struct *prev, struct task_struct *next,
-					 __u64 wait)
+/* What prev had of the CPU, for those to whom it will be charged. */
+static __always_inline void blame_segment_end(struct sched_thread *out, struct task_struct *prev,
+					      struct rq *rq, __u32 id, __u64 now)
 {
-	bool vcpu = in && in->role == SCHED_ROLE_VCPU;
-	struct rq *rq = task_rq(next);
 	struct sched_blame_cpu *cpu;
-	__u32 id = READ(rq, cpu);
-	__u64 entity = 0, now, queued;
-	bool others;
+	__u64 entity;
 
-	if (!cpu_marked(id, vcpu))
-		return;
-	others = READ(rq, nr_running) > 1;
-	if (!others && !(vcpu && wait))
+	if (!others_wait(prev, rq))
 		return;
 	cpu = bpf_map_lookup_elem(&sched_blame_cpus, &id);
 	if (!cpu)
 		return;
-	now = READ(rq, clock);
-	if (READ(prev, pid))
-		entity = entity_of(out, prev);
-	if (vcpu && wait) {
-		queued = READ(next, sched_info.last_queued);
-		blame_wait(cpu, id, in, prev, entity, queued && queued < now ? now - queued : 0,
-			   wait, now);
-	}
-	if (others && entity)
-		blame_append(cpu, READ(prev, sched_info.last_arrival), now, entity);
+	entity = entity_of(out, prev);
+	blame_append(cpu, entity_is_idle(entity) ? 0 : READ(prev, sched_info.last_arrival), now,
+		     entity);
 }
 
 #endif

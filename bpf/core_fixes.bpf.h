@@ -29,6 +29,24 @@ struct task_struct___before_5_14 {
 	long state;
 };
 
+/* bcf9033e5449 (5.16): a task's CPU moved into thread_info. */
+struct task_struct___before_5_16 {
+	unsigned int cpu;
+};
+
+/*
+ * How long a run queue of a group has been throttled, itself or above: 677ea015f231 (6.6) counts
+ * it while it has tasks, in time of the run queue clock. 64eaf50731ac (5.19) had renamed what
+ * there was before, which counts in all that time.
+ */
+struct cfs_rq___before_6_6 {
+	__u64 throttled_clock_pelt_time;
+};
+
+struct cfs_rq___before_5_19 {
+	__u64 throttled_clock_task_time;
+};
+
 /* 152e11f6df29 (6.12): a blocking task may stay queued, its dequeue delayed. */
 struct sched_entity___from_6_12 {
 	unsigned char sched_delayed;
@@ -107,6 +125,42 @@ static __always_inline struct rq *task_rq(struct task_struct *task)
 #else
 	return task->se.cfs_rq->rq;
 #endif
+}
+
+/* The CPU whose run queue the task is on. */
+static __always_inline __u32 task_on_cpu(struct task_struct *task)
+{
+	struct task_struct___before_5_16 *before = (void *)task;
+
+	if (bpf_core_field_exists(task->thread_info.cpu))
+		return READ(task, thread_info.cpu);
+	if (bpf_core_field_exists(before->cpu))
+		return READ(before, cpu);
+	return READ(task_rq(task), cpu);
+}
+
+/* No task of its group may run: it is on its run queue, but not in nr_running. */
+static __always_inline bool task_throttled(struct task_struct *task)
+{
+	struct cfs_rq *cfs_rq = READ(task, se.cfs_rq);
+
+	return bpf_core_field_exists(cfs_rq->throttle_count) && READ(cfs_rq, throttle_count);
+}
+
+/* For how long tasks of its group have not been allowed to run on its CPU. */
+static __always_inline __u64 task_throttled_ns(struct task_struct *task)
+{
+	struct cfs_rq *cfs_rq = READ(task, se.cfs_rq);
+	struct cfs_rq___before_6_6 *before_6_6 = (void *)cfs_rq;
+	struct cfs_rq___before_5_19 *before_5_19 = (void *)cfs_rq;
+
+	if (bpf_core_field_exists(cfs_rq->throttled_clock_self_time))
+		return READ(cfs_rq, throttled_clock_self_time);
+	if (bpf_core_field_exists(before_6_6->throttled_clock_pelt_time))
+		return READ(before_6_6, throttled_clock_pelt_time);
+	if (bpf_core_field_exists(before_5_19->throttled_clock_task_time))
+		return READ(before_5_19, throttled_clock_task_time);
+	return 0;
 }
 
 /* The cgroup's id in the unified tree. */

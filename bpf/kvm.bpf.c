@@ -9,15 +9,6 @@
 
 #define ANON_INODE_FS_MAGIC 0x09041934
 
-/* The records of sched.bpf.c, shared; only looked up here. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 2); /* set before load */
-	__type(key, __u32);
-	__type(value, struct sched_thread);
-} sched_threads SEC(".maps");
-
 #include "thread.bpf.h"
 
 /* sched.bpf.c's globals, shared; only looked up here. */

@@ -18,19 +18,6 @@
 
 struct sched_globals globals;
 
-/*
- * The records, by slot; slot 0 is never used. Threads are added and removed by user space, the
- * rest of a record is written by sched_switch, under the lock of the thread's run queue: no
- * atomics needed. Read by user space through mmap.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 2); /* set before load */
-	__type(key, __u32);
-	__type(value, struct sched_thread);
-} sched_threads SEC(".maps");
-
 #include "thread.bpf.h"
 
 /* What was lost, by enum sched_lost. Written here, read by user space, never deleted. */
@@ -56,9 +43,15 @@ static __noinline int lost(__u32 why)
 	return 0;
 }
 
+/* Of the first thread of the chain; most often 0, there is none. */
+static __always_inline __u32 first_slot(__u32 tid)
+{
+	return globals.pid_slots[tid & (SCHED_PID_SLOTS - 1)];
+}
+
 static __always_inline struct sched_thread *thread_find(__u32 tid)
 {
-	__u32 slot = globals.pid_slots[tid & (SCHED_PID_SLOTS - 1)];
+	__u32 slot = first_slot(tid);
 
 	return slot ? thread_in_chain(slot, tid) : NULL;
 }
@@ -98,27 +91,28 @@ static __always_inline void switch_out(struct sched_thread *t, struct task_struc
 }
 
 /*
- * How long next has waited: on this run queue by its stamp, on others by what run_delay grew.
- * Leaves in run_delay_seen what the kernel is about to store.
+ * How long next has waited: on this run queue by its stamp (ret_here), on others by what run_delay
+ * grew. Leaves in run_delay_seen what the kernel is about to store.
  */
 static __always_inline __u64 kernel_wait(struct sched_thread *t, struct task_struct *next,
-					 __u64 now)
+					 __u64 now, __u64 *ret_here)
 {
 	__u64 queued = READ(next, sched_info.last_queued);
 	__u64 run_delay = READ(next, sched_info.run_delay);
-	__u64 wait = 0, elsewhere = 0;
+	__u64 here = 0, elsewhere = 0;
 
 	if (!queued)
 		lost(SCHED_LOST_NO_SCHED_INFO);
 	else if (now >= queued)
-		wait = now - queued;
+		here = now - queued;
 	else
 		lost(SCHED_LOST_CLOCK);
 	if (t->flags & SCHED_F_SEEN)
 		elsewhere = run_delay - t->run_delay_seen;
-	t->run_delay_seen = run_delay + wait;
+	t->run_delay_seen = run_delay + here;
 	t->flags |= SCHED_F_SEEN;
-	return wait + elsewhere;
+	*ret_here = here;
+	return here + elsewhere;
 }
 
 /* Without the kernel's stamps: since the preemption or, after a sleep, since the wakeup. */
@@ -149,16 +143,14 @@ static __always_inline void account_gap(struct sched_thread *t, __u64 wait, __u6
 		t->blocked_ns += rest;
 }
 
-/* Returns how much of the time until now the thread has waited. */
-static __always_inline __u64 switch_in(struct sched_thread *t, struct task_struct *next,
-				       struct rq *rq)
+static __always_inline void switch_in(struct sched_thread *t, struct sched_thread *out,
+				      struct task_struct *prev, struct task_struct *next, __u32 cpu,
+				      __u64 now)
 {
-	__u64 now = READ(rq, clock);
-	__u32 cpu = READ(rq, cpu);
-	__u64 wait;
+	__u64 here = 0, wait;
 
 	record_begin(&t->seq);
-	wait = use_sched_info ? kernel_wait(t, next, now) : own_wait(t, now);
+	wait = use_sched_info ? kernel_wait(t, next, now, &here) : own_wait(t, now);
 	if (t->flags & SCHED_F_DELAYED) {
 		t->flags &= ~SCHED_F_DELAYED;
 		t->dropped_ns += wait;
@@ -166,6 +158,8 @@ static __always_inline __u64 switch_in(struct sched_thread *t, struct task_struc
 		wait = 0;
 	}
 	account_gap(t, wait, now);
+	if (use_sched_info && t->role == SCHED_ROLE_VCPU && globals.blame_on)
+		blame_wait(t, out, prev, next, cpu, wait, here, now);
 	if (t->switches && t->cpu != cpu)
 		t->migrations++;
 	t->switches++;
@@ -173,23 +167,34 @@ static __always_inline __u64 switch_in(struct sched_thread *t, struct task_struc
 	t->since = now;
 	t->state = SCHED_STATE_RUNNING;
 	record_end(&t->seq);
-	return wait;
 }
 
 TRACE_SEC("sched_switch")
 int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	struct sched_thread *out = thread_find(READ(prev, pid));
-	struct sched_thread *in = thread_find(READ(next, pid));
+	__u32 out_pid = READ(prev, pid), in_pid = READ(next, pid), cpu = task_on_cpu(next);
+	__u32 out_slot = first_slot(out_pid), in_slot = first_slot(in_pid);
+	__u8 *marked = &globals.blame_cpus[cpu & (SCHED_CPUS_MAX - 1)];
+	struct sched_thread *out = NULL, *in = NULL;
+	struct rq *rq;
+	__u64 now;
 
-	__u64 wait = 0;
-
-	if (out)
-		switch_out(out, prev, preempt, READ(task_rq(next), clock));
-	if (in)
-		wait = switch_in(in, next, task_rq(next));
-	if (globals.blame_on)
-		blame_switch(out, in, prev, next, wait);
+	if (!(out_slot | in_slot | *marked))
+		return 0;
+	rq = task_rq(next);
+	now = READ(rq, clock);
+	if (out_slot) {
+		out = thread_in_chain(out_slot, out_pid);
+		if (out)
+			switch_out(out, prev, preempt, now);
+	}
+	if (in_slot) {
+		in = thread_in_chain(in_slot, in_pid);
+		if (in)
+			switch_in(in, out, prev, next, cpu, now);
+	}
+	if (use_sched_info && *marked)
+		blame_segment_end(out, prev, rq, cpu, now);
 	return 0;
 }
 

@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 /* Bumped on any change of a layout in this file; decides whether pinned maps may be adopted. */
-#define SCHED_ABI_VERSION 1
+#define SCHED_ABI_VERSION 2
 
 /*
  * Wait histograms: bucket i counts waits of at most 2^(SCHED_HIST_SHIFT + i) ns, the last one
@@ -46,9 +46,51 @@ enum sched_state {
 };
 
 /*
+ * Blame: who ran while a thread waited. An entity is a kind in the top 8 bits and its number:
+ * VM: role << 32 | tgid of the VMM; CGROUP: the cgroup's id; KERNEL: enum sched_kernel_class.
+ */
+enum sched_entity_kind {
+	SCHED_ENTITY_NONE = 0,
+	SCHED_ENTITY_VM,
+	SCHED_ENTITY_CGROUP, /* of the unified tree */
+	SCHED_ENTITY_CGROUP_CPU, /* of the cpu controller's tree, on a hybrid host */
+	SCHED_ENTITY_KERNEL,
+	SCHED_ENTITY_IDLE, /* of a segment alone: nothing ran */
+};
+
+#define SCHED_ENTITY_SHIFT 56
+
+enum sched_kernel_class {
+	SCHED_KERNEL_OTHER,
+	SCHED_KERNEL_KWORKER,
+	SCHED_KERNEL_KSOFTIRQD,
+	SCHED_KERNEL_MIGRATION,
+	SCHED_KERNEL_AGENT, /* kvmlens itself */
+};
+
+/*
+ * Who ran while the thread waited, and what else kept it; all of it sums to the waits. When all
+ * entries are in use the smallest gives way: what it had goes to folded_ns of its class.
+ */
+#define SCHED_BLAME_ENTRIES 16
+
+enum sched_blame_class { SCHED_CLASS_VM, SCHED_CLASS_HOST, SCHED_CLASSES };
+
+struct sched_blame {
+	__u32 recent; /* entry that was charged last */
+	__u32 pad;
+	__u64 idle_ns; /* the CPU idled: the time from a wakeup to the end of its sleep */
+	__u64 throttled_ns; /* its cgroup's quota was used up */
+	__u64 unseen_ns; /* nobody was seen to run: waiting elsewhere, lost segments */
+	__u64 folded_ns[SCHED_CLASSES];
+	__u64 entity[SCHED_BLAME_ENTRIES];
+	__u64 ns[SCHED_BLAME_ENTRIES];
+};
+
+/*
  * One tracked thread. Written by sched_switch alone, under the run queue's lock, but for the
- * first four words, which user space sets before it publishes the slot. seq is odd while the
- * record is being changed.
+ * first four words and the entity, which user space sets before it publishes the slot. seq is odd
+ * while the record is being changed, blame included: that sums to the waits in every copy.
  */
 struct sched_thread {
 	__u32 seq;
@@ -73,8 +115,11 @@ struct sched_thread {
 	__u32 cpu; /* of the last switch-in */
 	__u16 flags; /* SCHED_F_* */
 	__u16 slot; /* its own */
+	__u64 entity; /* what others are told of it: see SCHED_ENTITY_* */
+	__u64 throttled_seen; /* the run queue's throttled time at the last switch-in */
 	__u64 wake_hist[SCHED_HIST_BUCKETS];
 	__u64 preempt_hist[SCHED_HIST_BUCKETS];
+	struct sched_blame blame; /* of a vCPU */
 };
 
 #define SCHED_F_SEEN 1u /* run_delay_seen is valid */
@@ -84,7 +129,7 @@ struct sched_thread {
 #define SCHED_F_EXITED 8u /* the thread is gone; the record waits for user space to free it */
 
 #ifdef __STDC_VERSION__
-_Static_assert(sizeof(struct sched_thread) == 512, "sched_thread is part of the ABI");
+_Static_assert(sizeof(struct sched_thread) == 832, "sched_thread is part of the ABI");
 #endif
 
 /*
@@ -97,29 +142,7 @@ struct sched_globals {
 	__u16 pid_slots[SCHED_PID_SLOTS]; /* slot of the first record of each chain, 0: none */
 	__u64 now; /* run queue clock at the last run of the task iterator; 0: unknown */
 	__u64 blame_on; /* not 0: find out who ran while a tracked thread waited */
-	__u64 blame_cpus[SCHED_CPUS_MAX / 64]; /* CPUs that tracked vCPUs have been seen on */
-};
-
-/*
- * Blame: who ran while a thread waited. An entity is a kind in the top 8 bits and its number:
- * VM: role << 32 | tgid of the VMM; CGROUP: the cgroup's id; KERNEL: enum sched_kernel_class.
- */
-enum sched_entity_kind {
-	SCHED_ENTITY_NONE = 0,
-	SCHED_ENTITY_VM,
-	SCHED_ENTITY_CGROUP, /* of the unified tree */
-	SCHED_ENTITY_CGROUP_CPU, /* of the cpu controller's tree, on a hybrid host */
-	SCHED_ENTITY_KERNEL,
-};
-
-#define SCHED_ENTITY_SHIFT 56
-
-enum sched_kernel_class {
-	SCHED_KERNEL_OTHER,
-	SCHED_KERNEL_KWORKER,
-	SCHED_KERNEL_KSOFTIRQD,
-	SCHED_KERNEL_MIGRATION,
-	SCHED_KERNEL_AGENT, /* kvmlens itself */
+	__u8 blame_cpus[SCHED_CPUS_MAX]; /* 1: a tracked vCPU has been seen on this CPU */
 };
 
 /* What ran on one CPU lately while somebody waited there. Map "sched_blame_cpus", by CPU. */
@@ -132,29 +155,9 @@ struct sched_segment {
 struct sched_blame_cpu {
 	__u32 head; /* next to be written, modulo SCHED_SEGMENTS */
 	__u32 pad;
-	__u64 charged; /* of the wait that is being charged */
+	__u64 charged, upto; /* of the wait that is being charged: done, and up to where not */
 	struct sched_segment ring[SCHED_SEGMENTS];
 };
-
-/*
- * Map "sched_blame", by the slot of the thread that waited; written at its switch-in, cumulative.
- * When all entries are in use the smallest gives way: what it had is then in none of the fields,
- * and user space finds it as the difference to the thread's ready time.
- */
-#define SCHED_BLAME_ENTRIES 14
-
-struct sched_blame {
-	__u32 seq;
-	__u32 tid;
-	__u64 idle_ns; /* the CPU idled: the time from a wakeup to the end of its sleep */
-	__u64 unseen_ns; /* nobody was seen to run: waiting elsewhere, throttled, lost segments */
-	__u64 entity[SCHED_BLAME_ENTRIES];
-	__u64 ns[SCHED_BLAME_ENTRIES];
-};
-
-#ifdef __STDC_VERSION__
-_Static_assert(sizeof(struct sched_blame) == 248, "sched_blame is part of the ABI");
-#endif
 
 /* Reasons for lost information, counted per CPU in map "sched_lost". */
 enum sched_lost {

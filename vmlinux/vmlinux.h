@@ -31,6 +31,8 @@ struct rq {
 
 struct cfs_rq {
 	struct rq *rq;
+	int throttle_count;
+	__u64 throttled_clock_self_time;
 };
 
 struct sched_entity {
@@ -72,8 +74,14 @@ struct task_group {
 	struct cgroup_subsys_state css;
 };
 
+struct thread_info {
+	__u32 cpu;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int flags;
+	int on_rq;
 	char comm[16];
 	struct css_set *cgroups;
 	struct task_group *sched_task_group;

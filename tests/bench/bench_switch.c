@@ -163,9 +163,10 @@ static void empty_off(void)
 	empty_bpf__destroy(empty_skel);
 }
 
-static int probe_on(void)
+static int probe_on(unsigned without)
 {
-	struct probe_options options = {.max_threads = 16384, .level = KVMLENS_STANDARD};
+	struct probe_options options = {
+		.max_threads = 16384, .level = KVMLENS_STANDARD, .without = without};
 
 	if (probe_open(&options, &probe))
 		return -1;
@@ -177,21 +178,31 @@ static int untracked_on(struct load *l)
 {
 	int is_new;
 
-	return probe_on() || threads_add(probe_threads(probe), getpid(), getpid(), SCHED_ROLE_VCPU,
-					 0, &is_new) < 0;
+	return probe_on(0) || threads_add(probe_threads(probe), getpid(), getpid(), SCHED_ROLE_VCPU,
+					  0, &is_new) < 0;
 }
 
-static int tracked_on(struct load *l)
+static int track(struct load *l, unsigned without)
 {
 	int i, is_new;
 
-	if (probe_on())
+	if (probe_on(without))
 		return -1;
 	for (i = 0; i < 2; i++)
 		if (threads_add(probe_threads(probe), l->tids[i], getpid(), SCHED_ROLE_VCPU,
 				SCHED_F_TCG, &is_new) < 0)
 			return -1;
 	return 0;
+}
+
+static int tracked_on(struct load *l)
+{
+	return track(l, 0);
+}
+
+static int blameless_on(struct load *l)
+{
+	return track(l, 1u << FEATURE_BLAME);
 }
 
 static void probe_off(void)
@@ -218,13 +229,14 @@ static void runqlat_off(void)
 	waitpid(runqlat, NULL, 0);
 }
 
-enum { NOTHING, EMPTY, UNTRACKED, TRACKED, RUNQLAT, VARIANTS };
+enum { NOTHING, EMPTY, UNTRACKED, BLAMELESS, TRACKED, RUNQLAT, VARIANTS };
 
 static struct variant variants[VARIANTS] = {
 	[NOTHING] = {"nothing", nothing_on, nothing_off},
 	[EMPTY] = {"empty program", empty_on, empty_off},
 	[UNTRACKED] = {"kvmlens, load untracked", untracked_on, probe_off},
-	[TRACKED] = {"kvmlens, load tracked", tracked_on, probe_off},
+	[BLAMELESS] = {"kvmlens, load tracked, blame off", blameless_on, probe_off},
+	[TRACKED] = {"kvmlens, load tracked, blame on", tracked_on, probe_off},
 	[RUNQLAT] = {"runqlat", runqlat_on, runqlat_off},
 };
 

@@ -161,28 +161,32 @@ static void test_raw(void)
 		(enum burner_kind[]){BURNER_BUSY, BURNER_BUSY, BURNER_SLEEPY}, true);
 }
 
+static struct sched_blame blame_of(struct probe *probe, uint16_t slot)
+{
+	struct sched_thread record;
+
+	CU_ASSERT_EQUAL_FATAL(threads_read(probe_threads(probe), slot, &record), 0);
+	return record.blame;
+}
+
 /* All that a thread was seen to wait for, and how much of it has a name. */
 static uint64_t blame_sum(struct probe *probe, uint16_t slot, uint64_t *ret_named)
 {
-	struct sched_blame b;
-	uint64_t sum;
+	struct sched_blame b = blame_of(probe, slot);
 	int i;
 
-	*ret_named = 0;
-	if (probe_blame(probe, slot, &b))
-		return 0;
+	*ret_named = b.folded_ns[SCHED_CLASS_VM] + b.folded_ns[SCHED_CLASS_HOST];
 	for (i = 0; i < SCHED_BLAME_ENTRIES; i++)
 		*ret_named += b.ns[i];
-	sum = *ret_named + b.idle_ns + b.unseen_ns;
-	return sum;
+	return *ret_named + b.idle_ns + b.throttled_ns + b.unseen_ns;
 }
 
 static uint64_t blame_by(struct probe *probe, uint16_t slot, uint64_t entity)
 {
-	struct sched_blame b;
+	struct sched_blame b = blame_of(probe, slot);
 	int i;
 
-	for (i = 0; !probe_blame(probe, slot, &b) && i < SCHED_BLAME_ENTRIES; i++)
+	for (i = 0; i < SCHED_BLAME_ENTRIES; i++)
 		if (b.entity[i] == entity)
 			return b.ns[i];
 	return 0;

@@ -63,19 +63,13 @@ static int kernel_track(void *ctx, pid_t tid, pid_t tgid, enum sched_role role, 
 	return 0;
 }
 
-static int kernel_retired(void *ctx, pid_t tgid, uint16_t *ret_slot)
-{
-	*ret_slot = 1000;
-	return 0;
-}
-
-static void kernel_untrack(void *ctx, uint16_t slot, uint16_t retired)
+static void kernel_untrack(void *ctx, uint16_t slot, bool keep)
 {
 	struct kernel *k = ctx;
 
 	k->bad |= !k->locked || !k->slots[slot].used;
 	k->slots[slot].used = false;
-	if (retired)
+	if (keep)
 		k->folded++;
 	else
 		k->forgotten++;
@@ -99,7 +93,6 @@ static void kernel_scanned(void *ctx)
 static const struct discover_ops kernel_ops = {
 	.scan = kernel_scan,
 	.track = kernel_track,
-	.retired = kernel_retired,
 	.untrack = kernel_untrack,
 	.begin = kernel_begin,
 	.end = kernel_end,
@@ -376,13 +369,11 @@ static void test_hotplug(void)
 	CU_ASSERT_EQUAL(i->vms[0].n_vcpus, 2);
 	CU_ASSERT_PTR_EQUAL(i->vms[0].ident, ident);
 	CU_ASSERT_EQUAL(i->vms[0].threads[0].slot, slot);
-	CU_ASSERT_EQUAL(i->vms[0].retired_slot, 0);
 	inventory_unref(i);
 	proc_tree_end_thread(rig.tree, 20, 21);
 	i = scan(&rig);
 	CU_ASSERT_EQUAL(i->vms[0].n_vcpus, 1);
 	CU_ASSERT_EQUAL(i->vms[0].threads[0].vcpu_id, 1);
-	CU_ASSERT_EQUAL(i->vms[0].retired_slot, 1000);
 	CU_ASSERT_EQUAL(rig.kernel.folded, 1);
 	CU_ASSERT_EQUAL(rig.kernel.forgotten, 0);
 	CU_ASSERT_EQUAL(slots_used(&rig.kernel), 2);

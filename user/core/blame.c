@@ -7,7 +7,8 @@
 #define ENTITY_SELF 1ull
 #define ENTITY_IDLE 2ull
 #define ENTITY_OTHER 3ull
-#define ENTITY_UNATTRIBUTED 4ull
+#define ENTITY_THROTTLED 4ull
+#define ENTITY_UNATTRIBUTED 5ull
 
 #define AGGRESSORS_MAX 3
 
@@ -20,7 +21,7 @@ struct charge {
 struct vm_book {
 	const struct vm_ident *ident; /* a reference */
 	GHashTable *charges; /* entity to struct charge */
-	GHashTable *threads; /* slot to struct sched_blame as last seen */
+	GHashTable *threads; /* slot to struct blame_thread as last seen */
 	uint64_t accounted; /* sum over charges */
 	uint64_t mono_ns;
 	uint64_t used;
@@ -150,19 +151,20 @@ static uint64_t ns_before(const struct sched_blame *before, uint64_t entity, uin
 
 static void account_thread_blame(struct vm_book *book, const struct blame_thread *t)
 {
-	struct sched_blame *before = g_hash_table_lookup(book->threads, GUINT_TO_POINTER(t->slot));
-	const struct sched_blame *now = t->charged;
+	const struct blame_thread *was =
+		g_hash_table_lookup(book->threads, GUINT_TO_POINTER(t->slot));
+	const struct sched_blame *now = &t->charged, *before;
 	unsigned i;
 
-	if (before && before->tid != now->tid)
-		before = NULL;
+	before = was && was->tid == t->tid ? &was->charged : NULL;
 	for (i = 0; i < SCHED_BLAME_ENTRIES; i++)
 		if (now->entity[i])
 			add(book, final_entity(book, now->entity[i]),
 			    now->ns[i] - ns_before(before, now->entity[i], now->ns[i]));
 	add(book, ENTITY_IDLE, now->idle_ns - (before ? before->idle_ns : 0));
+	add(book, ENTITY_THROTTLED, now->throttled_ns - (before ? before->throttled_ns : 0));
 	add(book, ENTITY_UNATTRIBUTED, now->unseen_ns - (before ? before->unseen_ns : 0));
-	g_hash_table_insert(book->threads, GUINT_TO_POINTER(t->slot), g_memdup2(now, sizeof(*now)));
+	g_hash_table_insert(book->threads, GUINT_TO_POINTER(t->slot), g_memdup2(t, sizeof(*t)));
 }
 
 static int smaller_first(gconstpointer a, gconstpointer b)
@@ -249,6 +251,8 @@ static const char *by_of(struct blame *b, struct charge *c)
 		return "idle";
 	case ENTITY_OTHER:
 		return "other";
+	case ENTITY_THROTTLED:
+		return "throttled";
 	case ENTITY_UNATTRIBUTED:
 		return "unattributed";
 	}
@@ -386,8 +390,7 @@ void blame_vm(struct blame *b, const struct blame_thread *threads, size_t n, uin
 
 	for (i = 0; i < n; i++) {
 		ready += threads[i].ready_ns;
-		if (threads[i].charged)
-			account_thread_blame(book, &threads[i]);
+		account_thread_blame(book, &threads[i]);
 	}
 	drop_nameless(b, book);
 	fold(book);

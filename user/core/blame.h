@@ -22,7 +22,7 @@ struct blame_thread {
 	uint16_t slot;
 	uint32_t tid;
 	uint64_t ready_ns; /* finished waits: wake_ns + preempt_ns of its record */
-	const struct sched_blame *charged; /* NULL: nothing yet */
+	struct sched_blame charged; /* of the same copy of the record */
 };
 
 /* Both stay the caller's. */

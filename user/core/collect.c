@@ -16,14 +16,12 @@ void collect_init(struct collect *c)
 	c->cgroups = cgroup_names_new(NULL);
 	c->blame = blame_new(c->labels, c->cgroups);
 	c->blame_threads = g_array_new(FALSE, FALSE, sizeof(struct blame_thread));
-	c->blame_records = g_array_new(FALSE, FALSE, sizeof(struct sched_blame));
 }
 
 void collect_clear(struct collect *c)
 {
 	scan_clear(&c->scan);
 	g_array_unref(c->blame_threads);
-	g_array_unref(c->blame_records);
 	blame_free(c->blame);
 	cgroup_names_free(c->cgroups);
 	vmlabels_free(c->labels);

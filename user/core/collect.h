@@ -31,7 +31,6 @@ struct collect {
 	struct cgroup_names *cgroups;
 	struct blame *blame;
 	GArray *blame_threads; /* struct blame_thread of the VM at hand */
-	GArray *blame_records; /* struct sched_blame, what those point to */
 	struct latest latest; /* what providers said last, during a tick */
 	unsigned interval_ms; /* of ticks, now */
 	struct nics *nics; /* NULL: the group is off */

@@ -3,8 +3,6 @@
 #include <unistd.h>
 #include "core/track.h"
 
-/* What discovery gets as "the retired record": there is one per role, found when it is needed. */
-#define KEEP_RETIRED 1
 #define SETTLE_US G_USEC_PER_SEC
 
 struct tracker {
@@ -76,12 +74,6 @@ static int track(void *ctx, pid_t tid, pid_t tgid, enum sched_role role, uint32_
 	return 0;
 }
 
-static int retired(void *ctx, pid_t tgid, uint16_t *ret_slot)
-{
-	*ret_slot = KEEP_RETIRED;
-	return 0;
-}
-
 static void forget_reasons(void *arg, const struct kvm_reason_key *key,
 			   const struct kvm_reason_value *value)
 {
@@ -106,7 +98,7 @@ static void drop_reasons(struct tracker *t, uint32_t tid)
 	}
 }
 
-static void untrack(void *ctx, uint16_t slot, uint16_t keep)
+static void untrack(void *ctx, uint16_t slot, bool keep)
 {
 	struct tracker *t = ctx;
 	struct sched_thread record;
@@ -115,7 +107,7 @@ static void untrack(void *ctx, uint16_t slot, uint16_t keep)
 		return;
 	if (record.role == SCHED_ROLE_VCPU)
 		drop_reasons(t, record.tid);
-	threads_remove(t->threads, slot, keep != 0);
+	threads_remove(t->threads, slot, keep);
 	if (!keep)
 		threads_forget(t->threads, record.tgid);
 }
@@ -189,7 +181,6 @@ static void scanned(void *ctx)
 const struct discover_ops tracker_ops = {
 	.scan = scan,
 	.track = track,
-	.retired = retired,
 	.untrack = untrack,
 	.begin = begin,
 	.end = end,

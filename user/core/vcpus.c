@@ -38,13 +38,9 @@ static void note_blame(struct collect *c, const struct sched_thread *record)
 {
 	struct blame_thread thread = {.slot = record->slot,
 				      .tid = record->tid,
-				      .ready_ns = record->wake_ns + record->preempt_ns};
-	struct sched_blame charged;
+				      .ready_ns = record->wake_ns + record->preempt_ns,
+				      .charged = record->blame};
 
-	if (!c->probe || probe_blame(c->probe, record->slot, &charged) ||
-	    charged.tid != record->tid)
-		charged.tid = 0;
-	g_array_append_val(c->blame_records, charged);
 	g_array_append_val(c->blame_threads, thread);
 }
 
@@ -119,21 +115,15 @@ static void add_vcpu(struct snap_vm *vm, const struct snap_vcpu *v)
 
 static void fill_blame(struct collect *c, struct snap_vm *vm, uint64_t retired_ns)
 {
-	struct blame_thread *threads = (struct blame_thread *)c->blame_threads->data;
-	unsigned i, n = c->blame_threads->len;
+	GArray *threads = c->blame_threads;
 
-	for (i = 0; i < n; i++) {
-		struct sched_blame *charged =
-			&g_array_index(c->blame_records, struct sched_blame, i);
-
-		threads[i].charged = charged->tid ? charged : NULL;
-	}
-	if (n && c->probe && probe_features(c->probe)->f[FEATURE_BLAME].state == FEATURE_YES)
-		blame_vm(c->blame, threads, n, retired_ns, vm);
+	if (threads->len && c->probe &&
+	    probe_features(c->probe)->f[FEATURE_BLAME].state == FEATURE_YES)
+		blame_vm(c->blame, (struct blame_thread *)threads->data, threads->len, retired_ns,
+			 vm);
 }
 
-/* What vCPUs that were unplugged had used stays in the VM's totals. */
-/* Returns their ready time. */
+/* What vCPUs that were unplugged had used stays in the VM's totals. Returns their ready time. */
 static uint64_t add_retired(struct collect *c, struct snap_vm *vm)
 {
 	struct threads *threads = c->threads;
@@ -173,7 +163,6 @@ void vcpus_fill(struct collect *c, const struct inventory_vm *iv, const struct i
 	unsigned i, n = 0;
 
 	g_array_set_size(c->blame_threads, 0);
-	g_array_set_size(c->blame_records, 0);
 	entities_alloc(&vm->cpus, iv->n_vcpus, sizeof(struct snap_vcpu));
 	for (i = 0; i < iv->n_threads && n < iv->n_vcpus; i++) {
 		struct snap_vcpu *v;

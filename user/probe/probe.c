@@ -237,20 +237,12 @@ void probe_vcpu_base(struct probe *p, uint16_t slot, uint64_t base_ns)
 	kvm_times(p->kvm)[slot].base_ns = base_ns;
 }
 
-int probe_blame(struct probe *p, uint16_t slot, struct sched_blame *ret_blame)
-{
-	if (!p->sched || !slot || slot >= p->sched->n || !p->sched->blame[slot].tid)
-		return -ENOENT;
-	return read_guarded(&p->sched->blame[slot], ret_blame, sizeof(*ret_blame));
-}
-
 void probe_slot_clear(struct probe *p, uint16_t slot)
 {
 	struct kvm_vcpu_times *times = kvm_times(p->kvm);
 
 	if (!p->sched || !slot || slot >= p->sched->n)
 		return;
-	memset(&p->sched->blame[slot], 0, sizeof(p->sched->blame[slot]));
 	if (times)
 		memset(&times[slot], 0, sizeof(*times));
 }

@@ -70,12 +70,6 @@ int probe_vcpu_times(struct probe *probe, uint16_t slot, struct kvm_vcpu_times *
 /* Guest time from before exact counting began, which probe_vcpu_times returns from then on. */
 void probe_vcpu_base(struct probe *probe, uint16_t slot, uint64_t base_ns);
 
-/*
- * Who ran while a slot's thread waited, cumulative. -ENOENT: it has not waited yet, or blame is
- * off; -EAGAIN: torn; ret_blame then holds anything.
- */
-int probe_blame(struct probe *probe, uint16_t slot, struct sched_blame *ret_blame);
-
 /* Forget what a slot's former thread did, before the slot is published for another. */
 void probe_slot_clear(struct probe *probe, uint16_t slot);
 

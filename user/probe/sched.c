@@ -22,7 +22,6 @@ static const struct object_map map_specs[SCHED_MAPS] = {
 	[SCHED_MAP_GLOBALS] = {".bss", "sched_globals", sizeof(struct sched_globals), 1, -1},
 	[SCHED_MAP_LOST] = {"sched_lost", "sched_lost", sizeof(uint64_t), SCHED_LOST_MAX, -1},
 	[SCHED_MAP_EVENTS] = {"sched_events", "sched_events", 0, 64 * 1024, -1},
-	[SCHED_MAP_BLAME] = {"sched_blame", "sched_blame", sizeof(struct sched_blame), 0, -1},
 	[SCHED_MAP_BLAME_CPUS] = {"sched_blame_cpus", "sched_blame_cpus",
 				  sizeof(struct sched_blame_cpu), 0, -1},
 };
@@ -63,7 +62,6 @@ static struct sched *sched_new(const struct pin *pin, unsigned max_threads)
 	s->pin = pin;
 	s->n = max_threads + 1;
 	s->maps[SCHED_MAP_THREADS].entries = s->n;
-	s->maps[SCHED_MAP_BLAME].entries = s->n;
 	s->maps[SCHED_MAP_BLAME_CPUS].entries = (uint32_t)libbpf_num_possible_cpus();
 	return s;
 }
@@ -80,17 +78,14 @@ static void *map_one(struct sched *s, enum sched_map map, size_t size)
 static int map_memory(struct sched *s)
 {
 	s->records = map_one(s, SCHED_MAP_THREADS, s->n * sizeof(*s->records));
-	s->blame = map_one(s, SCHED_MAP_BLAME, s->n * sizeof(*s->blame));
 	s->globals = map_one(s, SCHED_MAP_GLOBALS, sizeof(*s->globals));
-	return s->records && s->blame && s->globals ? 0 : -errno;
+	return s->records && s->globals ? 0 : -errno;
 }
 
 static void unmap_memory(struct sched *s)
 {
 	if (s->records)
 		munmap(s->records, s->n * sizeof(*s->records));
-	if (s->blame)
-		munmap(s->blame, s->n * sizeof(*s->blame));
 	if (s->globals)
 		munmap(s->globals, sizeof(*s->globals));
 }
@@ -210,10 +205,12 @@ int sched_open(const struct pin *pin, const struct sched_options *options,
 		goto fail;
 	}
 	s->globals->blame_on = !(options->without & (1u << FEATURE_BLAME));
-	if (s->globals->blame_on)
+	if (s->globals->blame_on) {
 		feature_yes(features, FEATURE_BLAME);
-	else
+	} else {
 		feature_off(features, FEATURE_BLAME, "switched off");
+		memset(s->globals->blame_cpus, 0, sizeof(s->globals->blame_cpus));
+	}
 	open_iterator(s, features);
 	*ret_sched = s;
 	return 0;

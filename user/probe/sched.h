@@ -14,7 +14,6 @@ enum sched_map {
 	SCHED_MAP_GLOBALS,
 	SCHED_MAP_LOST,
 	SCHED_MAP_EVENTS,
-	SCHED_MAP_BLAME,
 	SCHED_MAP_BLAME_CPUS,
 	SCHED_MAPS,
 };
@@ -38,7 +37,6 @@ struct sched {
 	struct bpf_link *iter_link;
 	struct sched_thread *records; /* mapped */
 	struct sched_globals *globals; /* mapped */
-	struct sched_blame *blame; /* mapped */
 	unsigned n;
 	bool raw; /* do not try the BTF-typed form */
 };

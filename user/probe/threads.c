@@ -122,6 +122,14 @@ static uint16_t take_slot(struct threads *t)
 	return t->free[--t->n_free];
 }
 
+/* What the kernel side charges with a wait while this thread runs. */
+static uint64_t entity_of(uint32_t tgid, enum sched_role role)
+{
+	if (role == SCHED_ROLE_AGENT)
+		return (uint64_t)SCHED_ENTITY_KERNEL << SCHED_ENTITY_SHIFT | SCHED_KERNEL_AGENT;
+	return (uint64_t)SCHED_ENTITY_VM << SCHED_ENTITY_SHIFT | (uint64_t)role << 32 | tgid;
+}
+
 int threads_add(struct threads *t, uint32_t tid, uint32_t tgid, enum sched_role role,
 		uint16_t flags, int *ret_new)
 {
@@ -144,6 +152,7 @@ int threads_add(struct threads *t, uint32_t tid, uint32_t tgid, enum sched_role 
 	}
 	r = &t->records[slot];
 	r->role = role;
+	r->entity = entity_of(tgid, role);
 	r->flags = (r->flags & ~SCHED_F_TCG) | flags;
 	if (*ret_new)
 		publish(t, slot);

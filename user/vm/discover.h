@@ -28,16 +28,10 @@ struct discover_ops {
 		     uint16_t *ret_slot);
 
 	/*
-	 * The slot of tgid's record for threads that have left (SCHED_ROLE_RETIRED), made or
-	 * adopted at need, once per VM. -ENOSPC: none free.
+	 * Stop accounting. keep: its counts stay in the VM's totals; else forget them, the VM is
+	 * gone. Only called between begin and end.
 	 */
-	int (*retired)(void *ctx, pid_t tgid, uint16_t *ret_slot);
-
-	/*
-	 * Stop accounting. retired 0: forget the counts (the VM is gone); else add them to that
-	 * record. Only called between begin and end.
-	 */
-	void (*untrack)(void *ctx, uint16_t slot, uint16_t retired);
+	void (*untrack)(void *ctx, uint16_t slot, bool keep);
 
 	/*
 	 * Around every change that the tick must see as one: threads that leave and the inventory

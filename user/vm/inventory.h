@@ -26,7 +26,6 @@ struct inventory_vm {
 	uint64_t kvm; /* kvm_found.kvm, 0 for TCG or where unknown */
 	struct vm_thread *threads; /* g_atomic_rc_box, NULL; vCPUs first, by vcpu_id, then by tid */
 	unsigned n_threads, n_vcpus;
-	uint16_t retired_slot; /* record of threads that have left, 0: none */
 };
 
 struct inventory {

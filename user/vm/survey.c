@@ -11,9 +11,10 @@
 #include "vm/proc_fs.h"
 #include "vm/vm_state.h"
 
-/* A slot to give up, and the record that shall keep its counts (0: none). */
+/* A slot to give up; keep: its counts are still the VM's. */
 struct leaving {
-	uint16_t slot, retired;
+	uint16_t slot;
+	bool keep;
 };
 
 struct survey {
@@ -148,7 +149,7 @@ void survey_untrack(struct survey *survey)
 	for (unsigned i = 0; i < survey->leaving->len && ops && ops->untrack; i++) {
 		struct leaving *l = &g_array_index(survey->leaving, struct leaving, i);
 
-		ops->untrack(survey->config.ctx, l->slot, l->retired);
+		ops->untrack(survey->config.ctx, l->slot, l->keep);
 	}
 	g_array_set_size(survey->leaving, 0);
 }
@@ -170,7 +171,7 @@ static char *process_key(pid_t pid, uint64_t start_ns)
 static void forget(struct survey *survey, const struct vm_state *vm)
 {
 	for (unsigned i = 0; i < vm->n_threads; i++) {
-		struct leaving leaving = {vm->threads[i].slot, 0};
+		struct leaving leaving = {vm->threads[i].slot, false};
 
 		if (leaving.slot)
 			g_array_append_val(survey->leaving, leaving);
@@ -231,10 +232,8 @@ static void account_threads(struct survey *survey, struct vm_state *vm)
 		g_hash_table_lookup(survey->kernel, GINT_TO_POINTER(vm->ident->pid));
 
 	vm_state_threads(vm, kernel, ops, survey->config.ctx, gone);
-	if (gone->len && !vm->retired_slot && ops && ops->retired)
-		ops->retired(survey->config.ctx, vm->ident->pid, &vm->retired_slot);
 	for (unsigned i = 0; i < gone->len; i++) {
-		struct leaving leaving = {g_array_index(gone, uint16_t, i), vm->retired_slot};
+		struct leaving leaving = {g_array_index(gone, uint16_t, i), true};
 
 		g_array_append_val(survey->leaving, leaving);
 	}

@@ -236,6 +236,5 @@ struct inventory_vm vm_state_publish(const struct vm_state *vm)
 		.threads = vm->threads ? g_atomic_rc_box_acquire(vm->threads) : NULL,
 		.n_threads = vm->n_threads,
 		.n_vcpus = vm->n_vcpus,
-		.retired_slot = vm->retired_slot,
 	};
 }

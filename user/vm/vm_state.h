@@ -24,7 +24,6 @@ struct vm_state {
 	GArray *vhosts; /* pid_t: vhost kernel threads that work for it */
 	struct vm_thread *threads; /* g_atomic_rc_box, shared with inventories; NULL: none */
 	unsigned n_threads, n_vcpus;
-	uint16_t retired_slot;
 	unsigned seen; /* number of the last full scan that found it */
 };
 
