@@ -90,10 +90,10 @@ static void print_state(struct notifier *notifier)
 
 	for (size_t i = 0; deliver_get_state(notifier->deliver, i, &s); i++)
 		json_object_set_new(json, s.channel,
-				    json_pack("{s:b,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "tried",
-					      s.tried, "up", s.up, "error", s.error, "failures",
-					      (json_int_t)s.failures, "waiting",
-					      (json_int_t)s.queue.waiting, "messages",
+				    json_pack("{s:b,s:b,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "known",
+					      s.known, "tried", s.tried, "up", s.up, "error",
+					      s.error, "failures", (json_int_t)s.failures,
+					      "waiting", (json_int_t)s.queue.waiting, "messages",
 					      (json_int_t)s.queue.messages, "alerts",
 					      (json_int_t)s.queue.alerts, "dropped",
 					      (json_int_t)s.queue.dropped, "refused",

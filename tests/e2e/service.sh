@@ -21,21 +21,59 @@ free_port() {
 	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# Run the agent behind the command given until /metrics tells of two ticks; its log is in LOG.
+# An alert that waits in the store DB for somebody who answers by name, behind a file of root's.
+queue_alert() {
+	local db=$1 port=$2
+	install -m 600 /dev/null "$TEST_TMP/token"
+	echo token-of-root >"$TEST_TMP/token"
+	cat >"$db.yaml" <<-END
+		channels:
+		- {name: hook, type: webhook, url: "http://localhost:$port/", token_file: $TEST_TMP/token, group_wait: 0s}
+	END
+	"$BUILD/tests/e2e/notifier" "$db.yaml" "$db" <<<"firing 1 1" >/dev/null ||
+		fail "nothing can be queued"
+}
+
+# Take one message at the port and keep its headers in FILE.
+receive() {
+	python3 - "$1" "$2" <<-'END'
+		import http.server, sys
+		class Handler(http.server.BaseHTTPRequestHandler):
+		    def do_POST(self):
+		        open(sys.argv[2], "w").write(str(self.headers))
+		        self.send_response(200)
+		        self.end_headers()
+		server = http.server.HTTPServer(("localhost", int(sys.argv[1])), Handler)
+		server.timeout = 60
+		server.handle_request()
+	END
+}
+
+# Run the agent behind the command given until /metrics tells of two ticks, and an alert that
+# waited is delivered; its log is in LOG.
 run_agent() {
-	local log=$1 port pid i
+	local log=$1 port pid i hook
 	shift
-	port=$(free_port)
-	"$@" "$KVMLENS" run --listen "127.0.0.1:$port" --interval 200ms --detail diagnostic >"$log" 2>&1 &
+	port=$(free_port) hook=$(free_port)
+	queue_alert "$log.db" "$hook"
+	receive "$hook" "$log.alert" 2>"$log.receiver" &
+	"$@" "$KVMLENS" run --config "$log.db.yaml" --store "$log.db" --listen "127.0.0.1:$port" \
+		--interval 200ms --detail diagnostic >"$log" 2>&1 &
 	pid=$!
 	for ((i = 0; i < 300; i++)); do
 		curl -sf "http://127.0.0.1:$port/metrics" >"$log.metrics" && break
 		kill -0 $pid 2>/dev/null || break
 		sleep 0.1
 	done
+	for ((i = 0; i < 300; i++)); do
+		[ ! -s "$log.alert" ] || break
+		sleep 0.1
+	done
 	sleep 1
 	pkill -TERM -P $pid -x kvmlens || kill -TERM $pid
 	wait $pid
+	grep -q '^Authorization: Bearer token-of-root' "$log.alert" ||
+		fail "no alert from: $* kvmlens run; it said: $(tail -n 5 "$log")"
 	[ -s "$log.metrics" ] || fail "no metrics from: $* kvmlens run; it said: $(tail -n 5 "$log")"
 }
 

@@ -63,6 +63,7 @@ static void note_stats(struct courier *c, const struct look *look)
 {
 	g_mutex_lock(&c->lock);
 	c->queues[look->ledger] = look->stats;
+	c->state.known = true;
 	c->state.queue = (struct queue_stats){0};
 	for (unsigned i = 0; i < LEDGERS; i++)
 		add_stats(&c->state.queue, &c->queues[i]);

@@ -142,6 +142,16 @@ bool deliver_get_state(struct deliver *d, size_t i, struct deliver_state *ret_st
 	return true;
 }
 
+static uint64_t known(const struct deliver_state *state, guint64 value)
+{
+	return state->known ? value : ABSENT;
+}
+
+static double age_s(const struct deliver_state *state, gint64 now_ms)
+{
+	return state->queue.oldest_ms ? (double)MAX(now_ms - state->queue.oldest_ms, 0) / 1e3 : NAN;
+}
+
 void deliver_fill(void *arg, struct kvmlens_snapshot *snapshot)
 {
 	struct deliver *d = arg;
@@ -155,16 +165,13 @@ void deliver_fill(void *arg, struct kvmlens_snapshot *snapshot)
 		*out = (struct snap_notify){
 			.labels = labels_ref(d->couriers[i].labels),
 			.up = state.tried ? state.up : ABSENT,
-			.waiting = state.queue.waiting,
-			.oldest_age =
-				state.queue.oldest_ms
-					? MAX(snapshot->wall_ms - state.queue.oldest_ms, 0) / 1e3
-					: NAN,
-			.messages = state.queue.messages,
-			.alerts = state.queue.alerts,
 			.failures = state.failures,
-			.dropped = state.queue.dropped,
-			.refused = state.queue.refused,
+			.waiting = known(&state, state.queue.waiting),
+			.messages = known(&state, state.queue.messages),
+			.alerts = known(&state, state.queue.alerts),
+			.dropped = known(&state, state.queue.dropped),
+			.refused = known(&state, state.queue.refused),
+			.oldest_age = age_s(&state, snapshot->wall_ms),
 		};
 	}
 }

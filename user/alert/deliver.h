@@ -44,6 +44,7 @@ struct deliver_state {
 	bool up; /* and the last time it was taken */
 	guint64 failures; /* attempts */
 	char error[256]; /* of the last failure: no secret, nothing that a server said */
+	bool known; /* queue is: it was looked at */
 	struct queue_stats queue;
 };
 
