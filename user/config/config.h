@@ -65,6 +65,7 @@ struct config {
 	struct config_vm *vms;
 	size_t n_vms;
 	enum config_switch guest_memory, guest_agent; /* on or off */
+	unsigned stall_ms; /* a VM that does not run for so long stalls; 0: nobody watches */
 	unsigned max_threads; /* tracked threads: VMM threads of all kinds */
 	struct config_http http;
 	char *store; /* path; "none" switches it off */

@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "core/about.h"
 
-#define N_LOSSES (SCHED_LOST_MAX + 6)
+#define N_LOSSES (SCHED_LOST_MAX + 7)
 
 struct about {
 	const struct config *config;
@@ -31,6 +31,7 @@ static const char *const loss_names[N_LOSSES] = {
 	[SCHED_LOST_MAX + 3] = "discovery_bound",
 	[SCHED_LOST_MAX + 4] = "command_line_blocked",
 	[SCHED_LOST_MAX + 5] = "network_not_read",
+	[SCHED_LOST_MAX + 6] = "stall_look_late",
 };
 
 struct about *about_new(const struct config *config)
@@ -147,6 +148,7 @@ static void fill_self(struct about *a, struct collect *c, const struct about_tic
 	self->bpf_bytes = probe_memory(c->probe);
 	self->threads_tracked = threads ? threads_used(threads) : 0;
 	self->threads_max = threads ? threads_max(threads) : 0;
+	self->stall_cpu_ns = stall_watch_cpu_ns(c->stalls);
 	self->adopted = probe_adopted(c->probe);
 }
 
@@ -167,6 +169,7 @@ static void fill_losses(struct about *a, const struct about_parts *parts,
 	counts[SCHED_LOST_MAX + 3] = health.dropped;
 	counts[SCHED_LOST_MAX + 4] = health.blocked;
 	counts[SCHED_LOST_MAX + 5] = nics_failures(c->nics);
+	counts[SCHED_LOST_MAX + 6] = stall_watch_missed(c->stalls);
 	entities_alloc(&s->losses, N_LOSSES, sizeof(struct snap_loss));
 	for (i = 0; i < N_LOSSES; i++) {
 		struct snap_loss *loss = entities_at(&s->losses, i);

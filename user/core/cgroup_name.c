@@ -140,6 +140,11 @@ const char *cgroup_name(struct cgroup_names *names, enum cgroup_tree tree, uint6
 	return e->name;
 }
 
+const char *cgroup_mount(const struct cgroup_names *names, enum cgroup_tree tree)
+{
+	return names->mounts[tree].path;
+}
+
 static gboolean unused(gpointer key, gpointer value, gpointer tick)
 {
 	return ((struct entry *)value)->used != *(uint64_t *)tick;

@@ -22,6 +22,9 @@ enum cgroup_tree { CGROUP_UNIFIED, CGROUP_CPU, CGROUP_TREES };
  */
 const char *cgroup_name(struct cgroup_names *names, enum cgroup_tree tree, uint64_t id);
 
+/* Where a tree is mounted, NULL: nowhere. Lives as long as names. */
+const char *cgroup_mount(const struct cgroup_names *names, enum cgroup_tree tree);
+
 /* Forget names that were not asked for since the call before: at most one call a tick. */
 void cgroup_names_expire(struct cgroup_names *names);
 

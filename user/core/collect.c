@@ -263,6 +263,7 @@ static void fill_vm(struct collect *c, const struct inventory_vm *iv, const stru
 	fill_exits(c, vm);
 	fill_guest(c, before, vm);
 	fill_stats(c, iv, vm);
+	stall_watch_fill(c->stalls, vm);
 	fill_sources(c, iv, now->mono, vm);
 	fill_info(c, iv, vm);
 }

@@ -12,6 +12,7 @@
 #include "core/nics.h"
 #include "core/rqclock.h"
 #include "core/scan.h"
+#include "core/stall_watch.h"
 #include "core/vmlabels.h"
 #include "probe/probe.h"
 #include "vm/inventory.h"
@@ -28,6 +29,7 @@ struct collect {
 	struct vmlabels *labels;
 	struct guests *guests; /* NULL: no guest's memory is to be read */
 	struct guest_agents *agents; /* NULL: no guest's agent is to be asked */
+	struct stall_watch *stalls; /* NULL: nobody watches */
 	struct cgroup_names *cgroups;
 	struct blame *blame;
 	GArray *blame_threads; /* struct blame_thread of the VM at hand */

@@ -201,6 +201,7 @@ static gpointer run(gpointer data)
 
 		if (c->collect.clock.slot)
 			rqclock_sync(&c->collect.clock, c->collect.threads);
+		stall_watch_sync(c->collect.stalls, &c->collect.clock);
 		apply_level(c);
 		publish(c, take_snapshot(c, begun));
 		deadline = next_deadline(c, deadline);
@@ -243,6 +244,18 @@ static int start_discovery(struct kvmlens_collector *c)
 	return discover_start(c->discover);
 }
 
+static void start_stalls(struct kvmlens_collector *c)
+{
+	struct stall_watch_config config = {
+		.stall_ms = c->options.config->stall_ms,
+		.probe = c->collect.probe,
+		.tracker = c->tracker,
+		.discover = c->discover,
+	};
+
+	c->collect.stalls = stall_watch_start(&config);
+}
+
 int kvmlens_collector_start(struct kvmlens_collector *c)
 {
 	struct probe_options options = {
@@ -283,6 +296,7 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 		err = sink_start(c->sinks->pdata[i]);
 	if (!err) {
 		c->events = events_start(c->collect.probe, c->discover);
+		start_stalls(c);
 		c->thread = g_thread_try_new("tick", run, c, NULL);
 		err = c->thread ? 0 : -EAGAIN;
 	}
@@ -311,6 +325,8 @@ void kvmlens_collector_stop(struct kvmlens_collector *c)
 		return;
 	join_tick(c);
 	events_stop(c->events);
+	stall_watch_stop(c->collect.stalls);
+	c->collect.stalls = NULL;
 	g_ptr_array_set_size(c->sinks, 0);
 	discover_stop(c->discover);
 	discover_free(c->discover);

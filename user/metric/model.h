@@ -22,6 +22,7 @@
 #include "metric/insight.h"
 #include "metric/labels.h"
 #include "metric/network.h"
+#include "metric/stall.h"
 
 #define ABSENT KVMLENS_ABSENT
 
@@ -209,6 +210,7 @@ struct snap_vm {
 	struct hist wake_hist, preempt_hist, exit_hist;
 	uint64_t kvm[KVM_STAT_MAX];
 	uint64_t irq_injected;
+	struct stall_totals stall;
 	struct snap_guest guest; /* all absent where view is NULL */
 	struct entities info; /* struct snap_info, one */
 	struct entities cpus; /* struct snap_vcpu, by vcpu_id */
@@ -233,6 +235,8 @@ struct snap_vm {
 	struct entities trends; /* struct snap_trend */
 	struct entities forecasts; /* struct snap_forecast */
 	struct entities fulls; /* struct snap_full */
+	struct entities stalls; /* struct snap_stall, of the causes that there were */
+	struct entities stall_events; /* struct snap_stall_event, newest first */
 };
 
 struct snap_host {
@@ -250,6 +254,7 @@ struct snap_self {
 	uint64_t tick_ns; /* the last tick's duration */
 	uint64_t tick_total_ns;
 	uint64_t cpu_ns, rss_bytes, bpf_bytes;
+	uint64_t stall_cpu_ns; /* of the thread that watches for stalls */
 	uint64_t threads_tracked, threads_max;
 	uint64_t adopted; /* 1: this run took over the maps of an earlier one */
 };

@@ -41,6 +41,8 @@
 	  "vm, uuid, metric, ...")                                                        \
 	X(TREND, struct snap_trend, trends, "trend", "vm, uuid, metric, window, ...")     \
 	X(FORECAST, struct snap_forecast, forecasts, "forecast", "vm, uuid, metric, ...") \
-	X(FULL, struct snap_full, fulls, "full", "vm, uuid, metric, ...")
+	X(FULL, struct snap_full, fulls, "full", "vm, uuid, metric, ...")                 \
+	X(STALL, struct snap_stall, stalls, "stall", "vm, uuid, cause")                   \
+	X(STALL_EVENT, struct snap_stall_event, stall_events, "stall_event", "vm, uuid, n, cause")
 
 #endif

@@ -18,6 +18,7 @@
 #include "metric/table_disk.h"
 #include "metric/table_kvm.h"
 #include "metric/table_blame.h"
+#include "metric/table_stall.h"
 #include "metric/table_insight.h"
 #include "metric/table_host.h"
 #include "metric/table_store.h"

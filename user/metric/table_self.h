@@ -26,6 +26,9 @@ METRIC(SELF, kvmlens_threads_tracked, "kvmlens.threads.tracked", GAUGE, U64, thr
        "count", BASIC, NONE, "kvmlens", "Threads of VMs that kvmlens follows.")
 METRIC(SELF, kvmlens_threads_limit, "kvmlens.threads.limit", GAUGE, U64, threads_max, "count",
        STANDARD, NONE, "kvmlens", "Threads of VMs that kvmlens can follow.")
+METRIC(SELF, kvmlens_stall_cpu_seconds_total, "kvmlens.stall.cpu_seconds_total", COUNTER, NS,
+       stall_cpu_ns, "seconds", DETAILED, NONE, "kvmlens",
+       "CPU time of the thread that watches for stalls.")
 METRIC(LOSS, kvmlens_lost_total, "kvmlens.lost_total", COUNTER, U64, count, "count", BASIC, NONE,
        "kvmlens", "Times that information was lost, by reason.")
 METRIC(FEATURE, kvmlens_feature, "kvmlens.feature", GAUGE, U64, ok, "bool", BASIC, NONE, "kvmlens",

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/stall_vm.h"
+
+#include "core/rqclock.h"
+
+#define SECOND 1000000000ull
+#define LOOK_AGAIN_NS SECOND /* at first; a stall that lasts is looked at ever more rarely */
+#define LOOK_AGAIN_MAX_NS (60 * SECOND)
+#define MAIN_LOOP_NS SECOND
+
+struct stall_vm *stall_vm_new(struct vm_ident *ident)
+{
+	struct stall_vm *x = g_new0(struct stall_vm, 1);
+
+	x->ident = vm_ident_ref(ident);
+	x->before = g_array_new(FALSE, TRUE, sizeof(struct stall_seen));
+	x->now = g_array_new(FALSE, TRUE, sizeof(struct stall_seen));
+	x->memory.main_loop = ABSENT;
+	return x;
+}
+
+void stall_vm_free(struct stall_vm *x)
+{
+	g_array_unref(x->before);
+	g_array_unref(x->now);
+	vm_ident_unref(x->ident);
+	g_free(x);
+}
+
+static const struct stall_seen *seen(const GArray *list, guint i)
+{
+	return &g_array_index(list, struct stall_seen, i);
+}
+
+/* vCPUs in a row, as the pure functions want them. */
+static struct stall_vcpu *row_of(const GArray *list)
+{
+	struct stall_vcpu *row = g_new(struct stall_vcpu, list->len + 1);
+
+	for (guint i = 0; i < list->len; i++)
+		row[i] = seen(list, i)->vcpu;
+	return row;
+}
+
+static bool same_threads(const struct stall_vm *x)
+{
+	if (x->before->len != x->now->len)
+		return false;
+	for (guint i = 0; i < x->now->len; i++)
+		if (seen(x->before, i)->tid != seen(x->now, i)->tid)
+			return false;
+	return true;
+}
+
+static bool any_ran(const struct stall_vm *x)
+{
+	for (guint i = 0; i < x->now->len; i++)
+		if (seen(x->now, i)->vcpu.state == SCHED_STATE_RUNNING ||
+		    seen(x->now, i)->vcpu.switches != seen(x->before, i)->vcpu.switches)
+			return true;
+	return false;
+}
+
+static bool in_time(struct stall_round *round)
+{
+	if (mono_raw_ns() < round->deadline_ns)
+		return true;
+	round->missed++;
+	return false;
+}
+
+static bool wants(const struct stall_vcpu *v, bool said_paused)
+{
+	return v->state != SCHED_STATE_HALTED || v->queued || said_paused;
+}
+
+/* The first vCPU that is runnable, NULL: none is. */
+static const struct stall_seen *runnable(const struct stall_vm *x)
+{
+	for (guint i = 0; i < x->now->len; i++)
+		if (seen(x->now, i)->vcpu.state == SCHED_STATE_PREEMPTED ||
+		    seen(x->now, i)->vcpu.queued)
+			return seen(x->now, i);
+	return NULL;
+}
+
+static void look_at_quota(struct stall_vm *x, const struct stall_roots *roots)
+{
+	const struct stall_seen *thread = runnable(x);
+	struct stall_quota quota;
+
+	if (!thread && x->now->len)
+		thread = seen(x->now, 0);
+	if (!thread)
+		return;
+	stall_look_quota(roots, x->ident->pid, thread->tid, &quota);
+	if (!x->based)
+		x->base = quota;
+	x->based = true;
+	x->look.has_quota = quota.limited;
+	x->look.was_throttled = quota.throttled > 0;
+	x->look.throttled_ns = quota.throttled_ns > x->base.throttled_ns
+				       ? quota.throttled_ns - x->base.throttled_ns
+				       : 0;
+}
+
+static void look(struct stall_vm *x, const struct inventory_vm *iv, struct stall_round *round)
+{
+	bool paused = iv->state == KVMLENS_VM_PAUSED;
+
+	x->look.n = 0;
+	x->look.said_paused = paused;
+	x->look.stalled_ns = round->now - x->since;
+	x->look.ended = false;
+	for (guint i = 0; i < x->now->len && x->look.n < STALL_THREADS; i++)
+		if (wants(&seen(x->now, i)->vcpu, paused))
+			stall_look_thread(round->roots, x->ident->pid, seen(x->now, i)->tid,
+					  &x->look.vcpus[x->look.n++]);
+	stall_look_thread(round->roots, x->ident->pid, x->ident->pid, &x->look.main);
+	if (x->look.main.call == CALL_POLL)
+		x->main_polls = true;
+	look_at_quota(x, round->roots);
+	/* What has run meanwhile was not seen in its stall. */
+	if (!round->still(round->arg, x))
+		return;
+	x->looked = round->now;
+	x->cause = stall_judge(&x->look, x->note);
+}
+
+static bool look_is_due(const struct stall_vm *x, uint64_t now)
+{
+	uint64_t pause = CLAMP((now - x->since) / 4, LOOK_AGAIN_NS, LOOK_AGAIN_MAX_NS);
+
+	return !x->looked || now - x->looked >= pause;
+}
+
+static void remember(struct stall_vm *x, struct stall_round *round, uint64_t ns, bool ended)
+{
+	g_mutex_lock(round->lock);
+	stall_update(&x->memory, x->cause, x->note, ns, ended);
+	g_mutex_unlock(round->lock);
+}
+
+static void begin(struct stall_vm *x, struct stall_round *round)
+{
+	x->active = true;
+	x->cause = runnable(x) ? STALL_NOT_SCHEDULED : STALL_USERSPACE;
+	*x->note = '\0';
+	g_mutex_lock(round->lock);
+	stall_begin(&x->memory, round->wall_ns - (round->now - x->since));
+	g_mutex_unlock(round->lock);
+}
+
+/* Only now is it known how long a cgroup was throttled. */
+static void judge_again(struct stall_vm *x, struct stall_round *round, uint64_t ns)
+{
+	if ((x->cause != STALL_NOT_SCHEDULED && x->cause != STALL_THROTTLED) || !x->looked ||
+	    !in_time(round))
+		return;
+	look_at_quota(x, round->roots);
+	x->look.stalled_ns = ns;
+	x->look.ended = true;
+	x->cause = stall_judge(&x->look, x->note);
+}
+
+static void finish(struct stall_vm *x, struct stall_round *round)
+{
+	g_autofree struct stall_vcpu *before = row_of(x->before), *now = row_of(x->now);
+	uint64_t end = round->now;
+
+	if (x->active) {
+		if (same_threads(x))
+			end = stall_end(before, now, x->now->len, round->now);
+		end = CLAMP(end, x->since, round->now);
+		judge_again(x, round, end - x->since);
+		remember(x, round, end - x->since, true);
+	}
+	x->since = x->looked = 0;
+	x->active = x->based = false;
+}
+
+static void go_on(struct stall_vm *x, const struct inventory_vm *iv, struct stall_round *round)
+{
+	uint64_t age = round->now > x->since ? round->now - x->since : 0;
+
+	if (age >= round->stall_ns / 2 && !x->based && runnable(x) && in_time(round))
+		look_at_quota(x, round->roots);
+	if (age < round->stall_ns)
+		return;
+	if (!x->active)
+		begin(x, round);
+	if (look_is_due(x, round->now) && in_time(round))
+		look(x, iv, round);
+	remember(x, round, age, false);
+}
+
+static void set_main_loop(struct stall_vm *x, struct stall_round *round, uint64_t up, uint64_t ns)
+{
+	g_mutex_lock(round->lock);
+	x->memory.main_loop = up;
+	x->memory.main_loop_ns += ns;
+	g_mutex_unlock(round->lock);
+}
+
+static void main_loop_runs(struct stall_vm *x, struct stall_round *round)
+{
+	const struct stall_vcpu *m = &x->main_now;
+	uint64_t end = m->state == SCHED_STATE_RUNNING ? m->since : round->now;
+
+	x->main_checked = false;
+	set_main_loop(x, round, x->main_polls ? 1 : ABSENT,
+		      x->main_held && end > x->main_held ? end - x->main_held : 0);
+	x->main_held = 0;
+}
+
+/* It sleeps, or waits for a CPU: once is enough to see where, as long as it does not wake. */
+static void main_loop_rests(struct stall_vm *x, struct stall_round *round)
+{
+	struct stall_thread thread = {.state = 'R'};
+	bool held = x->main_now.state == SCHED_STATE_PREEMPTED;
+
+	if (!held && !x->main_checked) {
+		if (!in_time(round))
+			return;
+		stall_look_thread(round->roots, x->ident->pid, x->ident->pid, &thread);
+		x->main_checked = true;
+		held = stall_main_is_held(&thread);
+		x->main_polls |= thread.call == CALL_POLL;
+	}
+	if (!x->main_polls)
+		return;
+	if (held && !x->main_held)
+		x->main_held = x->main_now.since;
+	if (!x->main_held) {
+		set_main_loop(x, round, 1, 0);
+		return;
+	}
+	set_main_loop(x, round, 0, round->now - MIN(x->main_held, round->now));
+	x->main_held = round->now;
+}
+
+static void judge_main_loop(struct stall_vm *x, struct stall_round *round)
+{
+	const struct stall_vcpu *m = &x->main_now;
+
+	if (!x->has_main || !m->since)
+		return;
+	if (m->state == SCHED_STATE_RUNNING || m->switches != x->main_before.switches)
+		main_loop_runs(x, round);
+	else if (round->now > m->since && round->now - m->since >= MAIN_LOOP_NS)
+		main_loop_rests(x, round);
+	x->main_before = *m;
+}
+
+void stall_vm_judge(struct stall_vm *x, const struct inventory_vm *iv, struct stall_round *round)
+{
+	g_autofree struct stall_vcpu *row = row_of(x->now);
+	uint64_t since = stall_since(row, x->now->len, iv->state == KVMLENS_VM_PAUSED);
+	GArray *old = x->before;
+
+	if (x->since && (!since || !same_threads(x) || any_ran(x)))
+		finish(x, round);
+	if (!x->since)
+		x->since = since;
+	if (x->since)
+		go_on(x, iv, round);
+	judge_main_loop(x, round);
+	x->before = x->now;
+	x->now = old;
+}
