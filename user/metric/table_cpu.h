@@ -74,7 +74,7 @@ METRIC(VM, vm_cpu_wake_latency_seconds, "vm.cpu.wake_latency_seconds", HISTOGRAM
 METRIC(VM, vm_cpu_preempt_wait_seconds, "vm.cpu.preempt_wait_seconds", HISTOGRAM, HIST,
        preempt_hist, "seconds", DETAILED, CPU, "bpf",
        "Waits of all vCPUs from a preemption to the next nanosecond on a CPU.")
-METRIC(ROLE, vm_cpu_role_threads, "vm.cpu.role.threads", GAUGE, U64, threads, "count", STANDARD,
+METRIC(ROLE, vm_cpu_role_threads, "vm.cpu.role.threads", GAUGE, U64, threads, "count", DETAILED,
        CPU, "proc", "Threads of the VM in this role beside its vCPUs: emulator, iothread or vhost.")
 METRIC(ROLE, vm_cpu_role_usage, "vm.cpu.role.usage", GAUGE, DOUBLE, usage, "percent", DETAILED, CPU,
        "bpf, schedstat",
