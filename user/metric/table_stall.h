@@ -6,7 +6,7 @@ METRIC(VM, vm_stall_total, "vm.stall_total", COUNTER, U64, stall.count, "count",
        "bpf, proc",
        "Stalls that have begun: times that no vCPU ran for longer than stall of the configuration although one wanted to.")
 METRIC(VM, vm_stall_seconds_total, "vm.stall_seconds_total", COUNTER, NS, stall.ns, "seconds",
-       DETAILED, CPU, "bpf, proc",
+       STANDARD, CPU, "bpf, proc",
        "Time that all stalls took, counted from the moment that the last vCPU stopped.")
 METRIC(VM, vm_stall_last_cause, "vm.stall.last_cause", GAUGE, U64, stall.last_cause, "code",
        STANDARD, CPU, "proc",
