@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Guests with a real agent, one of libvirt's and one of nobody's: what their agents tell, against
+# the guests' own /proc; then the agent of one stops, goes on, dies and comes back, and the other
+# does not feel it.
+set -uo pipefail
+# shellcheck source=tests/e2e/lib/libvirtd.sh
+. "$TOP/tests/e2e/lib/libvirtd.sh"
+# shellcheck source=tests/e2e/lib/domain.sh
+. "$TOP/tests/e2e/lib/domain.sh"
+# shellcheck source=tests/e2e/lib/agent.sh
+. "$TOP/tests/e2e/lib/agent.sh"
+
+[ "$(id -u)" -eq 0 ] || { echo "needs root"; exit 77; }
+for tool in qemu-system-x86_64 libvirtd qemu-ga mkfs.ext4; do
+	command -v $tool >/dev/null || PATH=$PATH:/usr/sbin command -v $tool >/dev/null ||
+		{ echo "needs $tool"; exit 77; }
+done
+kernel=$("$TOP/scripts/guest-kernel.sh" 6.1) || { echo "no kernel 6.1 on this machine's mirror"; exit 77; }
+PATH=$PATH:/usr/sbin
+here=$TOP/tests/e2e/guest
+tests=0 failures=0 raw_pid='' AGENT_PID=''
+
+cleanup() {
+	[ -z "$AGENT_PID" ] || kill "$AGENT_PID" 2>/dev/null
+	[ -z "$raw_pid" ] || kill -9 "$raw_pid" 2>/dev/null
+	libvirtd_stop
+}
+trap cleanup EXIT
+
+check() { # check DESCRIPTION COMMAND...
+	local what=$1
+	shift
+	tests=$((tests + 1))
+	if "$@"; then
+		echo "ok $tests - $what"
+	else
+		failures=$((failures + 1))
+		echo "not ok $tests - $what"
+		curl -sf "$AGENT_URL/metrics" | grep -E 'vm_source|vm_memory_used' | sed 's/^/# /'
+	fi
+}
+
+# value METRIC VM: of the agent's row where the metric is of a source; empty where there is none.
+value() {
+	curl -sf "$AGENT_URL/metrics" |
+		sed -n "s/^$1{vm=\"$2\",[^}]*} //p; s/^$1{vm=\"$2\",[^}]*source=\"guest_agent\"} /agent /p" |
+		awk '$1 == "agent" { v = $2; found = 1 } $1 != "agent" && !found { v = $1 } END { print v }'
+}
+
+up() {
+	curl -sf "$AGENT_URL/metrics" |
+		grep -q "^vm_source_up{vm=\"$1\",[^}]*source=\"guest_agent\"} $2\$"
+}
+
+# until SECONDS COMMAND...
+until_true() {
+	local i n=$(($1 * 4))
+	shift
+	for ((i = 0; i < n; i++)); do
+		"$@" && return
+		sleep 0.25
+	done
+	return 1
+}
+
+known() {
+	[ -n "$(value vm_memory_used "$1")" ]
+}
+
+unknown() {
+	local page
+	page=$(curl -sf "$AGENT_URL/metrics") || return
+	grep -q '^vm_up{vm="raw"' <<<"$page" && ! grep -qE "^vm_(memory_used|process_cpu_usage|disk_used)\{vm=\"$1\"" <<<"$page"
+}
+
+stale() {
+	up raw 0 && known raw
+}
+
+console() {
+	echo "$1" >&7
+}
+
+for vm in raw managed; do
+	truncate -s 32M "$TEST_TMP/$vm.fs" && mkfs.ext4 -q "$TEST_TMP/$vm.fs" || exit 1
+	truncate -s 64M "$TEST_TMP/$vm.swap" && mkswap -q "$TEST_TMP/$vm.swap" >/dev/null || exit 1
+done
+image=$TEST_TMP/image
+"$TOP/scripts/guest-image.sh" plain --kernel "$kernel" -o "$image" --agent --module ext4 \
+	--file "$here/agent-init:/init" || exit 1
+libvirtd_start "$TEST_TMP/lv" || exit 1
+mkfifo "$TEST_TMP/in"
+exec 7<>"$TEST_TMP/in"
+qemu-system-x86_64 -name guest=raw,debug-threads=on -accel tcg -cpu max -m 128 -smp 1 -nodefaults \
+	-display none -kernel "$kernel/vmlinuz" -initrd "$image" \
+	-append "console=ttyS0 quiet panic=-1 fill=60" \
+	-drive "file=$TEST_TMP/raw.fs,format=raw,if=virtio" \
+	-drive "file=$TEST_TMP/raw.swap,format=raw,if=virtio" -device virtio-serial \
+	-chardev "socket,id=ga,path=$TEST_TMP/ga.sock,server=on,wait=off" \
+	-device virtserialport,chardev=ga,name=org.qemu.guest_agent.0 \
+	-serial stdio <&7 >"$TEST_TMP/raw.console" 2>"$TEST_TMP/raw.log" &
+raw_pid=$!
+domain_xml managed mem=128 vcpus=2 kernel="$kernel/vmlinuz" initrd="$image" append="fill=60" agent=1 \
+	serial="$TEST_TMP/managed.console" disk="$TEST_TMP/managed.fs" disk="$TEST_TMP/managed.swap" \
+	>"$TEST_TMP/managed.xml"
+virsh_ create "$TEST_TMP/managed.xml" >/dev/null || exit 1
+agent_start "$TEST_TMP/agent.log" --uri "$LIBVIRT_URI" --interval 1s --detail detailed \
+	--guest-agent on --store none || exit 1
+
+check "the agent of a QEMU of nobody's answers" until_true 60 up raw 1
+check "libvirt's does" until_true 60 up managed 1
+check "what the first tells is what the guest says" \
+	"$here/agent-compare.py" "$AGENT_URL" raw "$TEST_TMP/raw.console" 60
+check "what the second tells as well" \
+	"$here/agent-compare.py" "$AGENT_URL" managed "$TEST_TMP/managed.console" 60
+check "libvirt says that its domain is tainted, as the documentation does" \
+	grep -q "custom-ga-command" "$TEST_TMP/lv/run/libvirt/qemu/managed.xml"
+
+console stop
+check "an agent that stops: its values are stale" until_true 30 stale
+check "and then absent" until_true 40 unknown raw
+check "while the other's are there" known managed
+check "from a source that is up" up managed 1
+console cont
+check "it goes on: all is back" until_true 60 known raw
+check "with its source" until_true 20 up raw 1
+console kill
+check "an agent that dies: its values go" until_true 60 unknown raw
+console start
+check "a new one: all is back" until_true 60 known raw
+echo "1..$tests"
+[ $failures -eq 0 ]
