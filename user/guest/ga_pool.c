@@ -313,6 +313,24 @@ static struct slot *find(const struct ga_pool *pool, pid_t pid, uint64_t start_n
 	return NULL;
 }
 
+static bool same_way(const struct ga_target *a, const struct ga_target *b)
+{
+	return a->libvirt == b->libvirt && !strcmp(a->uuid, b->uuid);
+}
+
+/* Begin anew on another way: libvirt has come to know a VM that was nobody's before. */
+static void change_way(struct ga_pool *pool, struct slot *slot)
+{
+	struct slot *old = g_new0(struct slot, 1);
+
+	old->session = g_steal_pointer(&slot->session);
+	g_ptr_array_add(pool->gone, old);
+	if (slot->run)
+		g_steal_pointer(&slot->run)->slot = NULL;
+	slot->backoff_ms = 0;
+	slot->due = g_get_monotonic_time();
+}
+
 static void take_target(struct ga_pool *pool, const struct ga_target *target)
 {
 	struct slot *slot = find(pool, target->pid, target->start_ns);
@@ -322,6 +340,8 @@ static void take_target(struct ga_pool *pool, const struct ga_target *target)
 		slot->state.known = true;
 		slot->due = g_get_monotonic_time();
 		g_ptr_array_add(pool->slots, slot);
+	} else if (!same_way(&slot->target, target)) {
+		change_way(pool, slot);
 	}
 	slot->target = *target;
 	slot->wanted = true;
