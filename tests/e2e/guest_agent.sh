@@ -18,7 +18,7 @@ done
 kernel=$("$TOP/scripts/guest-kernel.sh" 6.1) || { echo "no kernel 6.1 on this machine's mirror"; exit 77; }
 PATH=$PATH:/usr/sbin
 here=$TOP/tests/e2e/guest
-tests=0 failures=0 raw_pid='' AGENT_PID=''
+tests=0 failures=0 missing=0 raw_pid='' AGENT_PID=''
 
 cleanup() {
 	[ -z "$AGENT_PID" ] || kill "$AGENT_PID" 2>/dev/null
@@ -73,8 +73,19 @@ unknown() {
 	grep -q '^vm_up{vm="raw"' <<<"$page" && ! grep -qE "^vm_(memory_used|process_cpu_usage|disk_used)\{vm=\"$1\"" <<<"$page"
 }
 
+# As long as the agent of the other is not heard, every page has the values of this one.
 stale() {
+	known managed || missing=1
 	up raw 0 && known raw
+}
+
+gone() {
+	known managed || missing=1
+	unknown raw
+}
+
+never_missing() {
+	[ $missing -eq 0 ]
 }
 
 console() {
@@ -104,7 +115,7 @@ domain_xml managed mem=128 vcpus=2 kernel="$kernel/vmlinuz" initrd="$image" appe
 	serial="$TEST_TMP/managed.console" disk="$TEST_TMP/managed.fs" disk="$TEST_TMP/managed.swap" \
 	>"$TEST_TMP/managed.xml"
 virsh_ create "$TEST_TMP/managed.xml" >/dev/null || exit 1
-agent_start "$TEST_TMP/agent.log" --uri "$LIBVIRT_URI" --interval 1s --detail detailed \
+agent_start "$TEST_TMP/agent.log" --uri "$LIBVIRT_URI" --interval 2s --detail detailed \
 	--guest-agent on --store none || exit 1
 
 check "the agent of a QEMU of nobody's answers" until_true 60 up raw 1
@@ -117,10 +128,10 @@ check "libvirt says that its domain is tainted, as the documentation does" \
 	grep -q "custom-ga-command" "$TEST_TMP/lv/run/libvirt/qemu/managed.xml"
 
 console stop
-check "an agent that stops: its values are stale" until_true 30 stale
-check "and then absent" until_true 40 unknown raw
-check "while the other's are there" known managed
-check "from a source that is up" up managed 1
+check "an agent that stops: its values are stale" until_true 40 stale
+check "and then absent" until_true 60 gone
+check "while the other's were there all the time" never_missing
+check "from a source that is up" until_true 30 up managed 1
 console kill
 console start
 check "a new one after it was killed: all is back" until_true 60 known raw

@@ -317,6 +317,29 @@ static void test_files(void)
 	g_rmdir(dir);
 }
 
+/* Off unless somebody says on; a VM's own word wins in both directions. */
+static void test_guest_agent(void)
+{
+	g_autoptr(config_t) none = config_new(), some = config_new(), most = config_new();
+	char *error = NULL;
+
+	CU_ASSERT_FALSE(config_guest_agent_any(none));
+	CU_ASSERT_FALSE(config_guest_agent_for(none, "a", NULL));
+	CU_ASSERT_EQUAL_FATAL(
+		load(some, "vms: [{match: \"db-*\", detail: basic, guest_agent: \"on\"}]", &error),
+		0);
+	CU_ASSERT_TRUE(config_guest_agent_any(some));
+	CU_ASSERT_TRUE(config_guest_agent_for(some, "db-1", NULL));
+	CU_ASSERT_FALSE(config_guest_agent_for(some, "web", NULL));
+	CU_ASSERT_EQUAL_FATAL(load(most,
+				   "guest_agent: \"on\"\n"
+				   "vms: [{match: \"db-*\", detail: basic, guest_agent: \"off\"}]",
+				   &error),
+			      0);
+	CU_ASSERT_FALSE(config_guest_agent_for(most, "db-1", NULL));
+	CU_ASSERT_TRUE(config_guest_agent_for(most, "web", NULL));
+}
+
 /* A reload knows what has changed, down to the items of lists. */
 static void test_diff(void)
 {
@@ -397,6 +420,7 @@ int main(void)
 		{"bounds", test_bounds},
 		{"one option", test_set},
 		{"files", test_files},
+		{"whose agent is asked", test_guest_agent},
 		{"what differs", test_diff},
 		{"a provider that is wanted", test_wants_provider},
 		{"the table", test_table},
