@@ -12,7 +12,7 @@ number=${PEER_VMS:-100} scrapes=${PEER_SCRAPES:-6} interval=10
 pids=()
 
 cleanup() {
-	[ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null
+	[ ${#pids[@]} -eq 0 ] || { kill "${pids[@]}"; wait "${pids[@]}"; } 2>/dev/null
 	libvirtd_stop
 }
 trap cleanup EXIT

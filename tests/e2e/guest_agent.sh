@@ -21,9 +21,10 @@ here=$TOP/tests/e2e/guest
 tests=0 failures=0 missing=0 raw_pid='' AGENT_PID=''
 
 cleanup() {
-	[ -z "$AGENT_PID" ] || kill "$AGENT_PID" 2>/dev/null
+	[ -z "$AGENT_PID" ] || agent_stop
 	[ -z "$raw_pid" ] || kill -9 "$raw_pid" 2>/dev/null
 	libvirtd_stop
+	[ -z "$raw_pid" ] || wait "$raw_pid" 2>/dev/null
 }
 trap cleanup EXIT
 
