@@ -137,7 +137,7 @@ static void log_features(const struct agent *agent)
 
 static int check_useful(const struct agent *agent, char **ret_error)
 {
-	if (collector_features(agent->collector)->f[FEATURE_SCHED].state == FEATURE_YES ||
+	if (collector_features(agent->collector)->f[FEATURE_SCHED].state != FEATURE_NO ||
 	    access("/proc/self/schedstat", R_OK) == 0)
 		return 0;
 	*ret_error =

@@ -165,8 +165,10 @@ static void empty_off(void)
 
 static int probe_on(unsigned without)
 {
-	struct probe_options options = {
-		.max_threads = 16384, .level = KVMLENS_STANDARD, .without = without};
+	struct probe_options options = {.max_threads = 16384,
+					.level = KVMLENS_STANDARD,
+					.groups = KVMLENS_ALL_GROUPS,
+					.without = without};
 
 	if (probe_open(&options, &probe))
 		return -1;

@@ -30,7 +30,11 @@ static unsigned seconds = 10;
 static struct probe *open_probe(unsigned without)
 {
 	struct probe_options options = {
-		.max_threads = 64, .level = KVMLENS_STANDARD, .without = without};
+		.max_threads = 64,
+		.level = KVMLENS_STANDARD,
+		.groups = KVMLENS_ALL_GROUPS,
+		.without = without,
+	};
 	struct probe *probe = NULL;
 
 	CU_ASSERT_EQUAL_FATAL(probe_open(&options, &probe), 0);
@@ -311,6 +315,43 @@ static void test_events(void)
 	probe_close(probe, false);
 }
 
+/* Programs of ours that the kernel has loaded and that hang on a hook. */
+static unsigned hooks(void)
+{
+	GDir *dir = g_dir_open("/proc/self/fdinfo", 0, NULL);
+	const char *fd;
+	unsigned n = 0;
+
+	while ((fd = g_dir_read_name(dir))) {
+		g_autofree char *path = g_strdup_printf("/proc/self/fdinfo/%s", fd);
+		g_autofree char *text = NULL;
+
+		n += g_file_get_contents(path, &text, NULL, NULL) && strstr(text, "link_id:") &&
+		     !strstr(text, "link_type:\titer");
+	}
+	g_dir_close(dir);
+	return n;
+}
+
+/* A group that is off hangs nothing into the kernel, also when the level is raised later. */
+static void test_group_off(void)
+{
+	struct probe_options options = {
+		.max_threads = 64, .level = KVMLENS_STANDARD, .groups = KVMLENS_MEMORY};
+	struct probe *probe = open_probe(0);
+	unsigned before;
+
+	CU_ASSERT_TRUE(hooks() > 0);
+	probe_close(probe, false);
+	before = hooks();
+	CU_ASSERT_EQUAL_FATAL(probe_open(&options, &probe), 0);
+	CU_ASSERT_PTR_NULL(probe_threads(probe));
+	CU_ASSERT_EQUAL(probe_features(probe)->f[FEATURE_SCHED].state, FEATURE_OFF);
+	probe_set_level(probe, KVMLENS_DIAGNOSTIC);
+	CU_ASSERT_EQUAL(hooks(), before);
+	probe_close(probe, false);
+}
+
 int main(void)
 {
 	CU_pSuite suite;
@@ -333,6 +374,7 @@ int main(void)
 	CU_add_test(suite, "blame", test_blame);
 	CU_add_test(suite, "ongoing intervals", test_ongoing);
 	CU_add_test(suite, "births and deaths", test_events);
+	CU_add_test(suite, "a group that is off", test_group_off);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	failed = CU_get_number_of_failures();

@@ -87,6 +87,21 @@ static int on_event(void *ctx, void *data, size_t size)
 	return 0;
 }
 
+/* No hook of the scheduler's, and none left by an earlier run. VMs are found all the same. */
+static void leave_sched(struct probe *p)
+{
+	static const enum feature_id without[] = {
+		FEATURE_SCHED,	   FEATURE_SCHED_BTF,	FEATURE_SCHED_INFO,
+		FEATURE_BLAME,	   FEATURE_WAITING,	FEATURE_THREAD_EVENTS,
+		FEATURE_KVM_TIMES, FEATURE_KVM_REASONS, FEATURE_KVM_INJECT};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(without); i++)
+		feature_off(&p->features, without[i], "group cpu is off");
+	if (p->pin)
+		start_afresh(p);
+	p->kvm = kvm_open(p->pin, NULL, false, &p->features);
+}
+
 static void open_sched(struct probe *p, const struct pin_config *mine, unsigned without)
 {
 	struct sched_options options = {.max_threads = mine->max_threads, .without = without};
@@ -139,7 +154,10 @@ int probe_open(const struct probe_options *options, struct probe **ret_probe)
 		return err;
 	}
 	mine.build = sched_build() ^ kvm_build();
-	open_sched(p, &mine, options->without);
+	if (options->groups & KVMLENS_CPU)
+		open_sched(p, &mine, options->without);
+	else
+		leave_sched(p);
 	*ret_probe = p;
 	return 0;
 }
@@ -177,6 +195,8 @@ void probe_set_level(struct probe *p, enum kvmlens_level level)
 {
 	p->level = level;
 	p->memory = 0;
+	if (!p->sched)
+		return;
 	kvm_attach(p->kvm, level >= KVMLENS_DETAILED, level >= KVMLENS_DIAGNOSTIC, false,
 		   &p->features);
 }
