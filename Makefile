@@ -185,6 +185,9 @@ $(B)/user/%.o: user/%.c $(B)/.cflags | $(SKEL)
 	$(say) CC $@
 	$(Q)$(CC) $(CFLAGS) $(K_CFLAGS) -c $< -o $@
 
+# The default rules are part of the binary.
+$(B)/user/config/rule_set.o: scripts/default-rules.yaml
+
 $(TEST_SRC:%.c=$(B)/%.o) $(FUZZ:%=%.o): $(B)/%.o: %.c $(B)/.cflags | $(SKEL) $(TEST_SKEL)
 	@mkdir -p $(@D)
 	$(say) CC $@

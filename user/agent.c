@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include "alert/keeper.h"
 #include "config/endpoint.h"
 #include "core/collector.h"
 #include "delivery.h"
@@ -171,12 +172,16 @@ static int open_json(struct agent *agent, char **ret_error)
 static int open_web(struct agent *agent, char **ret_error)
 {
 	const struct config *config = agent->options.config;
+	const struct web_document alerts = {"/api/v1/alerts", "application/json", keeper_render,
+					    memory_keeper(agent->memory)};
 	struct web_options options = {
 		.listen = config->listen,
 		.user = config->http.user,
 		.max_connections = config->http.max_connections,
 		.timeout_s = config->http.timeout_s,
 		.interval_ms = config->interval_ms,
+		.documents = &alerts,
+		.n_documents = alerts.arg ? 1 : 0,
 		.answer = memory_answer,
 		.answer_arg = agent->memory,
 	};
@@ -290,7 +295,10 @@ static int loaded(void *arg)
 	int err = privilege_drop();
 
 	err = err ?: memory_start(agent->memory);
-	return err ?: delivery_start(agent->delivery, memory_store(agent->memory));
+	err = err ?: delivery_start(agent->delivery, memory_store(agent->memory));
+	if (!err)
+		memory_set_deliver(agent->memory, delivery_deliver(agent->delivery));
+	return err;
 }
 
 int agent_start(const struct agent_options *options, struct agent **ret_agent, char **ret_error)
@@ -331,12 +339,15 @@ void agent_reload(struct agent *agent, const struct config *config)
 		web_set_interval(agent->web, config->interval_ms);
 	if (agent->json)
 		line_writer_reopen(agent->json);
+	memory_reload(agent->memory, config);
 	log_line(log, LOG_LEVEL_INFO, "agent", "reloaded: every %u ms, detail %s",
 		 config->interval_ms, config_level_name(config->level));
 	if (differ->len)
-		log_line(log, LOG_LEVEL_INFO, "agent",
-			 "changed since the start: %s; all but interval and detail need a restart",
-			 differ->str);
+		log_line(
+			log, LOG_LEVEL_INFO, "agent",
+			"changed since the start: %s; all but interval, detail and alert rules need a "
+			"restart",
+			differ->str);
 }
 
 void agent_stop(struct agent *agent)
@@ -347,6 +358,7 @@ void agent_stop(struct agent *agent)
 	control_close(agent->control);
 	kvmlens_collector_free(agent->collector); /* ends the sinks, of which web is one */
 	web_stop(agent->web);
+	memory_set_deliver(agent->memory, NULL);
 	delivery_close(agent->delivery); /* which writes to the store */
 	memory_close(agent->memory); /* which the web asks */
 	line_writer_close(agent->json);

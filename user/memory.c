@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include "alert/keeper.h"
 #include "alert/queue.h"
+#include "alert/state.h"
 #include "analytics/keep.h"
 #include "store/answer.h"
 #include "store/fill.h"
@@ -15,6 +17,7 @@ struct memory {
 	struct log *log;
 	struct store *store; /* NULL: switched off */
 	struct engine *engine;
+	struct keeper *keeper; /* NULL: alerts are off */
 	gint64 saved_s; /* of the engine's thread, as are the next two */
 	guint64 failures, set_aside; /* as last looked at */
 	bool failing;
@@ -80,10 +83,33 @@ static void make_folder(const char *path)
 	g_mkdir_with_parents(folder, 0700); /* a failure shows when the file is opened */
 }
 
+static void say_unkept(const struct memory *m)
+{
+	if (m->keeper)
+		log_line(m->log, LOG_LEVEL_WARNING, "alert",
+			 "there is no store: alerts live in memory, and a restart forgets them and "
+			 "what waits to be told; set store to a file");
+}
+
+static int start_alerts(struct memory *m)
+{
+	int n;
+
+	if (!m->keeper)
+		return 0;
+	n = keeper_start(m->keeper, m->store, m->config->store);
+	if (n > 0)
+		log_line(m->log, LOG_LEVEL_INFO, "alert", "goes on with %d alerts", n);
+	else if (n < 0)
+		log_line(m->log, LOG_LEVEL_WARNING, "alert", "what fired before cannot be read: %s",
+			 g_strerror(-n));
+	return 0;
+}
+
 int memory_start(struct memory *m)
 {
-	static const struct store_component *const components[] = {&keep_component,
-								   &queue_component};
+	static const struct store_component *const components[] = {
+		&keep_component, &queue_component, &alert_component};
 	const struct config *config = m->config;
 	const struct store_config options = {
 		.path = config->store,
@@ -94,14 +120,17 @@ int memory_start(struct memory *m)
 	};
 	int n;
 
-	if (strcmp(config->store, "none") == 0)
+	if (strcmp(config->store, "none") == 0) {
+		say_unkept(m);
 		return 0;
+	}
 	make_folder(config->store);
 	n = keep_load(m->engine, config->store, g_get_real_time() / G_USEC_PER_SEC);
 	if (n > 0)
 		log_line(m->log, LOG_LEVEL_INFO, "analytics",
 			 "goes on with what it knew of %d series", n);
-	return store_new(&options, &m->store);
+	n = store_new(&options, &m->store);
+	return n ? n : start_alerts(m);
 }
 
 struct store *memory_store(const struct memory *memory)
@@ -115,6 +144,35 @@ static void fill(void *arg, struct kvmlens_snapshot *snapshot)
 
 	if (m->store)
 		store_fill(m->store, snapshot);
+}
+
+static int open_alerts(struct memory *m, struct kvmlens_collector *collector)
+{
+	int r;
+
+	m->keeper = keeper_new(m->config);
+	r = kvmlens_collector_add_sink(collector, keeper_feed, m->keeper);
+	return r ? r : collector_add_filler(collector, keeper_fill, m->keeper);
+}
+
+struct keeper *memory_keeper(struct memory *memory)
+{
+	return memory->keeper;
+}
+
+void memory_set_deliver(struct memory *memory, struct deliver *deliver)
+{
+	if (!memory || !memory->keeper)
+		return;
+	if (!deliver)
+		keeper_flush(memory->keeper);
+	keeper_set_deliver(memory->keeper, deliver);
+}
+
+void memory_reload(struct memory *memory, const struct config *config)
+{
+	if (memory->keeper)
+		keeper_reload(memory->keeper, config);
 }
 
 int memory_open(const struct config *config, struct log *log, struct kvmlens_collector *collector,
@@ -134,6 +192,8 @@ int memory_open(const struct config *config, struct log *log, struct kvmlens_col
 		r = kvmlens_collector_add_sink(collector, engine_sink, m);
 	if (!r)
 		r = collector_add_filler(collector, engine_fill, m->engine);
+	if (!r && config->alerts.enabled)
+		r = open_alerts(m, collector);
 	return r;
 }
 
@@ -154,7 +214,10 @@ void memory_close(struct memory *memory)
 		return;
 	if (memory->store && memory->last_s)
 		keep_save(memory->engine, memory->store, memory->last_s);
+	if (memory->keeper)
+		keeper_flush(memory->keeper);
 	store_free(memory->store);
+	keeper_free(memory->keeper);
 	engine_free(memory->engine);
 	g_free(memory);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the agent remembers: the store and the analytics engine, fed by the snapshots. */
+/* What the agent remembers: store, analytics and alerts, fed by the snapshots. */
 #ifndef KVMLENS_MEMORY_H
 #define KVMLENS_MEMORY_H
 
@@ -9,6 +9,8 @@
 #include "util/log.h"
 #include "web/web.h"
 
+struct deliver;
+struct keeper;
 struct memory;
 
 /*
@@ -29,6 +31,15 @@ int memory_answer(void *memory, const struct web_query *query, struct textbuf *o
 
 /* The store, for others' jobs; NULL: it is switched off, or not started. */
 struct store *memory_store(const struct memory *memory);
+
+/* The alerts, NULL: they are off. */
+struct keeper *memory_keeper(struct memory *memory);
+
+/* Whom alerts are handed to; NULL: to nobody any more, once what waits is written. */
+void memory_set_deliver(struct memory *memory, struct deliver *deliver);
+
+/* Take over alert rules and channels; config is only read. */
+void memory_reload(struct memory *memory, const struct config *config);
 
 /* After the collector is freed: write what is left, free. NULL is ignored. */
 void memory_close(struct memory *memory);

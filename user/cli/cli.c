@@ -9,6 +9,9 @@
 #include "config/check.h"
 #include "config/load.h"
 
+/* Commands that the alert rules matter to. */
+#define WITH_RULES (FOR_RUN | FOR_ALERTS)
+
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(parsed_t, parsed_clear)
 
 static void free_flags(struct cli_flags *flags)
@@ -71,6 +74,16 @@ static void take_interval(struct config *config, unsigned *interval_ms, enum int
 	config->interval_ms = 0;
 }
 
+static enum exit_code load_rules(const struct cli *cli, struct config *config)
+{
+	g_autofree char *error = NULL;
+
+	if (!config_load_rules(config, &error))
+		return EXIT_DONE;
+	cli_error(cli, "%s", error);
+	return EXIT_CONFIG;
+}
+
 enum exit_code cli_configure(const struct cli *cli, struct config **ret_config,
 			     enum interval_by *ret_by)
 {
@@ -85,6 +98,8 @@ enum exit_code cli_configure(const struct cli *cli, struct config **ret_config,
 	if (!code)
 		code = apply_flags(cli, true, config_options, sizeof(*config), config);
 	take_interval(config, &interval_ms, &by, INTERVAL_BY_FLAG);
+	if (!code && cli->command->bit & WITH_RULES)
+		code = load_rules(cli, config);
 	if (code) {
 		config_free(config);
 		return code;

@@ -58,7 +58,7 @@ enum exit_code cmd_check_config(struct cli *cli)
 
 	if (!path)
 		path = CONFIG_DEFAULT_PATH;
-	if (config_load(cli->config, path, &error)) {
+	if (config_load(cli->config, path, &error) || config_load_rules(cli->config, &error)) {
 		cli_error(cli, "%s", error);
 		return EXIT_CONFIG;
 	}

@@ -11,7 +11,7 @@
 #define ALL_COMMANDS                                                                              \
 	(FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_UNLOAD | FOR_CHECK_CONFIG | \
 	 FOR_VERSION | FOR_HELP | FOR_ANALYZE | FOR_HISTORY | FOR_INSIGHTS | FOR_DETAIL |         \
-	 FOR_RELOAD)
+	 FOR_RELOAD | FOR_ALERTS | FOR_SILENCE)
 
 static const cyaml_strval_t formats[] = {
 	{"auto", FORMAT_AUTO},
@@ -29,21 +29,21 @@ const struct config_option cli_options[] = {
 	 AS_STRING(struct cli_flags, config),
 	 .min = 1,
 	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_CHECK_CONFIG |
-		     FOR_HISTORY,
+		     FOR_HISTORY | FOR_ALERTS | FOR_SILENCE,
 	 .value = "FILE",
 	 .help = "the configuration; by default " CONFIG_DEFAULT_PATH ", if it exists",
 	 .example = "config: /etc/kvmlens/kvmlens.yaml"},
 	{.name = "format",
 	 AS_ENUM(struct cli_flags, format, enum config_format, formats),
 	 .def = "auto",
-	 .commands =
-		 FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_HELP | FOR_HISTORY,
+	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_HELP |
+		     FOR_HISTORY | FOR_ALERTS,
 	 .value = "FORMAT",
 	 .help = "how it is written",
 	 .example = "format: json"},
 	{.name = "once",
 	 AS_BOOL(struct cli_flags, once),
-	 .commands = FOR_TOP | FOR_METRICS,
+	 .commands = FOR_TOP | FOR_METRICS | FOR_ALERTS,
 	 .help = "print one interval's values and end",
 	 .example = "once: true"},
 	{.name = "catalog",
@@ -55,7 +55,7 @@ const struct config_option cli_options[] = {
 	 AS_STRING(struct cli_flags, vm),
 	 .min = 1,
 	 .max = 256,
-	 .commands = FOR_TOP | FOR_VMS | FOR_METRICS,
+	 .commands = FOR_TOP | FOR_VMS | FOR_METRICS | FOR_SILENCE,
 	 .value = "NAME",
 	 .help = "only these VMs: a name, where * and ? match anything, or a uuid",
 	 .example = "vm: db-*"},
@@ -68,15 +68,15 @@ const struct config_option cli_options[] = {
 	 AS_STRING(struct cli_flags, since),
 	 .min = 1,
 	 .max = 32,
-	 .commands = FOR_HISTORY,
+	 .commands = FOR_HISTORY | FOR_ALERTS,
 	 .value = "WHEN",
-	 .help = "a time before now (90s, 30m, 2h, 3d) or a moment; by default 1h",
+	 .help = "a time before now (90s, 30m, 2h, 3d) or a moment; by default 1h, of alerts 1d",
 	 .example = "since: 2h"},
 	{.name = "until",
 	 AS_STRING(struct cli_flags, until),
 	 .min = 1,
 	 .max = 32,
-	 .commands = FOR_HISTORY,
+	 .commands = FOR_HISTORY | FOR_ALERTS,
 	 .value = "WHEN",
 	 .help = "likewise; by default now",
 	 .example = "until: 30m"},
@@ -92,10 +92,40 @@ const struct config_option cli_options[] = {
 	 AS_STRING(struct cli_flags, for_time),
 	 .min = 1,
 	 .max = 32,
-	 .commands = FOR_DETAIL,
+	 .commands = FOR_DETAIL | FOR_SILENCE,
 	 .value = "DURATION",
-	 .help = "how long, at most a day, by default 5m; 0s: back to the configuration at once",
+	 .help = "how long; of a level at most a day, by default 5m, and 0s ends it at once; of a "
+		 "silence at most 90d, by default 1h",
 	 .example = "for: 5m"},
+	{.name = "replay",
+	 AS_STRING(struct cli_flags, replay),
+	 .min = 1,
+	 .max = 4095,
+	 .commands = FOR_ALERTS,
+	 .value = "FILE",
+	 .help = "of test: JSON lines that run --json wrote, - for standard input",
+	 .example = "replay: /var/log/kvmlens.jsonl"},
+	{.name = "prometheus",
+	 AS_BOOL(struct cli_flags, prometheus),
+	 .commands = FOR_ALERTS,
+	 .help = "of export: as a rule file for Prometheus 2.42 or later",
+	 .example = "prometheus: true"},
+	{.name = "rule",
+	 AS_STRING(struct cli_flags, rule),
+	 .min = 1,
+	 .max = 128,
+	 .commands = FOR_SILENCE,
+	 .value = "ID",
+	 .help = "only alerts of these rules, where * and ? match anything",
+	 .example = "rule: vm-cpu-*"},
+	{.name = "comment",
+	 AS_STRING(struct cli_flags, comment),
+	 .min = 1,
+	 .max = 256,
+	 .commands = FOR_SILENCE,
+	 .value = "TEXT",
+	 .help = "why, for whoever wonders",
+	 .example = "comment: moving db-1"},
 	{.name = "season",
 	 AS_STRING(struct cli_flags, season),
 	 .min = 1,
@@ -264,6 +294,42 @@ const struct cli_command cli_commands[] = {
 			"with what it had. SIGHUP does the same and says it in the log.",
 		.examples = "kvmlens reload\tafter a change of the file",
 		.run = cmd_reload,
+	},
+	{
+		.name = "alerts",
+		.bit = FOR_ALERTS,
+		.args = "[list|history|test RULE|check|export|rules|send-test CHANNEL]",
+		.max_args = 2,
+		.formats = F(TABLE) | F(JSON),
+		.summary = "what fires, what fired, and what the rules would do",
+		.help = "list shows the alerts that the running agent keeps in its store, history what "
+			"happened. test looks at one rule, now and until it is interrupted, or at a "
+			"recording, and says when it would have fired. check reads every rule, export "
+			"writes them for Prometheus, rules prints the default ones. send-test sends a "
+			"message through a channel at once.",
+		.examples =
+			"kvmlens alerts\twhat fires now\n"
+			"kvmlens alerts history --since 2d\twhat happened\n"
+			"kvmlens alerts test vm-cpu-ready --replay run.jsonl\twhen it would have fired\n"
+			"kvmlens alerts export --prometheus >kvmlens.rules.yaml\tfor Prometheus\n"
+			"kvmlens alerts send-test email\tdoes it arrive?",
+		.run = cmd_alerts,
+	},
+	{
+		.name = "silence",
+		.bit = FOR_SILENCE,
+		.args = "[list|end ID]",
+		.max_args = 2,
+		.summary = "tell nobody of some alerts for a while",
+		.help = "Begins a silence of the alerts of the rules and VMs that match, which always "
+			"ends. They go on to be looked at and kept, and what still fires at the end is "
+			"told then. The end of what was told before is told all the same. list shows "
+			"those that are in force, end takes one back.",
+		.examples = "kvmlens silence --vm db-1 --for 2h --comment 'moving it'\tone VM\n"
+			    "kvmlens silence --rule 'vm-disk-*' --for 1d\tsome rules\n"
+			    "kvmlens silence list\twhat is silenced\n"
+			    "kvmlens silence end 3\tno more",
+		.run = cmd_silence,
 	},
 	{
 		.name = "check-config",

@@ -18,6 +18,9 @@ struct cli_flags {
 	char *season; /* samples in a cycle: "24,168" */
 	unsigned horizon; /* samples to forecast, 0: the default */
 	char *for_time; /* detail: how long, as it was typed */
+	char *replay; /* alerts test: a file of JSON lines */
+	bool prometheus; /* alerts export */
+	char *rule, *comment; /* silence */
 	char *vm; /* a glob on the name, or a uuid; NULL: all */
 };
 
@@ -72,6 +75,7 @@ enum exit_code cli_configure(const struct cli *cli, struct config **ret_config,
 void cli_error(const struct cli *cli, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+enum exit_code cmd_alerts(struct cli *cli);
 enum exit_code cmd_analyze(struct cli *cli);
 enum exit_code cmd_check_config(struct cli *cli);
 enum exit_code cmd_detail(struct cli *cli);
@@ -82,6 +86,7 @@ enum exit_code cmd_insights(struct cli *cli);
 enum exit_code cmd_metrics(struct cli *cli);
 enum exit_code cmd_reload(struct cli *cli);
 enum exit_code cmd_run(struct cli *cli);
+enum exit_code cmd_silence(struct cli *cli);
 enum exit_code cmd_top(struct cli *cli);
 enum exit_code cmd_unload(struct cli *cli);
 enum exit_code cmd_version(struct cli *cli);

@@ -155,14 +155,16 @@ static int check_list(struct checker *checker, const struct config_option *optio
 	return 0;
 }
 
-static bool tag_key_ok(const char *key)
+static bool tag_key_ok(const struct config_option *option, const char *key)
 {
 	if (strlen(key) > TAG_KEY_MAX || !(g_ascii_isalpha(*key) || *key == '_'))
 		return false;
 	for (const char *p = key; *p; p++)
 		if (!g_ascii_isalnum(*p) && *p != '_')
 			return false;
-	return !g_str_has_prefix(key, "__") && strcmp(key, "vm") && strcmp(key, "uuid");
+	if (!option->vm_keys && (strcmp(key, "vm") == 0 || strcmp(key, "uuid") == 0))
+		return false;
+	return !g_str_has_prefix(key, "__");
 }
 
 static int check_tag(struct checker *checker, const struct config_option *option,
@@ -176,12 +178,12 @@ static int check_tag(struct checker *checker, const struct config_option *option
 		array, i,
 		other) if (strcmp(json_string_value(json_object_get(other, "key")), key) ==
 			   0) return checker_fail(checker, node, "a tag is given twice; keep one");
-	if (!tag_key_ok(key)) {
+	if (!tag_key_ok(option, key)) {
 		g_autofree char *shown = text_quote(key);
 		g_autofree char *what = g_strdup_printf(
-			"%s cannot be a tag's name; use letters, digits and _, at most %d, not vm "
-			"or uuid, for example %s",
-			shown, TAG_KEY_MAX, "rack");
+			"%s cannot be a tag's name; use letters, digits and _, at most %d%s, for "
+			"example %s",
+			shown, TAG_KEY_MAX, option->vm_keys ? "" : ", not vm or uuid", "rack");
 
 		return checker_fail(checker, node, what);
 	}

@@ -10,6 +10,7 @@
 #include "config/check.h"
 #include "config/document.h"
 #include "config/load.h"
+#include "config/mark.h"
 #include "util/text.h"
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(yaml_document_t, yaml_document_delete)
@@ -37,6 +38,7 @@ void config_free(struct config *config)
 	if (!config)
 		return;
 	g_clear_pointer(&config->path, g_free);
+	rule_set_free(config->rule_set);
 	free_loaded(config);
 }
 
@@ -61,6 +63,7 @@ int config_load_text(struct config *config, const char *path, const char *text, 
 	}
 	g_free(config->path);
 	config->path = g_strdup(path);
+	rule_mark_lines(&document, config->rules, config->n_rules);
 	return 0;
 }
 
@@ -93,21 +96,39 @@ static int read_bounded(const char *path, GString *text)
 	return err;
 }
 
+int config_read_bounded(const char *path, GString *text, char **ret_error)
+{
+	g_autofree char *shown = text_path(path);
+	int err = read_bounded(path, text);
+
+	if (err == -EINVAL)
+		*ret_error = g_strdup_printf("%s: is not a regular file", shown);
+	else if (err)
+		*ret_error = g_strdup_printf("%s: %s", shown, g_strerror(-err));
+	return err;
+}
+
 int config_load(struct config *config, const char *path, char **ret_error)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
-	int err = read_bounded(path, text);
+	int err = config_read_bounded(path, text, ret_error);
 
-	if (err) {
-		g_autofree char *shown = text_path(path);
+	return err ? err : config_load_text(config, path, text->str, text->len, ret_error);
+}
 
-		if (err == -EINVAL)
-			*ret_error = g_strdup_printf("%s: is not a regular file", shown);
-		else
-			*ret_error = g_strdup_printf("%s: %s", shown, g_strerror(-err));
+int config_load_rules(struct config *config, char **ret_error)
+{
+	struct rule_set *set;
+	int err;
+
+	if (!config->alerts.enabled)
+		return 0;
+	err = rule_set_load(config, &set, ret_error);
+	if (err)
 		return err;
-	}
-	return config_load_text(config, path, text->str, text->len, ret_error);
+	rule_set_free(config->rule_set);
+	config->rule_set = set;
+	return 0;
 }
 
 static int unknown_option(const char *name, char **ret_error)
@@ -167,7 +188,13 @@ enum kvmlens_level config_level_for(const struct config *config, const char *vm,
 	enum kvmlens_level level = config->level;
 
 	config_level_rule(config, vm, uuid, &level);
-	return level;
+	return config_level_raised(config, vm, uuid, level);
+}
+
+enum kvmlens_level config_level_raised(const struct config *config, const char *vm,
+				       const char *uuid, enum kvmlens_level level)
+{
+	return config->rule_set ? rule_set_level(config->rule_set, vm, uuid, level) : level;
 }
 
 bool config_guest_memory_for(const struct config *config, const char *vm, const char *uuid)

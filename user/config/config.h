@@ -11,6 +11,7 @@
 #include <glib.h>
 #include <kvmlens.h>
 #include "config/channel.h"
+#include "config/rule.h"
 
 #define CONFIG_DEFAULT_LISTEN "127.0.0.1:10177"
 #define CONFIG_DEFAULT_STORE "/var/lib/kvmlens/history.db"
@@ -51,6 +52,11 @@ struct config_history {
 	uint64_t max_size;
 };
 
+struct config_alerts {
+	bool enabled, default_rules;
+	char *rules_dir;
+};
+
 struct config {
 	unsigned interval_ms;
 	enum kvmlens_level level;
@@ -73,6 +79,10 @@ struct config {
 	struct config_channel *channels; /* where alerts go */
 	size_t n_channels;
 	char *control; /* path of the control socket; "none" switches it off */
+	struct config_alerts alerts;
+	struct config_rule *rules; /* of the file alone */
+	size_t n_rules;
+	struct rule_set *rule_set; /* all of them, once config_load_rules() was called, else NULL */
 	char *path; /* the file it came from, NULL: none */
 };
 
@@ -102,7 +112,17 @@ int config_set(struct config *config, const char *name, const char *value, char 
 bool config_level_rule(const struct config *config, const char *vm, const char *uuid,
 		       enum kvmlens_level *ret_level);
 
-/* The level for a VM: its first matching pattern's, else the default. */
+/* At most DOCUMENT_MAX_BYTES and one of a regular file; errors as config_load. */
+int config_read_bounded(const char *path, GString *text, char **ret_error);
+
+/* Once file and flags are in: load the rules, of all places. Errors as rule_set_load. */
+int config_load_rules(struct config *config, char **ret_error);
+
+/* The given level, or the higher one that an alert rule raises the VM (NULL: any VM) to. */
+enum kvmlens_level config_level_raised(const struct config *config, const char *vm,
+				       const char *uuid, enum kvmlens_level level);
+
+/* The level for a VM: its first matching pattern's, else the default; a rule may raise it. */
 enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid);
 
 /* May a VM's memory be read to see what runs in it? Its first match says so, else the default. */

@@ -46,6 +46,8 @@ enum option_for {
 	FOR_INSIGHTS = 1 << 11,
 	FOR_DETAIL = 1 << 12,
 	FOR_RELOAD = 1 << 13,
+	FOR_ALERTS = 1 << 20,
+	FOR_SILENCE = 1 << 21,
 };
 
 struct config_option {
@@ -61,6 +63,7 @@ struct config_option {
 	const struct config_option *fields;
 	bool required; /* inside a section or a list's item */
 	bool unique; /* a string of a list's item: no two items have the same */
+	bool vm_keys; /* of OPTION_TAGS: vm and uuid are names like others */
 	const char *def; /* default as it would be written, NULL: none */
 	/* One more rule for a scalar's text: append to why what is wrong and what to do. */
 	void (*check)(const char *value, GString *why);

@@ -5,8 +5,9 @@
 #include "config/config.h"
 #include "config/endpoint.h"
 #include "config/option.h"
+#include "config/rule_options.h"
 
-#define COLLECTING (FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR)
+#define COLLECTING (FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_ALERTS)
 
 static const cyaml_strval_t levels[] = {
 	{"basic", KVMLENS_BASIC},
@@ -120,20 +121,44 @@ static const struct config_option history_options[] = {
 	{.kind = OPTION_END},
 };
 
+static const struct config_option alerts_options[] = {
+	{.name = "enabled",
+	 AS_BOOL(struct config_alerts, enabled),
+	 .def = "true",
+	 .value = "true|false",
+	 .help = "evaluate rules",
+	 .example = "enabled: true"},
+	{.name = "default_rules",
+	 AS_BOOL(struct config_alerts, default_rules),
+	 .def = "true",
+	 .value = "true|false",
+	 .help = "the rules that kvmlens ships; one of your own with the same id replaces one",
+	 .example = "default_rules: true"},
+	{.name = "rules_dir",
+	 AS_STRING(struct config_alerts, rules_dir),
+	 .min = 1,
+	 .max = 4000,
+	 .def = RULES_DEFAULT_DIR,
+	 .value = "DIRECTORY",
+	 .help = "more rules: every *.yaml in it, by name, each with a list \"rules\"",
+	 .example = "rules_dir: " RULES_DEFAULT_DIR},
+	{.kind = OPTION_END},
+};
+
 const struct config_option config_options[] = {
 	{.name = "interval",
 	 AS_MS(struct config, interval_ms),
 	 .min = 100,
 	 .max = 3600000,
 	 .def = "10s",
-	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS,
+	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_ALERTS,
 	 .value = "DURATION",
 	 .help = "time from one collection to the next",
 	 .example = "interval: 10s"},
 	{.name = "detail",
 	 AS_ENUM(struct config, level, enum kvmlens_level, levels),
 	 .def = "standard",
-	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS,
+	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_ALERTS,
 	 .value = "LEVEL",
 	 .help = "how much is collected and shown of each VM",
 	 .example = "detail: standard"},
@@ -239,7 +264,7 @@ const struct config_option config_options[] = {
 	 .min = 1,
 	 .max = 4000,
 	 .def = CONFIG_DEFAULT_STORE,
-	 .commands = FOR_RUN | FOR_HISTORY | FOR_INSIGHTS,
+	 .commands = FOR_RUN | FOR_HISTORY | FOR_INSIGHTS | FOR_ALERTS | FOR_SILENCE,
 	 .value = "FILE",
 	 .help = "where the history is kept; none switches it off",
 	 .example = "store: /var/lib/kvmlens/history.db"},
@@ -253,6 +278,17 @@ const struct config_option config_options[] = {
 	 .verify = channel_verify,
 	 .help = "where alerts are delivered to",
 	 .example = "channels: [{name: hook, type: webhook, url: \"https://example.org/hook\"}]"},
+	{.name = "alerts",
+	 AS_SECTION(struct config, alerts, struct config_alerts, alerts_options),
+	 .help = "where alert rules come from",
+	 .example = "alerts: {default_rules: true}"},
+	{.name = "rules",
+	 AS_LIST(struct config, rules, n_rules, struct config_rule, rule_options),
+	 .verify = rule_verify,
+	 .max = RULES_MAX,
+	 .help = "alert rules, read anew by SIGHUP",
+	 .example = "rules: [{id: busy, condition: {metric: vm.cpu.usage, operator: gt, threshold: "
+		    "90}}]"},
 	{.name = "http",
 	 AS_SECTION(struct config, http, struct config_http, http_options),
 	 .help = "limits of the process that serves /metrics",

@@ -119,6 +119,7 @@ enum kvmlens_level levels_for(struct levels *l, const char *name, const char *uu
 	expire(l);
 	if (!config_level_rule(l->config, name, uuid, &level))
 		level = l->level;
+	level = config_level_raised(l->config, name, uuid, level);
 	for (guint i = 0; i < l->overrides->len; i++) {
 		const struct override *o = &g_array_index(l->overrides, struct override, i);
 
@@ -140,6 +141,7 @@ enum kvmlens_level levels_highest(struct levels *l)
 	highest = l->level;
 	for (size_t i = 0; i < l->config->n_vms; i++)
 		highest = MAX(highest, l->config->vms[i].level);
+	highest = config_level_raised(l->config, NULL, NULL, highest);
 	for (guint i = 0; i < l->overrides->len; i++)
 		highest = MAX(highest, g_array_index(l->overrides, struct override, i).level);
 	g_mutex_unlock(&l->lock);

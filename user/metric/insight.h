@@ -47,4 +47,18 @@ struct snap_store {
 	uint64_t bytes, waiting, cpu_ns;
 };
 
+/* An alert of a VM that is up. */
+struct snap_alert {
+	struct labels *labels; /* vm, uuid, rule, severity */
+	uint64_t firing; /* 1; 0: its values are missing */
+	unsigned severity; /* 0 to 2, the worst */
+};
+
+/* The alerts all together. */
+struct snap_alerts {
+	struct labels *labels;
+	uint64_t rules, pending, firing, nodata;
+	uint64_t fired, resolved, lost, cpu_ns;
+};
+
 #endif

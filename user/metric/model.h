@@ -230,6 +230,7 @@ struct snap_vm {
 	struct entities processes; /* struct snap_process, by pid */
 	struct snap_network network;
 	struct entities nics; /* struct snap_nic */
+	struct entities alerts; /* struct snap_alert, the most severe first */
 	struct entities anomalies; /* struct snap_anomaly, one */
 	struct entities contributions; /* struct snap_contribution, greatest first */
 	struct entities trends; /* struct snap_trend */
@@ -310,6 +311,7 @@ struct kvmlens_snapshot {
 	struct entities vms; /* struct snap_vm, by name */
 	struct entities hosts; /* struct snap_host, one */
 	struct entities stores; /* struct snap_store, one */
+	struct entities alerts; /* struct snap_alerts, one, or none */
 	struct entities self; /* struct snap_self, one */
 	struct entities build; /* struct snap_build, one */
 	struct entities losses; /* struct snap_loss */

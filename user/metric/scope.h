@@ -18,6 +18,7 @@
 	X(WEB, struct snap_web, webs, "web", "")                             \
 	X(STORE, struct snap_store, stores, "store", "")                     \
 	X(NOTIFY, struct snap_notify, notifies, "notify", "channel")         \
+	X(ALERTS, struct snap_alerts, alerts, "alerts", "")                  \
 	X(HOST, struct snap_host, hosts, "host", "")
 
 /* Arrays of struct snap_vm. */
@@ -36,6 +37,7 @@
 	X(NIC, struct snap_nic, nics, "nic", "vm, uuid, nic")                             \
 	X(BLAME, struct snap_blame, blames, "blame", "vm, uuid, by")                      \
 	X(AGGRESSOR, struct snap_aggressor, aggressors, "aggressor", "vm, uuid, by")      \
+	X(ALERT, struct snap_alert, alerts, "alert", "vm, uuid, rule, severity")          \
 	X(ANOMALY, struct snap_anomaly, anomalies, "anomaly", "vm, uuid")                 \
 	X(CONTRIBUTION, struct snap_contribution, contributions, "contribution",          \
 	  "vm, uuid, metric, ...")                                                        \

@@ -23,4 +23,5 @@
 #include "metric/table_host.h"
 #include "metric/table_store.h"
 #include "metric/table_notify.h"
+#include "metric/table_alert.h"
 #include "metric/table_self.h"

@@ -174,6 +174,46 @@ uint64_t health_loss_total(const struct kvmlens_snapshot *snapshot)
 	return total;
 }
 
+#define NAMED_ALERTS 3
+
+/* Name the VM's alerts of this severity; *named counts all of them. */
+static void name_alerts(const struct snap_vm *vm, unsigned severity, GString *text, unsigned *named)
+{
+	for (size_t i = 0; i < vm->alerts.n; i++) {
+		const struct snap_alert *a = entities_at(&vm->alerts, i);
+
+		if (a->severity != severity || !a->firing || ++*named > NAMED_ALERTS)
+			continue;
+		g_string_append_printf(text, "%s %s of %s", *named == 1 ? ":" : ",",
+				       label(a->labels, "rule"), label(a->labels, "vm"));
+	}
+}
+
+/* "3 alerts fire: vm-cpu-ready of db-1, ...", the worst first. */
+static void check_alerts(GArray *problems, const struct kvmlens_snapshot *snapshot)
+{
+	const struct snap_alerts *all = snapshot->alerts.n ? snapshot->alerts.v : NULL;
+	enum tone tone = TONE_WARN;
+	unsigned named = 0;
+	GString *text;
+
+	if (!all || !all->firing)
+		return;
+	text = g_string_new(NULL);
+	g_string_printf(text, "%" PRIu64 " alert%s", all->firing,
+			all->firing == 1 ? " fires" : "s fire");
+	for (int severity = 2; severity >= 0; severity--) {
+		for (size_t i = 0; i < snapshot->vms.n; i++)
+			name_alerts(entities_at(&snapshot->vms, i), (unsigned)severity, text,
+				    &named);
+		if (severity == 2 && named)
+			tone = TONE_CRIT;
+	}
+	if (named > NAMED_ALERTS)
+		g_string_append(text, ", ...");
+	add(problems, tone, g_string_free(text, FALSE));
+}
+
 GArray *health_problems(const struct kvmlens_snapshot *snapshot, uint64_t now_ns,
 			unsigned interval_ms, bool losses)
 {
@@ -186,6 +226,7 @@ GArray *health_problems(const struct kvmlens_snapshot *snapshot, uint64_t now_ns
 	check_sources(problems, snapshot);
 	check_essentials(problems, snapshot);
 	check_nameless(problems, snapshot);
+	check_alerts(problems, snapshot);
 	if (lost)
 		add(problems, TONE_WARN, lost);
 	return problems;

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <math.h>
+#include <string.h>
+#include "metric/metric.h"
+#include "unit/alert_lab.h"
+#include "unit/fake_snapshot.h"
+#include "unit/suite.h"
+
+#define TICK 10000
+#define READY(id, more, cond)                            \
+	"  - id: " id "\n    keep_firing_for: 0s\n" more \
+	"    condition: {metric: vm.cpu.ready_time, operator: gt, threshold: 10, " cond "}\n"
+
+/* One VM with these values, a tick apart; what happened as letters: p f n r d, or - for nothing. */
+static void run(struct alert_lab *lab, const double *values, unsigned n, char *ret_story)
+{
+	static const char letters[] = "kpdfnr";
+
+	for (unsigned i = 0; i < n; i++) {
+		guint events = lab_step(lab, &values[i], 1, TICK);
+
+		CU_ASSERT(events <= 1);
+		ret_story[i] = events ? letters[lab_event(lab, 0)->change] : '-';
+	}
+	ret_story[n] = '\0';
+}
+
+static void check_story(const char *yaml, const double *values, unsigned n, const char *expected)
+{
+	struct alert_lab lab;
+	char story[64];
+
+	lab_init(&lab, yaml);
+	run(&lab, values, n, story);
+	if (strcmp(story, expected))
+		printf("\n%s instead of %s\n", story, expected);
+	CU_ASSERT_STRING_EQUAL(story, expected);
+	lab_clear(&lab);
+}
+
+#define STORY(yaml, expected, ...)                                  \
+	check_story("rules:\n" yaml, (const double[]){__VA_ARGS__}, \
+		    sizeof((double[]){__VA_ARGS__}) / sizeof(double), expected)
+
+static void test_states(void)
+{
+	STORY(READY("r", "", ""), "-f-r-", 5, 11, 12, 10, 5);
+	/* After its duration, not before. */
+	STORY(READY("r", "", "duration: 30s"), "p--f-r", 11, 11, 11, 11, 11, 1);
+	STORY(READY("r", "", "duration: 30s"), "p--dp--f", 11, 11, 11, 1, 11, 11, 11, 11);
+	/* Hysteresis. */
+	STORY(READY("r", "    resolve_threshold: 5\n", ""), "-f--r", 6, 11, 9, 6, 5);
+	/* Over for a while before it is resolved; k: that is begins or ends to be over. */
+	STORY(READY("r", "    repeat: 0s\n", "duration: 10s"), "pfr", 11, 11, 9);
+}
+
+/* A value that flaps around the threshold is one alert. */
+static void test_flapping(void)
+{
+	struct alert_lab lab;
+	unsigned fired = 0, told = 0;
+
+	lab_init(&lab,
+		 "rules:\n  - id: r\n    condition: {metric: vm.cpu.ready_time, operator: gt, "
+		 "threshold: 10}\n");
+	for (unsigned i = 0; i < 60; i++) {
+		double value = i % 2 ? 9.5 : 10.5;
+
+		for (guint e = 0, n = lab_step(&lab, &value, 1, TICK); e < n; e++) {
+			fired += lab_event(&lab, e)->change == CHANGE_FIRING;
+			told += lab_event(&lab, e)->notify;
+		}
+	}
+	CU_ASSERT_EQUAL(fired, 1);
+	CU_ASSERT_EQUAL(told, 1);
+	lab_clear(&lab);
+}
+
+static void test_no_data(void)
+{
+	/* A gap that is short is none, a long one no resolution. */
+	STORY(READY("r", "    no_data_after: 25s\n", ""), "f--n-kr", 11, NAN, NAN, NAN, NAN, 11, 1);
+	STORY(READY("r", "    no_data_after: 25s\n", ""), "f--nr", 11, NAN, NAN, NAN, 1);
+	STORY(READY("r", "    no_data_after: 25s\n    no_data: resolve\n", ""), "f--r", 11, NAN,
+	      NAN, NAN);
+	STORY(READY("r", "    no_data_after: 25s\n", "duration: 1h"), "p--d", 11, NAN, NAN, NAN);
+	/* Told of by itself, whether it fired or not. */
+	STORY(READY("r", "    no_data_after: 25s\n    no_data: alert\n", ""), "---n-r", 1, NAN, NAN,
+	      NAN, NAN, 1);
+}
+
+static void test_gone(void)
+{
+	static const double values[] = {11, 11};
+	struct alert_lab lab;
+
+	lab_init(&lab, "rules:\n" READY("r", "", ""));
+	CU_ASSERT_EQUAL(lab_step(&lab, values, 2, TICK), 2);
+	CU_ASSERT_EQUAL(lab_step(&lab, values, 1, TICK), 0); /* not listed for a moment */
+	CU_ASSERT_EQUAL(lab_step(&lab, values, 2, TICK), 0);
+	CU_ASSERT_EQUAL(lab_step(&lab, values, 1, TICK), 0);
+	CU_ASSERT_EQUAL(lab_step(&lab, values, 1, TICK), 0);
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, values, 1, TICK), 1);
+	CU_ASSERT_EQUAL(lab_event(&lab, 0)->change, CHANGE_RESOLVED);
+	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->reason, "gone");
+	CU_ASSERT_TRUE(lab_event(&lab, 0)->notify);
+	lab_clear(&lab);
+}
+
+static void test_notification(void)
+{
+	static const double value = 42.5;
+	const struct notification *n;
+	struct alert_lab lab;
+	g_autofree char *key = NULL;
+
+	lab_init(&lab, "channels:\n  - {name: log, type: journal}\nrules:\n" READY(
+			       "r",
+			       "    name: Waits\n    severity: critical\n    channels: [log]\n"
+			       "    text: \"{vm} on {host}: {value} {unit} > {threshold} {{x}\"\n",
+			       ""));
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, &value, 1, TICK), 1);
+	n = &lab_event(&lab, 0)->notification;
+	CU_ASSERT_STRING_EQUAL(n->summary, "vm-0000 on lab: 42.5 percent > 10 {x}");
+	CU_ASSERT_STRING_EQUAL(n->rule_name, "Waits");
+	CU_ASSERT_EQUAL(n->severity, ALERT_CRITICAL);
+	CU_ASSERT_EQUAL(n->status, ALERT_FIRING);
+	CU_ASSERT_EQUAL(n->starts_ms, LAB_START_MS);
+	CU_ASSERT_EQUAL(n->ends_ms, 0);
+	CU_ASSERT_EQUAL(n->value, 42.5);
+	CU_ASSERT_STRING_EQUAL(n->labels[0].value, "vm-0000");
+	CU_ASSERT(strlen(n->key) <= NOTIFICATION_KEY_MAX);
+	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->channels[0], "log");
+	key = g_strdup(n->key);
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, (double[]){1}, 1, TICK), 1);
+	n = &lab_event(&lab, 0)->notification;
+	CU_ASSERT_EQUAL(n->status, ALERT_RESOLVED);
+	CU_ASSERT_EQUAL(n->ends_ms, LAB_START_MS + TICK);
+	CU_ASSERT_STRING_NOT_EQUAL(n->key, key);
+	lab_clear(&lab);
+}
+
+static void test_repeat(void)
+{
+	struct alert_lab lab;
+	unsigned told = 0;
+	double value = 11;
+
+	lab_init(&lab, "rules:\n" READY("r", "    repeat: 1m\n", ""));
+	for (unsigned i = 0; i < 13; i++)
+		told += lab_step(&lab, &value, 1, TICK);
+	CU_ASSERT_EQUAL(told, 3);
+	lab_clear(&lab);
+}
+
+static void test_silence(void)
+{
+	struct silence silence = {
+		.since_ms = 0, .until_ms = LAB_START_MS + 30000, .rule = "r*", .vm = "vm-0000"};
+	struct alert_lab lab;
+	double values[] = {11, 11};
+
+	lab_init(&lab, "rules:\n" READY("r", "", ""));
+	lab.silences = silences_new();
+	silences_add(lab.silences, &silence);
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, values, 2, TICK), 2);
+	for (guint i = 0; i < 2; i++) {
+		bool first = !strcmp(lab_event(&lab, i)->notification.labels[0].value, "vm-0000");
+
+		CU_ASSERT_EQUAL(lab_event(&lab, i)->notify, !first);
+		CU_ASSERT_STRING_EQUAL(lab_event(&lab, i)->quiet, first ? "silenced" : "");
+	}
+	CU_ASSERT_EQUAL(lab_step(&lab, values, 2, TICK), 0);
+	CU_ASSERT_EQUAL(lab_step(&lab, values, 2, TICK), 0);
+	/* The silence has ended and it still fires. */
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, values, 2, TICK), 1);
+	CU_ASSERT_TRUE(lab_event(&lab, 0)->notify);
+	CU_ASSERT_EQUAL(lab_event(&lab, 0)->notification.status, ALERT_FIRING);
+	CU_ASSERT_EQUAL(lab_event(&lab, 0)->notification.starts_ms, LAB_START_MS);
+	lab_clear(&lab);
+}
+
+static void test_inhibition(void)
+{
+	struct alert_lab lab;
+	double value = 50;
+
+	lab_init(
+		&lab,
+		"rules:\n" READY(
+			"low", "",
+			"") "  - id: high\n    severity: critical\n"
+			    "    keep_firing_for: 0s\n"
+			    "    condition: {metric: vm.cpu.ready_time, operator: gt, threshold: 30}\n");
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, &value, 1, TICK), 2);
+	for (guint i = 0; i < 2; i++) {
+		const struct alert_event *event = lab_event(&lab, i);
+
+		CU_ASSERT_EQUAL(event->notify, !strcmp(event->record.rule_id, "high"));
+	}
+	/* The worse one is over: now the lesser one is news. */
+	value = 20;
+	CU_ASSERT_EQUAL(lab_step(&lab, &value, 1, TICK), 2);
+	for (guint i = 0; i < 2; i++)
+		CU_ASSERT_TRUE(lab_event(&lab, i)->notify);
+	lab_clear(&lab);
+}
+
+static void test_matching(void)
+{
+	double values[] = {11, 11, 11};
+	struct alert_lab lab;
+
+	lab_init(&lab, "rules:\n" READY("r", "", "labels: {vm: \"*1\"}")
+			       READY("s", "", "tags: {component: host}")
+				       READY("t", "", "tags: {component: vm, rack: r1}"));
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, values, 3, TICK), 1);
+	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->notification.labels[0].value, "vm-0001");
+	lab_clear(&lab);
+}
+
+static void test_reload(void)
+{
+	double value = 11;
+	struct alert_lab lab;
+
+	lab_init(&lab, "rules:\n" READY("r", "", "") READY("s", "", ""));
+	CU_ASSERT_EQUAL(lab_step(&lab, &value, 1, TICK), 2);
+	/* One goes, one stays and is not told anew. */
+	lab_set_rules(&lab, "rules:\n" READY("r", "    name: Other\n", ""));
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, &value, 1, TICK), 1);
+	CU_ASSERT_EQUAL(lab_event(&lab, 0)->change, CHANGE_RESOLVED);
+	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->record.rule_id, "s");
+	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->reason, "rule removed");
+	CU_ASSERT_EQUAL(lab_step(&lab, &value, 1, TICK), 0);
+	lab_clear(&lab);
+}
+
+static void keep_record(void *arg, const struct alert_rule *rule, const struct alert_record *record,
+			const char *quiet)
+{
+	struct alert_record *copy = arg;
+
+	*copy = *record;
+	copy->rule_id = g_strdup(record->rule_id);
+	labels_ref(copy->labels);
+}
+
+/* A restart while it fires: nothing is told again, and what is over meanwhile is resolved. */
+static void test_restart(void)
+{
+	static const char yaml[] = "rules:\n" READY("r", "", "");
+	struct alert_record record = {0};
+	struct alert_lab lab;
+	double value = 11;
+
+	lab_init(&lab, yaml);
+	CU_ASSERT_EQUAL(lab_step(&lab, &value, 1, TICK), 1);
+	alert_engine_each(lab.engine, keep_record, &record);
+	lab_clear(&lab);
+	lab_init(&lab, yaml);
+	lab.now_ms += 3600000;
+	CU_ASSERT_EQUAL(alert_engine_restore(lab.engine, &record), 0);
+	CU_ASSERT_EQUAL(lab_step(&lab, (double[]){NAN}, 1, TICK), 0); /* no rates yet */
+	CU_ASSERT_EQUAL(lab_step(&lab, &value, 1, TICK), 0);
+	value = 1;
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, &value, 1, TICK), 1);
+	CU_ASSERT_EQUAL(lab_event(&lab, 0)->change, CHANGE_RESOLVED);
+	CU_ASSERT_EQUAL(lab_event(&lab, 0)->notification.starts_ms, LAB_START_MS);
+	lab_clear(&lab);
+	g_free(record.rule_id);
+	labels_unref(record.labels);
+}
+
+/* The plainest model of a rule: what Prometheus does, with hysteresis. */
+struct model {
+	bool active, firing, over;
+	int64_t since, over_since;
+};
+
+static char model_step(struct model *m, double value, int64_t now, double resolve, int64_t hold,
+		       int64_t keep)
+{
+	bool holds = value > (m->firing ? resolve : 10);
+
+	if (holds)
+		m->over = false;
+	if (holds && !m->active) {
+		m->active = true;
+		m->since = now;
+	}
+	if (holds && !m->firing && now - m->since >= hold) {
+		m->firing = true;
+		return 'f';
+	}
+	if (holds || !m->active)
+		return '-';
+	if (m->firing && !m->over) {
+		m->over = true;
+		m->over_since = now;
+	}
+	if (m->firing && now - m->over_since < keep)
+		return '-';
+	holds = m->firing;
+	*m = (struct model){0};
+	return holds ? 'r' : '-';
+}
+
+static void check_random(GRand *rand, unsigned hold, unsigned keep, unsigned resolve)
+{
+	g_autofree char *yaml = g_strdup_printf(
+		"rules:\n  - id: r\n    keep_firing_for: %us\n    resolve_threshold: %u\n"
+		"    condition: {metric: vm.cpu.ready_time, operator: gt, threshold: 10, duration: "
+		"%us}\n",
+		keep, resolve, hold);
+	struct model models[4] = {{0}};
+	struct alert_lab lab;
+	double values[4] = {10, 10, 10, 10};
+	char expected[4], got[4];
+
+	lab_init(&lab, yaml);
+	for (unsigned i = 0; i < 300; i++) {
+		int64_t now = lab.now_ms, step = g_rand_int_range(rand, 1, 15) * 1000;
+
+		for (unsigned v = 0; v < 4; v++) {
+			values[v] = CLAMP(values[v] + g_rand_double_range(rand, -4, 4), 0, 20);
+			expected[v] = model_step(&models[v], values[v], now, resolve, hold * 1000,
+						 keep * 1000);
+			got[v] = '-';
+		}
+		lab_step(&lab, values, 4, step);
+		for (guint e = 0; e < lab.events->len; e++) {
+			const struct alert_event *event = lab_event(&lab, e);
+			unsigned v = event->notification.labels[0].value[6] - '0';
+
+			if (event->change == CHANGE_FIRING)
+				got[v] = 'f';
+			else if (event->change == CHANGE_RESOLVED)
+				got[v] = 'r';
+		}
+		CU_ASSERT_EQUAL_FATAL(memcmp(expected, got, 4), 0);
+	}
+	lab_clear(&lab);
+}
+
+static void test_random(void)
+{
+	g_autoptr(GRand) rand = g_rand_new_with_seed(5);
+
+	for (unsigned i = 0; i < 40; i++)
+		check_random(rand, g_rand_int_range(rand, 0, 40), g_rand_int_range(rand, 0, 40),
+			     g_rand_int_range(rand, 5, 11));
+}
+
+/*
+ * With gaps, VMs that come and go, silences and repeats: of each alert the news alternates, every
+ * end of what was told is told, and no key comes twice.
+ */
+static void test_news(void)
+{
+	g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+	g_autoptr(GHashTable) keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable) up = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	struct alert_lab lab;
+	double values[6];
+
+	lab_init(&lab, "rules:\n" READY("a", "    repeat: 1m\n    no_data_after: 30s\n",
+					"duration: "
+					"20s") READY("b",
+						     "    severity: critical\n    no_data: alert\n"
+						     "    no_data_after: 20s\n",
+						     ""));
+	for (unsigned i = 0; i < 3000; i++) {
+		lab.silences = lab.silences ?: silences_new();
+		if (g_rand_int_range(rand, 0, 50) == 0) {
+			struct silence s = {.until_ms = lab.now_ms + 60000, .vm = "vm-0001"};
+
+			silences_add(lab.silences, &s);
+		}
+		for (unsigned v = 0; v < 6; v++)
+			values[v] = g_rand_int_range(rand, 0, 4) ? g_rand_double_range(rand, 0, 20)
+								 : NAN;
+		lab_step(&lab, values, g_rand_int_range(rand, 2, 7), 7000);
+		for (guint e = 0; e < lab.events->len; e++) {
+			const struct alert_event *event = lab_event(&lab, e);
+			const struct notification *n = &event->notification;
+			bool was = g_hash_table_contains(up, n->alert_id);
+
+			if (!event->notify)
+				continue;
+			CU_ASSERT_TRUE(g_hash_table_add(keys, g_strdup(n->key)));
+			if (n->status != ALERT_RESOLVED)
+				g_hash_table_add(up, g_strdup(n->alert_id));
+			else
+				CU_ASSERT_TRUE(was);
+			if (n->status == ALERT_RESOLVED)
+				g_hash_table_remove(up, n->alert_id);
+		}
+	}
+	CU_ASSERT(g_hash_table_size(keys) > 1000);
+	/* Nothing stays up once all is well. */
+	for (unsigned i = 0; i < 6; i++)
+		values[i] = 1;
+	for (unsigned i = 0; i < 3; i++) {
+		lab_step(&lab, values, 6, TICK);
+		for (guint e = 0; e < lab.events->len; e++)
+			if (lab_event(&lab, e)->notification.status == ALERT_RESOLVED)
+				g_hash_table_remove(up, lab_event(&lab, e)->notification.alert_id);
+	}
+	CU_ASSERT_EQUAL(g_hash_table_size(up), 0);
+	lab_clear(&lab);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		{"from state to state", test_states},
+		{"a flapping value", test_flapping},
+		{"no data", test_no_data},
+		{"a VM that is gone", test_gone},
+		{"what is told", test_notification},
+		{"repeats", test_repeat},
+		{"silences", test_silence},
+		{"inhibition", test_inhibition},
+		{"matching", test_matching},
+		{"other rules", test_reload},
+		{"a restart", test_restart},
+		{"random series against a model", test_random},
+		{"news over random series", test_news},
+		CU_TEST_INFO_NULL,
+	};
+
+	return suite_run("alert_engine", tests);
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "alert/promrules.h"
+
+#include <string.h>
+
+/* How long a firing alert outlives its last value: Prometheus must be told an end. */
+#define KEEP "1d"
+
+/* A glob as a regular expression of RE2, anchored as Prometheus does it. */
+static void put_regex(GString *out, const char *glob)
+{
+	for (; *glob; glob++) {
+		if (*glob == '*')
+			g_string_append(out, ".*");
+		else if (*glob == '?')
+			g_string_append_c(out, '.');
+		else if (strchr("\\.+()[]{}^$|", *glob))
+			g_string_append_printf(out, "\\\\%s%c", *glob == '\\' ? "\\" : "", *glob);
+		else if (*glob == '"')
+			g_string_append(out, "\\\"");
+		else
+			g_string_append_c(out, *glob);
+	}
+}
+
+static void put_matches(GString *out, const struct alert_match *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (out->str[out->len - 1] != '{')
+			g_string_append_c(out, ',');
+		g_string_append_printf(out, "%s=~\"", m[i].key);
+		put_regex(out, m[i].glob);
+		g_string_append_c(out, '"');
+	}
+}
+
+/* metric{label=~"..."}, of the VMs with the tags. */
+static char *selector(const struct alert_rule *rule, const char *range)
+{
+	GString *out = g_string_new(rule->metric->prom);
+
+	if (rule->n_vm_match + rule->n_match) {
+		g_string_append_c(out, '{');
+		put_matches(out, rule->vm_match, rule->n_vm_match);
+		put_matches(out, rule->match, rule->n_match);
+		g_string_append_c(out, '}');
+	}
+	if (range)
+		g_string_append_printf(out, "[%s]", range);
+	return g_string_free(out, FALSE);
+}
+
+/* " and on (...) vm_info{rack=~"..."}", of rules with tags. */
+static void put_tags(GString *out, const struct alert_rule *rule)
+{
+	if (!rule->n_tags)
+		return;
+	g_string_append(out, " and on (instance, job, vm, uuid) vm_info{");
+	put_matches(out, rule->tags, rule->n_tags);
+	g_string_append_c(out, '}');
+}
+
+/* The labels that tell one series of the metric from another. */
+static void put_keys(GString *out, const struct metric *metric)
+{
+	g_auto(GStrv) keys = g_strsplit(metric_scopes[metric->scope].keys, ", ", -1);
+
+	g_string_append(out, "instance, job");
+	for (char **key = keys; *key; key++)
+		if (**key && strcmp(*key, "..."))
+			g_string_append_printf(out, ", %s", *key);
+}
+
+/* While it fires: other bounds, and what is missing is as it was while the VM is there. */
+static void put_firing(GString *out, const struct alert_rule *rule, const char *sign)
+{
+	g_autofree char *held = selector(rule, KEEP), *plain = selector(rule, NULL);
+	char number[G_ASCII_DTOSTR_BUF_SIZE];
+
+	g_ascii_dtostr(number, sizeof(number), rule->resolve);
+	if (rule->no_data == RULE_RESOLVE)
+		g_string_append_printf(out, " or ((%s %s %s)", plain, sign, number);
+	else
+		g_string_append_printf(out, " or ((last_over_time(%s) %s %s)", held, sign, number);
+	put_tags(out, rule);
+	if (rule->no_data != RULE_RESOLVE && metric_scope_in_vm(rule->metric->scope))
+		g_string_append(out, " and on (instance, job, vm, uuid) vm_up");
+	g_string_append(out, " and on (");
+	put_keys(out, rule->metric);
+	g_string_append_printf(out, ") ALERTS{alertname=\"%s\",alertstate=\"firing\"})", rule->id);
+}
+
+char *promrules_expr(const struct alert_rule *rule)
+{
+	const char *sign = rule_operator_sign(rule->op);
+	g_autofree char *plain = selector(rule, NULL);
+	char number[G_ASCII_DTOSTR_BUF_SIZE];
+	GString *out = g_string_new(NULL);
+
+	g_ascii_dtostr(number, sizeof(number), rule->threshold);
+	g_string_append_printf(out, "((%s %s %s)", plain, sign, number);
+	put_tags(out, rule);
+	g_string_append_c(out, ')');
+	if (rule->no_data != RULE_RESOLVE || rule->resolve != rule->threshold)
+		put_firing(out, rule, sign);
+	return g_string_free(out, FALSE);
+}
+
+/* Our placeholders in Prometheus's words; one that it cannot know is the rule's own name. */
+static char *template_of(const struct alert_rule *rule, const char *text)
+{
+	GString *out = g_string_new(NULL);
+
+	while (*text) {
+		size_t plain = strcspn(text, "{"), len;
+		g_autofree char *name = NULL;
+
+		g_string_append_len(out, text, plain);
+		text += plain;
+		if (!*text)
+			break;
+		if (text[1] == '{') {
+			g_string_append(out, "{{ \"{\" }}");
+			text += 2;
+			continue;
+		}
+		len = strcspn(text + 1, "}");
+		name = g_strndup(text + 1, len);
+		text += 1 + len + (text[1 + len] == '}');
+		if (strcmp(name, "value") == 0)
+			g_string_append(out, "{{ $value | humanize }}");
+		else if (strcmp(name, "threshold") == 0)
+			g_string_append_printf(out, "%g", rule->threshold);
+		else if (strcmp(name, "unit") == 0)
+			g_string_append(out, rule->metric->unit);
+		else if (strcmp(name, "severity") == 0)
+			g_string_append(out, alert_severity_name(rule->severity));
+		else if (strcmp(name, "rule") == 0)
+			g_string_append(out, rule->id);
+		else if (strcmp(name, "name") == 0)
+			g_string_append(out, rule->name);
+		else if (strcmp(name, "host") == 0)
+			g_string_append(out, "{{ $labels.instance }}");
+		else if (strcmp(name, "duration") == 0)
+			g_string_append_printf(out, "%" G_GINT64_FORMAT "s", rule->for_ms / 1000);
+		else if (strcmp(name, "top_aggressor") == 0)
+			g_string_append(out, "whom vm_cpu_top_aggressor names");
+		else if (strcmp(name, "since") == 0)
+			g_string_append(out, "then");
+		else
+			g_string_append_printf(out, "{{ $labels.%s }}", name);
+	}
+	return g_string_free(out, FALSE);
+}
+
+/* A YAML string in single quotes, which know one escape. */
+static void put_quoted(struct textbuf *out, const char *key, const char *text)
+{
+	g_auto(GStrv) parts = g_strsplit(text, "'", -1);
+	g_autofree char *quoted = g_strjoinv("''", parts);
+
+	textbuf_printf(out, "%s: '%s'\n", key, quoted);
+}
+
+static void put_duration(struct textbuf *out, const char *key, int64_t ms)
+{
+	if (ms)
+		textbuf_printf(out, "        %s: %" G_GINT64_FORMAT "ms\n", key, ms);
+}
+
+static void put_rule(struct textbuf *out, const struct alert_rule *rule)
+{
+	g_autofree char *expr = promrules_expr(rule);
+	g_autofree char *summary = template_of(
+		rule, *rule->text ? rule->text : "{name}: {metric} is {value} ({threshold})");
+	g_autofree char *description = template_of(rule, rule->description);
+
+	textbuf_printf(out, "      - alert: %s\n", rule->id);
+	put_quoted(out, "        expr", expr);
+	put_duration(out, "for", rule->for_ms);
+	put_duration(out, "keep_firing_for", rule->keep_ms);
+	textbuf_printf(out, "        labels:\n          severity: %s\n",
+		       alert_severity_name(rule->severity));
+	textbuf_append(out, "        annotations:\n");
+	put_quoted(out, "          summary", summary);
+	if (*description)
+		put_quoted(out, "          description", description);
+}
+
+void promrules_render(const struct alert_rules *rules, struct textbuf *out)
+{
+	textbuf_append(out, "# Made by kvmlens alerts export --prometheus; for Prometheus 2.42 and "
+			    "later.\n# Not told here: repeat, channels, silences and inhibition "
+			    "are Alertmanager's.\ngroups:\n  - name: kvmlens\n    rules:");
+	textbuf_append(out, rules->rules->len ? "\n" : " []\n");
+	for (guint i = 0; i < rules->rules->len; i++)
+		put_rule(out, g_ptr_array_index(rules->rules, i));
+}

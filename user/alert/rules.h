@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Alert rules made ready for evaluation, by scope, with strings of their own. */
+#ifndef KVMLENS_ALERT_RULES_H
+#define KVMLENS_ALERT_RULES_H
+
+#include "alert/notification.h"
+#include "config/rule.h"
+#include "metric/metric.h"
+
+/* A label and the glob that its value must match. */
+struct alert_match {
+	char *key, *glob;
+};
+
+struct alert_rule {
+	char *id, *name, *text, *description; /* text "": the default one */
+	enum alert_severity severity;
+	const struct metric *metric;
+	enum rule_operator op;
+	double threshold, resolve;
+	int64_t for_ms, keep_ms, repeat_ms, no_data_after_ms;
+	enum rule_no_data no_data;
+	char **channels; /* NULL-terminated; NULL: every channel */
+	struct alert_match *vm_match, *match; /* of the VM's identity, of the entity's labels */
+	size_t n_vm_match, n_match;
+	struct alert_match *tags; /* of vm_info */
+	size_t n_tags;
+	bool never; /* its component is another one */
+	uint64_t hash; /* of the id */
+	guint index; /* in rules */
+};
+
+struct alert_rules {
+	gint ref;
+	GPtrArray *rules; /* struct alert_rule *, those that are enabled */
+	GArray *by_scope[SCOPE_MAX]; /* struct alert_rule *; NULL: none */
+	char *host; /* node id, for texts */
+};
+
+/* The enabled rules of a set that was checked; set may be NULL. Counted, never NULL. */
+struct alert_rules *alert_rules_new(const struct rule_set *set, const char *host);
+/* The same with one rule alone. */
+struct alert_rules *alert_rules_new_one(const struct config_rule *rule, const char *host);
+struct alert_rules *alert_rules_ref(struct alert_rules *rules);
+void alert_rules_unref(struct alert_rules *rules);
+
+const struct alert_rule *alert_rules_find(const struct alert_rules *rules, const char *id);
+
+/* Does the value make the rule begin, or go on, to fire? */
+bool alert_rule_holds(const struct alert_rule *rule, double value, bool fires);
+
+/* Do a VM's identity and its vm_info (may be NULL) match? For rules on scopes of VMs. */
+bool alert_rule_fits_vm(const struct alert_rule *rule, const struct labels *vm,
+			const struct labels *info);
+/* Do the entity's own labels match? */
+bool alert_rule_fits(const struct alert_rule *rule, const struct labels *labels);
+
+/* A 64-bit hash of bytes, and of two hashes. */
+uint64_t alert_hash(uint64_t seed, const char *text);
+uint64_t alert_hash_mix(uint64_t a, uint64_t b);
+
+#endif

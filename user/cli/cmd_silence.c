@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Silences, in the store's file: the running agent reads them with every snapshot. */
+#include <errno.h>
+#include <string.h>
+#include "alert/state.h"
+#include "cli/alert_test.h"
+#include "cli/table.h"
+#include "util/text.h"
+#include "util/timespan.h"
+
+#define DEFAULT_FOR "1h"
+#define FOR_MAX_MS INT64_C(7776000000) /* 90 days */
+
+static int open_store(struct cli *cli, sqlite3 **ret_db)
+{
+	const char *path = cli->config->store;
+	g_autofree char *shown = text_path(path);
+	int r = strcmp(path, "none") ? state_open_beside(path, ret_db) : -ENOENT;
+
+	if (r)
+		cli_error(cli, "silence: %s: %s", shown,
+			  r == -ENOENT ? "there is no store that a silence could be kept in; "
+					 "kvmlens run makes one"
+				       : g_strerror(-r));
+	return r;
+}
+
+static enum exit_code begin(struct cli *cli, sqlite3 *db, int64_t ms)
+{
+	const struct cli_flags *flags = cli->flags;
+	int64_t now = g_get_real_time() / 1000, id;
+	const struct silence silence = {.since_ms = now,
+					.until_ms = now + ms,
+					.rule = flags->rule,
+					.vm = flags->vm,
+					.comment = flags->comment};
+	char when[ALERT_TIME_MAX];
+	int r = state_silence_add(db, &silence, &id);
+
+	if (r) {
+		cli_error(cli, "silence: %s",
+			  r == -ENOSPC ? "there are too many; end one first" : g_strerror(-r));
+		return EXIT_FAILED;
+	}
+	fprintf(cli->out, "silence %lld until %s\n", (long long)id,
+		alert_time(silence.until_ms, when));
+	return EXIT_DONE;
+}
+
+static enum exit_code run_begin(struct cli *cli, sqlite3 *db)
+{
+	const char *span = cli->flags->for_time ? cli->flags->for_time : DEFAULT_FOR;
+	int64_t ms;
+
+	if (timespan_parse(span, &ms) || ms <= 0 || ms > FOR_MAX_MS) {
+		cli_error(cli, "--for: write a time span of at most 90d: 30m, 2h, 3d");
+		return EXIT_USAGE;
+	}
+	if (!cli->flags->vm && !cli->flags->rule) {
+		cli_error(cli, "silence: say what, with --vm NAME or --rule ID; '*' is everything");
+		return EXIT_USAGE;
+	}
+	return begin(cli, db, ms);
+}
+
+static enum exit_code run_list(struct cli *cli, sqlite3 *db)
+{
+	static const struct table_column columns[] = {
+		{"ID", true, 0},     {"UNTIL", false, 0},   {"VM", false, 40},
+		{"RULE", false, 40}, {"COMMENT", false, 0},
+	};
+	struct silences *silences = NULL;
+	struct table *table;
+	int r = state_silences(db, g_get_real_time() / 1000, &silences);
+
+	if (r) {
+		cli_error(cli, "silence: %s", g_strerror(-r));
+		silences_free(silences);
+		return EXIT_FAILED;
+	}
+	table = table_new(columns, G_N_ELEMENTS(columns));
+	for (guint i = 0; i < silences->list->len; i++) {
+		const struct silence *s = &g_array_index(silences->list, struct silence, i);
+		char id[24], until[ALERT_TIME_MAX];
+
+		g_snprintf(id, sizeof(id), "%lld", (long long)s->id);
+		table_row(table, (const char *const[]){id, alert_time(s->until_ms, until), s->vm,
+						       s->rule, s->comment});
+	}
+	if (silences->list->len)
+		table_print(table, cli->out);
+	else
+		fputs("nothing is silenced\n", cli->out);
+	table_free(table);
+	silences_free(silences);
+	return EXIT_DONE;
+}
+
+static enum exit_code run_end(struct cli *cli, sqlite3 *db)
+{
+	char *end;
+	gint64 id = g_ascii_strtoll(cli->args[1], &end, 10);
+	int r = *end || id <= 0 ? -ENOENT : state_silence_end(db, id, g_get_real_time() / 1000);
+
+	if (r == 0) {
+		fprintf(cli->out, "silence %lld is over\n", (long long)id);
+		return EXIT_DONE;
+	}
+	cli_error(cli, "silence: %s",
+		  r == -ENOENT
+			  ? "there is none of that id in force; kvmlens silence list shows them"
+			  : g_strerror(-r));
+	return EXIT_FAILED;
+}
+
+static enum exit_code dispatch(struct cli *cli, sqlite3 *db)
+{
+	if (!cli->n_args)
+		return run_begin(cli, db);
+	if (cli->n_args == 1 && strcmp(cli->args[0], "list") == 0)
+		return run_list(cli, db);
+	if (cli->n_args == 2 && strcmp(cli->args[0], "end") == 0)
+		return run_end(cli, db);
+	cli_error(cli,
+		  "silence: write silence --vm NAME --for 1h, silence list, or silence end ID");
+	return EXIT_USAGE;
+}
+
+enum exit_code cmd_silence(struct cli *cli)
+{
+	g_autoptr(sqlite3) db = NULL;
+
+	return open_store(cli, &db) ? EXIT_FAILED : dispatch(cli, db);
+}

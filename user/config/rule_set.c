@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+/* All rules together: default ones, the configuration's, and those of a directory. */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include "config/check.h"
+#include "config/config.h"
+#include "config/document.h"
+#include "config/load.h"
+#include "config/mark.h"
+#include "config/rule.h"
+#include "config/rule_options.h"
+#include "metric/metric.h"
+#include "util/text.h"
+
+#define DEFAULTS_NAME "default rules"
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(yaml_document_t, yaml_document_delete)
+
+/* The default rules are a file of their own, so that it can be read, copied and checked. */
+__asm__(".section .rodata\n"
+	".global rule_defaults\n"
+	"rule_defaults:\n"
+	".incbin \"scripts/default-rules.yaml\"\n"
+	".byte 0\n"
+	".previous\n");
+
+/* A file of rules. */
+struct rule_file {
+	struct config_rule *rules;
+	size_t n_rules;
+	char *path; /* no key */
+};
+
+static const struct config_option file_options[] = {
+	{.name = "rules",
+	 AS_LIST(struct rule_file, rules, n_rules, struct config_rule, rule_options),
+	 .verify = rule_verify,
+	 .max = RULES_MAX,
+	 .required = true,
+	 .help = "alert rules",
+	 .example = "rules: [{id: busy, condition: {metric: vm.cpu.usage, operator: gt, threshold: "
+		    "90}}]"},
+	{.kind = OPTION_END},
+};
+
+static void file_free(void *arg)
+{
+	struct rule_file *file = arg;
+
+	g_clear_pointer(&file->path, g_free);
+	load_free(file_options, sizeof(*file), file);
+}
+
+static struct rule_set *set_new(void)
+{
+	struct rule_set *set = g_new0(struct rule_set, 1);
+
+	set->rules = g_ptr_array_new();
+	set->parts = g_ptr_array_new_with_free_func(file_free);
+	return set;
+}
+
+void rule_set_free(struct rule_set *set)
+{
+	if (!set)
+		return;
+	g_ptr_array_unref(set->rules);
+	g_ptr_array_unref(set->parts);
+	g_free(set);
+}
+
+typedef struct rule_set rule_set_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(rule_set_t, rule_set_free)
+
+const struct config_rule *rule_set_find(const struct rule_set *set, const char *id)
+{
+	for (guint i = 0; i < set->rules->len; i++) {
+		const struct config_rule *rule = g_ptr_array_index(set->rules, i);
+
+		if (strcmp(rule->id, id) == 0)
+			return rule;
+	}
+	return NULL;
+}
+
+const char *rule_set_nearest(const struct rule_set *set, const char *id)
+{
+	g_autoptr(GPtrArray) ids = g_ptr_array_new();
+
+	for (guint i = 0; i < set->rules->len; i++) {
+		const struct config_rule *rule = g_ptr_array_index(set->rules, i);
+
+		g_ptr_array_add(ids, rule->id);
+	}
+	return text_nearest(id, (const char *const *)ids->pdata, ids->len);
+}
+
+/* "FILE:LINE: rule ID: " and what is wrong. */
+static int refuse(const struct config_rule *rule, char **ret_error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int refuse(const struct config_rule *rule, char **ret_error, const char *format, ...)
+{
+	g_autofree char *shown = text_path(rule->file), *what = NULL;
+	va_list args;
+
+	va_start(args, format);
+	what = g_strdup_vprintf(format, args);
+	va_end(args);
+	*ret_error = g_strdup_printf("%s:%u: rule %s: %s", shown, rule->line, rule->id, what);
+	return -EINVAL;
+}
+
+/* The highest level that any VM may be collected at. */
+static enum kvmlens_level highest_level(const struct config *config)
+{
+	enum kvmlens_level highest = config->level;
+
+	for (size_t i = 0; i < config->n_vms; i++)
+		highest = MAX(highest, config->vms[i].level);
+	return highest;
+}
+
+/* Why a rule's metric is not collected, or NULL. */
+static char *not_collected(const struct config *config, const struct config_rule *rule)
+{
+	struct rule_target target;
+	enum kvmlens_level have;
+
+	rule_target(rule, &target);
+	have = metric_scope_in_vm(target.metric->scope) ? highest_level(config) : config->level;
+	if (target.metric->group && !(config->groups & target.metric->group))
+		return g_strdup_printf("%s belongs to a group that is off; add the group to "
+				       "metrics, or leave the rule out",
+				       target.metric->name);
+	if (target.metric->level <= have || rule->raise_detail)
+		return NULL;
+	return g_strdup_printf("%s needs detail %s, but %s is collected; set detail: %s%s",
+			       target.metric->name, config_level_name(target.metric->level),
+			       config_level_name(have), config_level_name(target.metric->level),
+			       metric_scope_in_vm(target.metric->scope)
+				       ? ", or raise_detail: true in the rule"
+				       : "");
+}
+
+/* Each of a rule's channels is there. */
+static int check_channels(const struct config *config, const struct config_rule *rule,
+			  char **ret_error)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+	for (size_t i = 0; i < config->n_channels; i++)
+		g_ptr_array_add(names, config->channels[i].name);
+	for (size_t i = 0; i < rule->n_channels; i++) {
+		g_autofree char *shown = text_quote(rule->channels[i]);
+		const char *near;
+
+		if (g_ptr_array_find_with_equal_func(names, rule->channels[i], g_str_equal, NULL))
+			continue;
+		near = text_nearest(rule->channels[i], (const char *const *)names->pdata,
+				    names->len);
+		if (near)
+			return refuse(rule, ret_error,
+				      "there is no channel %s; did you mean \"%s\"?", shown, near);
+		return refuse(rule, ret_error,
+			      "there is no channel %s; add it to \"channels\" of the configuration",
+			      shown);
+	}
+	return 0;
+}
+
+static int add_rule(struct rule_set *set, const struct config *config,
+		    const struct config_rule *rule, char **ret_error)
+{
+	const struct config_rule *same = rule_set_find(set, rule->id);
+	g_autofree char *why = rule->enabled ? not_collected(config, rule) : NULL;
+	bool is_default = strcmp(rule->file, DEFAULTS_NAME) == 0;
+	guint at;
+
+	if (why && is_default) {
+		set->skipped++;
+		return 0;
+	}
+	if (why)
+		return refuse(rule, ret_error, "%s", why);
+	if (check_channels(config, rule, ret_error))
+		return -EINVAL;
+	if (same && strcmp(same->file, DEFAULTS_NAME))
+		return refuse(rule, ret_error, "the id is taken by line %u of %s; choose another",
+			      same->line, same->file);
+	if (same && g_ptr_array_find(set->rules, same, &at))
+		set->rules->pdata[at] = (gpointer)rule;
+	else if (set->rules->len >= RULES_MAX)
+		return refuse(rule, ret_error, "is one too many; there may be %d", RULES_MAX);
+	else
+		g_ptr_array_add(set->rules, (gpointer)rule);
+	return 0;
+}
+
+static int add_rules(struct rule_set *set, const struct config *config, struct config_rule *rules,
+		     size_t n, const char *path, char **ret_error)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < n; i++) {
+		rules[i].file = path;
+		err = add_rule(set, config, &rules[i], ret_error);
+	}
+	return err;
+}
+
+static int add_text(struct rule_set *set, const struct config *config, const char *path,
+		    const char *text, size_t len, char **ret_error)
+{
+	g_autofree char *shown = text_path(path);
+	g_autoptr(GString) why = g_string_new(NULL);
+	g_auto(yaml_document_t) document = {};
+	json_auto_t *json = NULL;
+	const char *problem = "out of memory";
+	struct rule_file *file;
+	void *loaded = NULL;
+	int err;
+
+	g_string_append_printf(why, "%s:", shown);
+	err = document_parse(text, len, &document, why);
+	if (!err)
+		err = check_document(file_options, &document, &json, why);
+	if (!err && load_struct(file_options, sizeof(*file), json, &loaded, &problem))
+		g_string_append_printf(why, " cannot be loaded: %s", problem);
+	file = loaded;
+	if (file)
+		g_ptr_array_add(set->parts, file);
+	if (file)
+		err = check_loaded(file_options, &document, file, why);
+	if (err || !file) {
+		*ret_error = g_strdup(why->str);
+		return err ? err : -EINVAL;
+	}
+	file->path = g_strdup(path);
+	rule_mark_lines(&document, file->rules, file->n_rules);
+	return add_rules(set, config, file->rules, file->n_rules, file->path, ret_error);
+}
+
+static int by_name(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int add_file(struct rule_set *set, const struct config *config, const char *path,
+		    char **ret_error)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	int err = config_read_bounded(path, text, ret_error);
+
+	return err ? err : add_text(set, config, path, text->str, text->len, ret_error);
+}
+
+static int add_directory(struct rule_set *set, const struct config *config, char **ret_error)
+{
+	const char *path = config->alerts.rules_dir;
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	const char *name;
+	int err = 0;
+
+	if (!dir && strcmp(path, RULES_DEFAULT_DIR) == 0)
+		return 0;
+	if (!dir) {
+		g_autofree char *shown = text_path(path);
+
+		*ret_error = g_strdup_printf("alerts.rules_dir: %s cannot be read; create it or "
+					     "correct its name",
+					     shown);
+		return -ENOENT;
+	}
+	while ((name = g_dir_read_name(dir)))
+		if (g_str_has_suffix(name, ".yaml") && *name != '.')
+			g_ptr_array_add(names, g_build_filename(path, name, NULL));
+	g_ptr_array_sort(names, by_name);
+	for (guint i = 0; !err && i < names->len; i++)
+		err = add_file(set, config, g_ptr_array_index(names, i), ret_error);
+	return err;
+}
+
+int rule_set_load(const struct config *config, struct rule_set **ret_set, char **ret_error)
+{
+	g_autoptr(rule_set_t) set = set_new();
+	int err = 0;
+
+	if (config->alerts.default_rules)
+		err = add_text(set, config, DEFAULTS_NAME, rule_defaults, strlen(rule_defaults),
+			       ret_error);
+	if (!err)
+		err = add_rules(set, config, config->rules, config->n_rules,
+				config->path ? config->path : "", ret_error);
+	if (!err)
+		err = add_directory(set, config, ret_error);
+	if (!err)
+		*ret_set = g_steal_pointer(&set);
+	return err;
+}
+
+static bool names_vm(const struct config_rule *rule, const char *vm, const char *uuid)
+{
+	const struct rule_condition *condition = &rule->condition;
+
+	for (size_t i = 0; i < condition->n_labels; i++) {
+		const struct kvmlens_tag *label = &condition->labels[i];
+
+		if (strcmp(label->key, "vm") == 0 && !text_glob(label->value, vm))
+			return false;
+		if (strcmp(label->key, "uuid") == 0 && !text_glob(label->value, uuid ? uuid : ""))
+			return false;
+	}
+	return true;
+}
+
+enum kvmlens_level rule_set_level(const struct rule_set *set, const char *vm, const char *uuid,
+				  enum kvmlens_level level)
+{
+	for (guint i = 0; i < set->rules->len; i++) {
+		const struct config_rule *rule = g_ptr_array_index(set->rules, i);
+		struct rule_target target;
+
+		if (!rule->enabled || !rule->raise_detail || (vm && !names_vm(rule, vm, uuid)))
+			continue;
+		rule_target(rule, &target);
+		level = MAX(level, target.metric->level);
+	}
+	return level;
+}
