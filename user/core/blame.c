@@ -2,6 +2,8 @@
 #include <stdbool.h>
 #include <string.h>
 #include "core/blame.h"
+#include "core/cause.h"
+#include "core/cpuload.h"
 
 /* What is charged, under its final name: what the kernel side calls an entity, or one of these. */
 #define ENTITY_SELF 1ull
@@ -23,6 +25,7 @@ struct vm_book {
 	GHashTable *charges; /* entity to struct charge */
 	GHashTable *threads; /* slot to struct blame_thread as last seen */
 	uint64_t accounted; /* sum over charges */
+	uint64_t causes[CAUSES], causes_before[CAUSES]; /* now, and at the tick before */
 	uint64_t mono_ns;
 	uint64_t used;
 };
@@ -32,6 +35,7 @@ struct blame {
 	struct cgroup_names *cgroups;
 	GHashTable *books; /* struct vm_ident to struct vm_book */
 	GHashTable *vm_names; /* tgid to the VM's name */
+	struct cpuload *load;
 	uint64_t tick;
 };
 
@@ -61,6 +65,7 @@ struct blame *blame_new(struct vmlabels *labels, struct cgroup_names *cgroups)
 	b->cgroups = cgroups;
 	b->books = g_hash_table_new_full(NULL, NULL, NULL, book_free);
 	b->vm_names = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	b->load = cpuload_new("/proc/stat");
 	return b;
 }
 
@@ -70,6 +75,7 @@ void blame_free(struct blame *b)
 		return;
 	g_hash_table_unref(b->books);
 	g_hash_table_unref(b->vm_names);
+	cpuload_free(b->load);
 	g_free(b);
 }
 
@@ -92,6 +98,7 @@ void blame_begin(struct blame *b, const struct inventory *inventory)
 				    g_strdup(ident->name));
 	}
 	cgroup_names_expire(b->cgroups);
+	cpuload_tick(b->load);
 }
 
 static struct vm_book *book_of(struct blame *b, const struct vm_ident *ident)
@@ -143,27 +150,88 @@ static uint64_t ns_before(const struct sched_blame *before, uint64_t entity, uin
 {
 	unsigned i;
 
-	for (i = 0; before && i < SCHED_BLAME_ENTRIES; i++)
+	for (i = 0; i < SCHED_BLAME_ENTRIES; i++)
 		if (before->entity[i] == entity)
 			return before->ns[i] <= now ? before->ns[i] : 0;
 	return 0;
 }
 
-static void account_thread_blame(struct vm_book *book, const struct blame_thread *t)
+static enum sched_blame_class class_of(uint64_t entity)
 {
+	return entity >> SCHED_ENTITY_SHIFT == SCHED_ENTITY_VM ? SCHED_CLASS_VM : SCHED_CLASS_HOST;
+}
+
+/* All that a class was ever charged with, by its entries and by those that gave way. */
+static uint64_t class_total(const struct sched_blame *blame, enum sched_blame_class class)
+{
+	uint64_t sum = blame->folded_ns[class];
+	unsigned i;
+
+	for (i = 0; i < SCHED_BLAME_ENTRIES; i++)
+		if (blame->entity[i] && class_of(blame->entity[i]) == class)
+			sum += blame->ns[i];
+	return sum;
+}
+
+/* Which kind of wait an entity's share is. */
+static uint64_t *kind_of(struct cause_waits *waits, uint64_t entity)
+{
+	if (entity == ENTITY_SELF)
+		return &waits->self;
+	if (entity ==
+	    ((uint64_t)SCHED_ENTITY_KERNEL << SCHED_ENTITY_SHIFT | SCHED_KERNEL_KSOFTIRQD))
+		return &waits->softirq;
+	return class_of(entity) == SCHED_CLASS_VM ? &waits->vm : &waits->host;
+}
+
+static void account_entities(struct vm_book *book, const struct sched_blame *now,
+			     const struct sched_blame *before, struct cause_waits *waits)
+{
+	uint64_t named[SCHED_CLASSES] = {}, gained;
+	unsigned i;
+
+	for (i = 0; i < SCHED_BLAME_ENTRIES; i++) {
+		uint64_t entity = final_entity(book, now->entity[i]);
+
+		if (!now->entity[i])
+			continue;
+		gained = now->ns[i] - ns_before(before, now->entity[i], now->ns[i]);
+		named[class_of(now->entity[i])] += gained;
+		*kind_of(waits, entity) += gained;
+		add(book, entity, gained);
+	}
+	/* What gave way between two looks has no name any more, but its class. */
+	for (i = 0; i < SCHED_CLASSES; i++) {
+		gained = class_total(now, i) - class_total(before, i);
+		if (gained <= named[i])
+			continue;
+		*(i == SCHED_CLASS_VM ? &waits->vm : &waits->host) += gained - named[i];
+		add(book, ENTITY_OTHER, gained - named[i]);
+	}
+}
+
+static void account_thread_blame(struct blame *b, struct vm_book *book,
+				 const struct blame_thread *t)
+{
+	static const struct sched_blame nothing;
 	const struct blame_thread *was =
 		g_hash_table_lookup(book->threads, GUINT_TO_POINTER(t->slot));
 	const struct sched_blame *now = &t->charged, *before;
-	unsigned i;
+	struct cause_waits waits = {};
+	struct cause_shares shares;
 
-	before = was && was->tid == t->tid ? &was->charged : NULL;
-	for (i = 0; i < SCHED_BLAME_ENTRIES; i++)
-		if (now->entity[i])
-			add(book, final_entity(book, now->entity[i]),
-			    now->ns[i] - ns_before(before, now->entity[i], now->ns[i]));
-	add(book, ENTITY_IDLE, now->idle_ns - (before ? before->idle_ns : 0));
-	add(book, ENTITY_THROTTLED, now->throttled_ns - (before ? before->throttled_ns : 0));
-	add(book, ENTITY_UNATTRIBUTED, now->unseen_ns - (before ? before->unseen_ns : 0));
+	before = was && was->tid == t->tid ? &was->charged : &nothing;
+	if (was && was->tid == t->tid && was->ready_ns == t->ready_ns)
+		return;
+	account_entities(book, now, before, &waits);
+	waits.idle = now->idle_ns - before->idle_ns;
+	waits.throttled = now->throttled_ns - before->throttled_ns;
+	waits.other = now->unseen_ns - before->unseen_ns;
+	add(book, ENTITY_IDLE, waits.idle);
+	add(book, ENTITY_THROTTLED, waits.throttled);
+	add(book, ENTITY_UNATTRIBUTED, waits.other);
+	cpuload_thread(b->load, (pid_t)t->tid, t->cpu, &shares);
+	cause_split(&waits, &shares, book->causes);
 	g_hash_table_insert(book->threads, GUINT_TO_POINTER(t->slot), g_memdup2(t, sizeof(*t)));
 }
 
@@ -359,11 +427,35 @@ static unsigned recent(struct vm_book *book, struct charge *ret_top[AGGRESSORS_M
 	return n;
 }
 
-static void fill_aggressors(struct blame *b, struct vm_book *book, struct snap_vm *vm)
+/* Percent of wall time averaged over the vCPUs, of the interval since the tick before. */
+static double percent(const struct vm_book *book, const struct snap_vm *vm, uint64_t ns)
 {
 	uint64_t interval = book->mono_ns ? vm->mono_ns - book->mono_ns : 0;
+
+	if (!interval || !vm->vcpus || vm->vcpus == ABSENT)
+		return NAN;
+	return 100.0 * (double)ns / ((double)interval * (double)vm->vcpus);
+}
+
+static void fill_causes(struct blame *b, struct vm_book *book, struct snap_vm *vm)
+{
+	unsigned i;
+
+	entities_alloc(&vm->causes, CAUSES, sizeof(struct snap_cause));
+	for (i = 0; i < CAUSES; i++) {
+		struct snap_cause *e = entities_at(&vm->causes, i);
+
+		e->labels = vmlabels_part(b->labels, vm->ident, "cause", ready_cause_name(i));
+		e->ns = book->causes[i];
+		e->percent = percent(book, vm, book->causes[i] - book->causes_before[i]);
+		book->causes_before[i] = book->causes[i];
+	}
+}
+
+static void fill_aggressors(struct blame *b, struct vm_book *book, struct snap_vm *vm)
+{
 	struct charge *top[AGGRESSORS_MAX];
-	unsigned n = interval && vm->vcpus != ABSENT ? recent(book, top) : 0, i;
+	unsigned n = isnan(percent(book, vm, 0)) ? 0 : recent(book, top), i;
 	GHashTableIter iter;
 	gpointer value;
 
@@ -372,8 +464,7 @@ static void fill_aggressors(struct blame *b, struct vm_book *book, struct snap_v
 		struct snap_aggressor *e = entities_at(&vm->aggressors, i);
 
 		e->labels = labels_of(b, vm->ident, top[i]);
-		e->percent = 100.0 * (double)(top[i]->ns - top[i]->before_ns) /
-			     ((double)interval * (double)vm->vcpus);
+		e->percent = percent(book, vm, top[i]->ns - top[i]->before_ns);
 	}
 	g_hash_table_iter_init(&iter, book->charges);
 	while (g_hash_table_iter_next(&iter, NULL, &value))
@@ -390,12 +481,15 @@ void blame_vm(struct blame *b, const struct blame_thread *threads, size_t n, uin
 
 	for (i = 0; i < n; i++) {
 		ready += threads[i].ready_ns;
-		account_thread_blame(book, &threads[i]);
+		account_thread_blame(b, book, &threads[i]);
 	}
 	drop_nameless(b, book);
 	fold(book);
-	if (ready > book->accounted)
+	if (ready > book->accounted) {
+		book->causes[CAUSE_OTHER] += ready - book->accounted;
 		add(book, ENTITY_OTHER, ready - book->accounted);
+	}
 	fill_blames(b, book, vm);
+	fill_causes(b, book, vm);
 	fill_aggressors(b, book, vm);
 }

@@ -21,6 +21,7 @@ struct blame;
 struct blame_thread {
 	uint16_t slot;
 	uint32_t tid;
+	uint32_t cpu; /* it last ran on */
 	uint64_t ready_ns; /* finished waits: wake_ns + preempt_ns of its record */
 	struct sched_blame charged; /* of the same copy of the record */
 };
@@ -34,7 +35,7 @@ void blame_begin(struct blame *blame, const struct inventory *inventory);
 
 /*
  * Account a VM's vCPU threads and what threads that have left it had waited (retired_ns), and fill
- * in vm->blames. Threads that are new since the last tick are charged from their beginning.
+ * in vm->blames, causes and aggressors. Threads that are new since the last tick are charged from their beginning.
  */
 void blame_vm(struct blame *blame, const struct blame_thread *threads, size_t n,
 	      uint64_t retired_ns, struct snap_vm *vm);

@@ -38,6 +38,7 @@ static void note_blame(struct collect *c, const struct sched_thread *record)
 {
 	struct blame_thread thread = {.slot = record->slot,
 				      .tid = record->tid,
+				      .cpu = record->cpu,
 				      .ready_ns = record->wake_ns + record->preempt_ns,
 				      .charged = record->blame};
 

@@ -136,3 +136,19 @@ const char *vm_state_name(enum kvmlens_vm_state state)
 
 	return (unsigned)state < G_N_ELEMENTS(names) ? names[state] : "unknown";
 }
+
+const char *ready_cause_name(enum ready_cause cause)
+{
+	static const char *const names[] = {
+		[CAUSE_VM] = "vm",
+		[CAUSE_HOST] = "host",
+		[CAUSE_SELF] = "self",
+		[CAUSE_THROTTLED] = "throttled",
+		[CAUSE_INTERRUPT] = "interrupt",
+		[CAUSE_PINNING] = "pinning",
+		[CAUSE_IDLE] = "idle",
+		[CAUSE_OTHER] = "other",
+	};
+
+	return (unsigned)cause < G_N_ELEMENTS(names) ? names[cause] : "other";
+}

@@ -103,6 +103,31 @@ struct snap_aggressor {
 	double percent; /* of wall time, averaged over the vCPUs */
 };
 
+/*
+ * Why a VM's vCPUs waited, in the order of struct snap_vm.causes; all of them sum to the ready time
+ * of finished waits. The README says by which rule each is told.
+ */
+enum ready_cause {
+	CAUSE_VM, /* another VM ran */
+	CAUSE_HOST, /* a task of the host ran */
+	CAUSE_SELF, /* another thread of the VM ran */
+	CAUSE_THROTTLED, /* the quota of its cgroup was used up */
+	CAUSE_INTERRUPT, /* interrupts and softirqs */
+	CAUSE_PINNING, /* a CPU was idle that the vCPU may not use */
+	CAUSE_IDLE, /* a CPU was idle that it may use: its own, waking up, or another */
+	CAUSE_OTHER, /* not seen, or from before a restart */
+	CAUSES,
+};
+
+struct snap_cause {
+	struct labels *labels; /* vm, uuid, cause */
+	uint64_t ns;
+	double percent; /* of wall time in the last interval, averaged over the vCPUs; NAN */
+};
+
+/* "vm", "host", ...: the label. */
+const char *ready_cause_name(enum ready_cause cause);
+
 /* A place that values of a VM come from. */
 struct snap_source {
 	struct labels *labels; /* vm, uuid, source */
@@ -217,6 +242,7 @@ struct snap_vm {
 	struct entities roles; /* struct snap_role */
 	struct entities exits; /* struct snap_exit */
 	struct entities blames; /* struct snap_blame, largest first */
+	struct entities causes; /* struct snap_cause by enum ready_cause: all, or none */
 	struct entities aggressors; /* struct snap_aggressor, largest first */
 	uint64_t mono_ns; /* when its times were read */
 	struct disk_rates disk_rate, device_rate; /* all disks; all devices */

@@ -36,6 +36,7 @@
 	X(PROCESS, struct snap_process, processes, "process", "vm, uuid, pid, comm")      \
 	X(NIC, struct snap_nic, nics, "nic", "vm, uuid, nic")                             \
 	X(BLAME, struct snap_blame, blames, "blame", "vm, uuid, by")                      \
+	X(CAUSE, struct snap_cause, causes, "cause", "vm, uuid, cause")                   \
 	X(AGGRESSOR, struct snap_aggressor, aggressors, "aggressor", "vm, uuid, by")      \
 	X(ALERT, struct snap_alert, alerts, "alert", "vm, uuid, rule, severity")          \
 	X(ANOMALY, struct snap_anomaly, anomalies, "anomaly", "vm, uuid")                 \

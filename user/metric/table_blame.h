@@ -6,3 +6,9 @@ METRIC(AGGRESSOR, vm_cpu_aggressor_time, "vm.cpu.aggressor_time", GAUGE, DOUBLE,
 METRIC(BLAME, vm_cpu_blame_seconds_total, "vm.cpu.blame_seconds_total", COUNTER, NS, ns, "seconds",
        STANDARD, CPU, "bpf",
        "Ready time of all vCPUs while this one ran in their place: the three that took the most and what is no aggressor; at diagnostic all, which sum to the ready time of all finished waits.")
+METRIC(CAUSE, vm_cpu_ready_cause, "vm.cpu.ready_cause", GAUGE, DOUBLE, percent, "percent", STANDARD,
+       CPU, "bpf, proc",
+       "Ready time of the last interval by its cause, in percent of wall time, averaged over the vCPUs.")
+METRIC(CAUSE, vm_cpu_ready_cause_seconds_total, "vm.cpu.ready_cause_seconds_total", COUNTER, NS, ns,
+       "seconds", STANDARD, CPU, "bpf, proc",
+       "Ready time of all vCPUs by its cause: another vm, the host, self, throttled, interrupt, pinning, idle, other; they sum to the ready time of all finished waits.")
