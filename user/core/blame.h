@@ -35,7 +35,8 @@ void blame_begin(struct blame *blame, const struct inventory *inventory);
 
 /*
  * Account a VM's vCPU threads and what threads that have left it had waited (retired_ns), and fill
- * in vm->blames, causes and aggressors. Threads that are new since the last tick are charged from their beginning.
+ * in vm->blames, causes and aggressors. Threads that are new since the last tick are charged from
+ * their beginning.
  */
 void blame_vm(struct blame *blame, const struct blame_thread *threads, size_t n,
 	      uint64_t retired_ns, struct snap_vm *vm);
