@@ -371,6 +371,7 @@ channels:
 - {{name: never, type: webhook, url: "{never.url}", {common}}}
 - {{name: strange-ca, type: webhook, url: "{tls_url}", ca_file: {path('other.pem')}, {common}}}
 - {{name: known-ca, type: webhook, url: "{tls_url}", ca_file: {path('ca.pem')}, {common}}}
+- {{name: strange-name, type: webhook, url: "{tls_url.replace('127.0.0.1', 'localhost')}", ca_file: {path('ca.pem')}, {common}}}
 - {{name: no-dns, type: webhook, url: "http://no-such-host.invalid/", {common}}}
 - {{name: no-starttls, type: email, url: "smtp://127.0.0.1:{plain_mail.port}", from: a@example.org, to: b@example.org, {common}}}
 - {{name: no-secret, type: webhook, url: "{good.url}", secret_file: {path('gone')}, {common}}}
@@ -384,7 +385,7 @@ channels:
     before = int(notifier.ask("rss"))
     check("who talks to the network has no rights", until(lambda: senders(notifier)) and all(
         is_confined(s) for s in senders(notifier)), senders(notifier))
-    failing = ("hung", "refusing", "broken", "moved", "strange-ca", "no-dns", "no-starttls", "no-secret")
+    failing = ("hung", "refusing", "broken", "moved", "strange-ca", "strange-name", "no-dns", "no-starttls", "no-secret")
     check("the bad ones are tried again", until(lambda: all(
         notifier.state(c)["failures"] >= 3 for c in failing)), notifier.state())
     state = notifier.state()
@@ -393,7 +394,7 @@ channels:
     check("what is refused as such is given up", until(lambda: (
         notifier.state("never")["refused"], notifier.state("never")["waiting"]) == (1, 0)), notifier.state("never"))
     words = {"broken": "HTTP status 500", "moved": "HTTP status 302", "refusing": "refused",
-             "strange-ca": "certificate", "no-dns": "resolve", "no-starttls": "SSL", "no-secret": "No such file",
+             "strange-ca": "certificate", "strange-name": "certificate", "no-dns": "resolve", "no-starttls": "SSL", "no-secret": "No such file",
              "hung": "Timeout"}
     check("each says why", all([until(lambda c=c: words[c] in notifier.state(c)["error"]) for c in words]),
           notifier.state())
