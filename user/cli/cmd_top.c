@@ -4,6 +4,7 @@
 #include "cli/live.h"
 #include "cli/select.h"
 #include "cli/watch.h"
+#include "util/text.h"
 
 /* The table filters by name: a uuid becomes the name of its VM. Freed by the caller. */
 static char *filter_of(const struct cli *cli, const struct kvmlens_snapshot *snapshot)
@@ -19,6 +20,25 @@ static char *filter_of(const struct cli *cli, const struct kvmlens_snapshot *sna
 	return g_strdup(pattern);
 }
 
+/* A VM to be shown alone is there. */
+static enum exit_code check_shown(const struct cli *cli, const struct kvmlens_snapshot *snapshot)
+{
+	const char *wanted = cli->n_args ? cli->args[0] : NULL;
+	g_autofree char *shown = wanted ? text_quote(wanted) : NULL;
+
+	if (!wanted)
+		return EXIT_DONE;
+	for (size_t i = 0; i < snapshot->vms.n; i++) {
+		const struct snap_vm *vm = entities_at(&snapshot->vms, i);
+
+		if (!strcmp(vm->ident->name, wanted) || !g_strcmp0(vm->ident->uuid, wanted) ||
+		    !g_strcmp0(labels_get(vm->labels, "vm"), wanted))
+			return EXIT_DONE;
+	}
+	cli_error(cli, "top: there is no VM %s on this host; kvmlens vms lists them", shown);
+	return EXIT_NO_SUCH_VM;
+}
+
 static enum exit_code show(struct cli *cli, struct kvmlens_collector *collector, int stop_fd)
 {
 	const struct kvmlens_snapshot *first = live_snapshot(cli, collector, 1);
@@ -29,11 +49,14 @@ static enum exit_code show(struct cli *cli, struct kvmlens_collector *collector,
 	if (!first)
 		return EXIT_FAILED;
 	code = live_check_vm(cli, first);
+	if (!code)
+		code = check_shown(cli, first);
 	filter = filter_of(cli, first);
 	kvmlens_snapshot_unref(first);
 	if (code)
 		return code;
 	top_options_init(&options);
+	options.vm = cli->n_args ? cli->args[0] : NULL;
 	options.interval_ms = cli->config->interval_ms;
 	options.stop_fd = stop_fd;
 	options.filter = filter;
@@ -50,6 +73,8 @@ enum exit_code cmd_top(struct cli *cli)
 	enum exit_code code;
 
 	watch_default_interval(cli, INTERVAL_BY_FLAG);
+	if (cli->n_args)
+		cli->config->level = MAX(cli->config->level, KVMLENS_DETAILED);
 	code = live_start(cli, &collector);
 	if (code)
 		return code;

@@ -11,7 +11,7 @@
 #define ALL_COMMANDS                                                                              \
 	(FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_UNLOAD | FOR_CHECK_CONFIG | \
 	 FOR_VERSION | FOR_HELP | FOR_ANALYZE | FOR_HISTORY | FOR_INSIGHTS | FOR_DETAIL |         \
-	 FOR_RELOAD | FOR_ALERTS | FOR_SILENCE)
+	 FOR_RELOAD | FOR_ALERTS | FOR_SILENCE | FOR_WHY)
 
 static const cyaml_strval_t formats[] = {
 	{"auto", FORMAT_AUTO},
@@ -29,7 +29,7 @@ const struct config_option cli_options[] = {
 	 AS_STRING(struct cli_flags, config),
 	 .min = 1,
 	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_CHECK_CONFIG |
-		     FOR_HISTORY | FOR_ALERTS | FOR_SILENCE,
+		     FOR_HISTORY | FOR_ALERTS | FOR_SILENCE | FOR_WHY,
 	 .value = "FILE",
 	 .help = "the configuration; by default " CONFIG_DEFAULT_PATH ", if it exists",
 	 .example = "config: /etc/kvmlens/kvmlens.yaml"},
@@ -37,7 +37,7 @@ const struct config_option cli_options[] = {
 	 AS_ENUM(struct cli_flags, format, enum config_format, formats),
 	 .def = "auto",
 	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_HELP |
-		     FOR_HISTORY | FOR_ALERTS,
+		     FOR_HISTORY | FOR_ALERTS | FOR_WHY,
 	 .value = "FORMAT",
 	 .help = "how it is written",
 	 .example = "format: json"},
@@ -68,15 +68,15 @@ const struct config_option cli_options[] = {
 	 AS_STRING(struct cli_flags, since),
 	 .min = 1,
 	 .max = 32,
-	 .commands = FOR_HISTORY | FOR_ALERTS,
+	 .commands = FOR_HISTORY | FOR_ALERTS | FOR_WHY,
 	 .value = "WHEN",
-	 .help = "a time before now (90s, 30m, 2h, 3d) or a moment; by default 1h, of alerts 1d",
+	 .help = "a time before now (90s, 30m, 2h, 3d) or a moment; by default 1h, of alerts 1d, of why 1m",
 	 .example = "since: 2h"},
 	{.name = "until",
 	 AS_STRING(struct cli_flags, until),
 	 .min = 1,
 	 .max = 32,
-	 .commands = FOR_HISTORY | FOR_ALERTS,
+	 .commands = FOR_HISTORY | FOR_ALERTS | FOR_WHY,
 	 .value = "WHEN",
 	 .help = "likewise; by default now",
 	 .example = "until: 30m"},
@@ -170,13 +170,17 @@ const struct cli_command cli_commands[] = {
 	{
 		.name = "top",
 		.bit = FOR_TOP,
+		.args = "[VM]",
+		.max_args = 1,
 		.formats = F(TABLE),
 		.summary = "the live table of VMs, sorted by ready time",
 		.help = "Shows each VM's run, ready, steal, hypervisor and halted time. Keys: h for help, q "
 			"to quit. It collects by itself and needs no running agent. --once prints one "
-			"plain table.",
+			"plain table. With a VM it shows that one alone, at detailed: what it is short of "
+			"and why, who takes its CPU, stalls, and its processes where --guest-memory is on.",
 		.examples = "kvmlens top\tall VMs\n"
 			    "kvmlens top --vm 'db-*' --interval 1s\tsome of them, every second\n"
+			    "kvmlens top web-1\tone VM, with what runs in it\n"
 			    "kvmlens top --once\tone table for a script or a ticket",
 		.run = cmd_top,
 	},
@@ -330,6 +334,23 @@ const struct cli_command cli_commands[] = {
 			    "kvmlens silence list\twhat is silenced\n"
 			    "kvmlens silence end 3\tno more",
 		.run = cmd_silence,
+	},
+	{
+		.name = "why",
+		.bit = FOR_WHY,
+		.args = "VM",
+		.max_args = 1,
+		.formats = F(TABLE) | F(JSON),
+		.summary = "what a VM is short of, who or what causes it, and what to do",
+		.help = "Judges the last minute by rules that it names: CPU, stalls, memory, disks, network, "
+			"the guest itself. VM is a name, where * and ? match anything, or a uuid. It reads "
+			"the history that a running agent keeps; where there is none it watches for some "
+			"seconds itself. --since and --until judge another time. What no source tells is "
+			"not judged.",
+		.examples = "kvmlens why web-1\tat most ten lines\n"
+			    "kvmlens why web-1 --since 2h --until 1h\tan hour of the past\n"
+			    "kvmlens why 'db-*' --format json\tall findings, for a script",
+		.run = cmd_why,
 	},
 	{
 		.name = "check-config",

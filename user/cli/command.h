@@ -91,5 +91,6 @@ enum exit_code cmd_top(struct cli *cli);
 enum exit_code cmd_unload(struct cli *cli);
 enum exit_code cmd_version(struct cli *cli);
 enum exit_code cmd_vms(struct cli *cli);
+enum exit_code cmd_why(struct cli *cli);
 
 #endif

@@ -48,6 +48,7 @@ enum option_for {
 	FOR_RELOAD = 1 << 13,
 	FOR_ALERTS = 1 << 20,
 	FOR_SILENCE = 1 << 21,
+	FOR_WHY = 1 << 24,
 };
 
 struct config_option {

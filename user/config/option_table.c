@@ -7,7 +7,7 @@
 #include "config/option.h"
 #include "config/rule_options.h"
 
-#define COLLECTING (FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_ALERTS)
+#define COLLECTING (FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_ALERTS | FOR_WHY)
 
 static const cyaml_strval_t levels[] = {
 	{"basic", KVMLENS_BASIC},
@@ -151,7 +151,7 @@ const struct config_option config_options[] = {
 	 .min = 100,
 	 .max = 3600000,
 	 .def = "10s",
-	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_ALERTS,
+	 .commands = FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_ALERTS | FOR_WHY,
 	 .value = "DURATION",
 	 .help = "time from one collection to the next",
 	 .example = "interval: 10s"},
@@ -228,7 +228,7 @@ const struct config_option config_options[] = {
 	{.name = "guest_memory",
 	 AS_ENUM(struct config, guest_memory, enum config_switch, switches),
 	 .def = "off",
-	 .commands = FOR_RUN | FOR_TOP | FOR_METRICS,
+	 .commands = FOR_RUN | FOR_TOP | FOR_METRICS | FOR_WHY,
 	 .value = "on|off",
 	 .help = "read from each VM's memory what runs in it, with nothing installed there: processes, "
 		 "memory, CPU split of a Linux guest. This shows a tenant's process names to the host",
@@ -246,7 +246,7 @@ const struct config_option config_options[] = {
 	 .min = 20,
 	 .max = 60000,
 	 .def = "200ms",
-	 .commands = FOR_RUN | FOR_TOP | FOR_METRICS,
+	 .commands = FOR_RUN | FOR_TOP | FOR_METRICS | FOR_WHY,
 	 .value = "DURATION",
 	 .help = "a VM stalls when no vCPU has run for so long although one wanted to",
 	 .example = "stall: 200ms"},
@@ -264,7 +264,7 @@ const struct config_option config_options[] = {
 	 .min = 1,
 	 .max = 4000,
 	 .def = CONFIG_DEFAULT_STORE,
-	 .commands = FOR_RUN | FOR_HISTORY | FOR_INSIGHTS | FOR_ALERTS | FOR_SILENCE,
+	 .commands = FOR_RUN | FOR_HISTORY | FOR_INSIGHTS | FOR_ALERTS | FOR_SILENCE | FOR_WHY,
 	 .value = "FILE",
 	 .help = "where the history is kept; none switches it off",
 	 .example = "store: /var/lib/kvmlens/history.db"},

@@ -293,18 +293,16 @@ void stall_watch_sync(struct stall_watch *w, const struct rqclock *clock)
 	g_mutex_unlock(&w->lock);
 }
 
+/* All of them, for a counter that begins with its first event has no rate. */
 static void fill_causes(const struct stall_memory *memory, struct snap_vm *vm)
 {
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < STALL_CAUSES; i++)
-		n += memory->count[i] > 0;
-	entities_alloc(&vm->stalls, n, sizeof(struct snap_stall));
-	for (unsigned i = 0, k = 0; i < STALL_CAUSES; i++)
-		if (memory->count[i])
-			*(struct snap_stall *)entities_at(&vm->stalls, k++) = (struct snap_stall){
-				labels_new_one(vm->labels, "cause", stall_cause_name(i)),
-				memory->count[i], memory->ns[i]};
+	if (vm->level < KVMLENS_DETAILED)
+		return;
+	entities_alloc(&vm->stalls, STALL_CAUSES - 1, sizeof(struct snap_stall));
+	for (unsigned i = 1; i < STALL_CAUSES; i++)
+		*(struct snap_stall *)entities_at(&vm->stalls, i - 1) = (struct snap_stall){
+			labels_new_one(vm->labels, "cause", stall_cause_name(i)), memory->count[i],
+			memory->ns[i]};
 }
 
 static void fill_events(const struct stall_memory *memory, struct snap_vm *vm)

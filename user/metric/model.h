@@ -262,7 +262,7 @@ struct snap_vm {
 	struct entities trends; /* struct snap_trend */
 	struct entities forecasts; /* struct snap_forecast */
 	struct entities fulls; /* struct snap_full */
-	struct entities stalls; /* struct snap_stall, of the causes that there were */
+	struct entities stalls; /* struct snap_stall, at detailed */
 	struct entities stall_events; /* struct snap_stall_event, newest first */
 };
 

@@ -11,6 +11,7 @@
 
 /* Rows that header, titles and explanations take at most. */
 #define OTHER_ROWS 64
+#define VM_ROWS 512 /* of the screen of one VM */
 
 static int print_frame(FILE *out, const struct frame *frame)
 {
@@ -33,7 +34,8 @@ int top_print(FILE *out, const struct kvmlens_snapshot *snapshot, const struct t
 		return -EINVAL;
 	view->plain = true;
 	view_set_snapshot(view, kvmlens_snapshot_ref(snapshot));
-	frame = frame_new(width, view->rows->len + OTHER_ROWS, terminal_utf8());
+	frame = frame_new(width, view->rows->len + (options->vm ? VM_ROWS : OTHER_ROWS),
+			  terminal_utf8());
 	view_draw(view, frame);
 	ret = print_frame(out, frame);
 	frame_free(frame);

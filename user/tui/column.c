@@ -132,6 +132,41 @@ static const char *state(const struct row *row)
 	return row->vcpu->state < G_N_ELEMENTS(names) ? names[row->vcpu->state] : "-";
 }
 
+/* Who took the most of the VM's time in the last interval. */
+static const struct snap_aggressor *first_aggressor(const struct row *row)
+{
+	if (row->kind != ROW_VM || !row->vm->aggressors.n)
+		return NULL;
+	return entities_at(&row->vm->aggressors, 0);
+}
+
+static double aggressor(const struct row *row)
+{
+	const struct snap_aggressor *a = first_aggressor(row);
+
+	if (row->kind != ROW_VM)
+		return BLANK;
+	return a ? a->percent : NAN;
+}
+
+/* Below what is worth a look nobody is accused. The name gives way to the number. */
+#define AGGRESSOR_WIDTH 16
+#define AGGRESSOR_LEAST 1.0
+
+static void write_aggressor(const struct row *row, char *buf, size_t size)
+{
+	const struct snap_aggressor *a = first_aggressor(row);
+	g_autofree char *name = NULL;
+	const char *by;
+
+	g_strlcpy(buf, "", size);
+	if (!a || !(a->percent >= AGGRESSOR_LEAST))
+		return;
+	by = labels_get(a->labels, "by") ?: "?";
+	name = display_fit(by, AGGRESSOR_WIDTH - 4, true);
+	g_snprintf(buf, size, "%.0f%% %s", a->percent, name);
+}
+
 static const char *uuid(const struct row *row)
 {
 	return row->kind == ROW_VM ? labels_get(row->vm->labels, "uuid") : NULL;
@@ -142,44 +177,47 @@ static const char *uuid(const struct row *row)
  * 5 and 10 percent of ready time are what esxtop's users are taught to look at and to act on.
  */
 const struct column columns[] = {
-	{"NAME", 'N', 12, 0, NULL, name, NULL, 0, 0, false,
+	{"NAME", 'N', 12, 0, NULL, name, NULL, NULL, 0, 0, false,
 	 "the VM, or below it a vCPU, the threads of one role, or a process inside"},
-	{"vCPU", 'C', 4, 40, vcpus, NULL, display_count, 0, 0, false, "number of virtual CPUs"},
-	{"%USED", 'U', 5, 26, used, NULL, display_percent, 0, 0, true,
+	{"vCPU", 'C', 4, 40, vcpus, NULL, display_count, NULL, 0, 0, false,
+	 "number of virtual CPUs"},
+	{"%USED", 'U', 5, 26, used, NULL, display_percent, NULL, 0, 0, true,
 	 "CPU time of the vCPUs and of the VM's other threads (emulator, IO, vhost)"},
-	{"%RUN", 'O', 5, 48, run, NULL, display_percent, 0, 0, true,
+	{"%RUN", 'O', 5, 48, run, NULL, display_percent, NULL, 0, 0, true,
 	 "vCPUs on a physical CPU: vm.cpu.usage"},
-	{"%RDY", 'R', 5, 18, ready, NULL, display_percent, 5, 10, true,
+	{"%RDY", 'R', 5, 18, ready, NULL, display_percent, NULL, 5, 10, true,
 	 "runnable, but not on a CPU, for any cause: ready time"},
-	{"%STEAL", 'S', 6, 33, steal, NULL, display_percent, 5, 10, true,
+	{"%STEAL", 'S', 6, 33, steal, NULL, display_percent, NULL, 5, 10, true,
 	 "part of %RDY that began by being preempted: steal time"},
-	{"%HYP", 'Y', 5, 55, hypervisor, NULL, display_percent, 0, 0, true,
+	{"AGGRESSOR", 'B', AGGRESSOR_WIDTH, 72, aggressor, NULL, NULL, write_aggressor, 0, 0, false,
+	 "who ran most while the VM waited, and in percent of the VM's time"},
+	{"%HYP", 'Y', 5, 55, hypervisor, NULL, display_percent, NULL, 0, 0, true,
 	 "part of %RUN outside of the guest: exits handled by kernel and QEMU"},
-	{"%HALT", 'H', 5, 62, halted, NULL, display_percent, 0, 0, true,
+	{"%HALT", 'H', 5, 90, halted, NULL, display_percent, NULL, 0, 0, true,
 	 "halted: the guest wanted no CPU"},
-	{"p99-wake", 'W', 8, 72, wake_p99, NULL, display_ms, 10, 50, false,
+	{"p99-wake", 'W', 8, 80, wake_p99, NULL, display_ms, NULL, 10, 50, false,
 	 "99 of 100 wake-ups got a CPU within this time"},
-	{"MIG/s", 'M', 5, 80, migrations, NULL, display_rate, 0, 0, false,
+	{"MIG/s", 'M', 5, 96, migrations, NULL, display_rate, NULL, 0, 0, false,
 	 "moves from one physical CPU to another, per second"},
-	{"%WAKE", 'L', 5, 86, wake, NULL, display_percent, 5, 10, true,
+	{"%WAKE", 'L', 5, 102, wake, NULL, display_percent, NULL, 5, 10, true,
 	 "the other part of %RDY: woken, and waiting for a CPU"},
-	{"PREEM/s", 'P', 7, 96, preempts, NULL, display_rate, 0, 0, false,
+	{"PREEM/s", 'P', 7, 110, preempts, NULL, display_rate, NULL, 0, 0, false,
 	 "times per second that a running vCPU lost its CPU"},
-	{"EXIT/s", 'X', 6, 105, exits, NULL, display_rate, 0, 0, false,
+	{"EXIT/s", 'X', 6, 117, exits, NULL, display_rate, NULL, 0, 0, false,
 	 "exits from the guest to the hypervisor per second"},
-	{"STATE", 'A', 9, 116, NULL, state, NULL, 0, 0, false,
+	{"STATE", 'A', 9, 127, NULL, state, NULL, NULL, 0, 0, false,
 	 "of the VM; of a vCPU: run, ready, halted or blocked"},
-	{"p50-wake", 'E', 8, 126, wake_p50, NULL, display_ms, 10, 50, false,
+	{"p50-wake", 'E', 8, 136, wake_p50, NULL, display_ms, NULL, 10, 50, false,
 	 "half of the wake-ups got a CPU within this time"},
-	{"SWITCH/s", 'T', 8, 136, switches, NULL, display_rate, 0, 0, false,
+	{"SWITCH/s", 'T', 8, 145, switches, NULL, display_rate, NULL, 0, 0, false,
 	 "times per second that a vCPU was switched in"},
-	{"%GUEST", 'G', 6, 144, guest, NULL, display_percent, 0, 0, true,
+	{"%GUEST", 'G', 6, 152, guest, NULL, display_percent, NULL, 0, 0, true,
 	 "part of %RUN inside of the guest"},
-	{"CPU", 'K', 4, 150, last_cpu, NULL, display_count, 0, 0, false,
+	{"CPU", 'K', 4, 157, last_cpu, NULL, display_count, NULL, 0, 0, false,
 	 "physical CPU that a vCPU ran on last"},
-	{"PID", 'I', 7, 159, id, NULL, display_count, 0, 0, false,
+	{"PID", 'I', 7, 165, id, NULL, display_count, NULL, 0, 0, false,
 	 "the VM's process, a vCPU's thread, or the guest's own number of a process inside"},
-	{"UUID", 'D', 36, 196, NULL, uuid, NULL, 0, 0, false, "the VM's uuid"},
+	{"UUID", 'D', 36, 202, NULL, uuid, NULL, NULL, 0, 0, false, "the VM's uuid"},
 };
 
 const size_t n_columns = G_N_ELEMENTS(columns);
@@ -251,6 +289,11 @@ int column_compare(const struct column *column, bool reverse, const struct row *
 	return sign * ((x < y) - (x > y));
 }
 
+bool column_is_text(const struct column *column)
+{
+	return column->text || column->write;
+}
+
 enum tone column_tone(const struct column *column, const struct row *row)
 {
 	double number = column->number ? column->number(row) : NAN;
@@ -270,6 +313,10 @@ void column_cell(const struct column *column, const struct row *row, char *buf, 
 	if (column->text) {
 		text = column->text(row);
 		g_strlcpy(buf, text ? text : "", size);
+		return;
+	}
+	if (column->write) {
+		column->write(row, buf, size);
 		return;
 	}
 	number = number_of(column, row);

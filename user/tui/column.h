@@ -15,6 +15,8 @@ struct column {
 	double (*number)(const struct row *row);
 	const char *(*text)(const struct row *row); /* NULL: none; aligned left */
 	void (*format)(double number, char *buf, size_t size);
+	/* Words about the number, aligned left, in the place of format; NULL: format. */
+	void (*write)(const struct row *row, char *buf, size_t size);
 	double warn, crit; /* number from which it is worth a look, or is bad; 0: never */
 	bool per_vcpu; /* in the sum over the vCPUs, not the average, when the row says so */
 	const char *help;
@@ -36,6 +38,9 @@ const struct column *column_step(const struct column *column, int step, int term
 /* Compare for sorting: <0 when a belongs above b. The greatest number comes first, texts by a-z. */
 int column_compare(const struct column *column, bool reverse, const struct row *a,
 		   const struct row *b);
+
+/* Is it aligned left? */
+bool column_is_text(const struct column *column);
 
 enum tone column_tone(const struct column *column, const struct row *row);
 

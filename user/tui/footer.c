@@ -8,9 +8,9 @@
 static const struct {
 	const char *key, *what;
 } hints[] = {
-	{"q", "quit"},	      {"?", "help"},	   {"Enter", "vCPUs"}, {"/", "filter"},
-	{"< >", "sort"},      {"+ -", "detail"},   {"s", "interval"},  {"p", "freeze"},
-	{"a", "sum/average"}, {"e", "expand all"},
+	{"q", "quit"},	 {"?", "help"},	       {"Enter", "vCPUs"},  {"w", "why"},
+	{"/", "filter"}, {"< >", "sort"},      {"+ -", "detail"},   {"s", "interval"},
+	{"p", "freeze"}, {"a", "sum/average"}, {"e", "expand all"},
 };
 
 static void draw_hints(struct frame *frame, int row, int width)

@@ -19,6 +19,7 @@ static const struct help_line keys[] = {
 	{"Up Down PgUp PgDn", "move; Home and End go to the ends"},
 	{"Enter, Space", "show or hide a VM's vCPUs and other threads; also Right and Left"},
 	{"e", "show or hide those of every VM"},
+	{"w", "one VM: what it is short of and why, who takes it, stalls, its processes"},
 	{"< >", "sort by the column to the left or right; or by a column's letter, see below"},
 	{"r", "reverse the order"},
 	{"/", "show only VMs with this in their name, or like db-*; Esc shows all"},
@@ -108,30 +109,9 @@ static void help_draw(struct view *view, struct frame *frame)
 
 static bool help_key(struct view *view, int key)
 {
-	guint page = MAX(view->page, 2) - 1;
-
+	if (view_scroll_key(view, key))
+		return true;
 	switch (key) {
-	case VIEW_KEY_UP:
-	case 'k':
-		view->scroll -= view->scroll > 0;
-		return true;
-	case VIEW_KEY_DOWN:
-	case 'j':
-		view->scroll++;
-		return true;
-	case VIEW_KEY_PAGE_UP:
-		view->scroll -= MIN(page, view->scroll);
-		return true;
-	case VIEW_KEY_PAGE_DOWN:
-	case ' ':
-		view->scroll += page;
-		return true;
-	case VIEW_KEY_HOME:
-		view->scroll = 0;
-		return true;
-	case VIEW_KEY_END:
-		view->scroll = G_MAXUINT / 2;
-		return true;
 	case 'q':
 	case 'h':
 	case '?':

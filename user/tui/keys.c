@@ -65,6 +65,36 @@ static void common_key(struct view *view, int key)
 	}
 }
 
+bool view_scroll_key(struct view *view, int key)
+{
+	guint page = MAX(view->page, 2) - 1;
+
+	switch (key) {
+	case VIEW_KEY_UP:
+	case 'k':
+		view->scroll -= view->scroll > 0;
+		return true;
+	case VIEW_KEY_DOWN:
+	case 'j':
+		view->scroll++;
+		return true;
+	case VIEW_KEY_PAGE_UP:
+		view->scroll -= MIN(page, view->scroll);
+		return true;
+	case VIEW_KEY_PAGE_DOWN:
+	case ' ':
+		view->scroll += page;
+		return true;
+	case VIEW_KEY_HOME:
+		view->scroll = 0;
+		return true;
+	case VIEW_KEY_END:
+		view->scroll = G_MAXUINT / 2;
+		return true;
+	}
+	return false;
+}
+
 void view_key(struct view *view, int key)
 {
 	g_clear_pointer(&view->message, g_free);

@@ -92,20 +92,19 @@ static gint compare_processes(gconstpointer a, gconstpointer b)
 	return (mx < my) - (mx > my);
 }
 
-static void add_processes(GArray *rows, const struct row *parent)
+void rows_processes(GArray *rows, const struct snap_vm *vm, bool sum, guint max)
 {
 	g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct row));
-	const struct snap_vm *vm = parent->vm;
 
 	for (size_t i = 0; i < vm->processes.n; i++) {
-		struct row row = {.kind = ROW_PROCESS, .vm = vm, .sum = parent->sum};
+		struct row row = {.kind = ROW_PROCESS, .vm = vm, .sum = sum};
 
 		row.process = entities_at(&vm->processes, i);
 		g_array_append_val(all, row);
 	}
 	g_array_sort(all, compare_processes);
 	if (all->len)
-		g_array_append_vals(rows, all->data, MIN(all->len, ROW_PROCESSES));
+		g_array_append_vals(rows, all->data, MIN(all->len, max));
 }
 
 static void add_children(GArray *rows, const struct row *parent)
@@ -124,7 +123,7 @@ static void add_children(GArray *rows, const struct row *parent)
 		row.role = entities_at(&vm->roles, i);
 		g_array_append_val(rows, row);
 	}
-	add_processes(rows, parent);
+	rows_processes(rows, vm, parent->sum, ROW_PROCESSES);
 }
 
 void rows_build(GArray *rows, const struct kvmlens_snapshot *snapshot, const struct row_spec *spec)

@@ -48,6 +48,9 @@ GHashTable *row_ident_set(void);
 /* Are they rows of the same thing, in two snapshots? */
 bool row_same(const struct row *a, const struct row *b);
 
+/* Add rows of a guest's processes, at most max: those that use most CPU, then memory, first. */
+void rows_processes(GArray *rows, const struct snap_vm *vm, bool sum, guint max);
+
 /* Fill rows (of struct row) anew. A value that is not known sorts last, in either direction. */
 void rows_build(GArray *rows, const struct kvmlens_snapshot *snapshot, const struct row_spec *spec);
 

@@ -5,6 +5,7 @@
 #include "tui/health.h"
 #include "tui/display.h"
 #include "tui/view.h"
+#include "tui/vm_screen.h"
 
 #define CELL_MAX 512 /* a name of LABEL_VALUE_MAX bytes and what stands before it */
 
@@ -41,7 +42,7 @@ static void draw_titles(const struct view *view, struct frame *frame, int row)
 			frame_put(frame, row, 2, col - 2, tone, c->title);
 			continue;
 		}
-		if (c->text)
+		if (column_is_text(c))
 			frame_put(frame, row, col + 1, c->width, tone, c->title);
 		else
 			frame_put_right(frame, row, col + 1 + c->width, c->width, tone, c->title);
@@ -121,7 +122,7 @@ static void draw_row(const struct view *view, struct frame *frame, int at, const
 		if (c->min_terminal > frame->width)
 			continue;
 		column_cell(c, row, buf, sizeof(buf));
-		if (c->text)
+		if (column_is_text(c))
 			frame_put(frame, at, col + 1, c->width, tone, buf);
 		else
 			frame_put_right(frame, at, col + 1 + c->width, c->width, tone, buf);
@@ -265,6 +266,10 @@ static bool row_key(struct view *view, int key)
 		return true;
 	case VIEW_KEY_LEFT:
 		toggle_row(view, false, true);
+		return true;
+	case 'w':
+		if (view_row(view))
+			vm_screen_open(view, view_row(view)->vm);
 		return true;
 	case 'e':
 	case '*':

@@ -27,6 +27,7 @@ struct top_options {
 	const char *sort; /* a column's title, NULL: %RDY */
 	bool reverse;
 	const char *filter; /* part of a VM's name, or a glob with * or ?; NULL: all VMs */
+	const char *vm; /* show this VM alone: a name or a uuid; NULL: the table */
 	bool expand; /* show vCPUs and other threads of every VM */
 	bool sum; /* percentages summed over the vCPUs, not averaged */
 	int width; /* of plain text, in columns; 0: 80 */

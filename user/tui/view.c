@@ -3,6 +3,8 @@
 #include "tui/column.h"
 #include "tui/health.h"
 #include "tui/view.h"
+#include "tui/vm_screen.h"
+#include "why/window.h"
 
 #define MESSAGE_TICKS 3
 #define LOSS_SHOWN_NS 60000000000ull
@@ -28,6 +30,7 @@ struct view *view_new(const struct top_options *options)
 	view->spec.expand_all = options->expand;
 	view->spec.toggled = row_ident_set();
 	view->ask_level = -1;
+	view->wanted = g_strdup(options->vm);
 	return view;
 }
 
@@ -41,6 +44,9 @@ void view_free(struct view *view)
 	g_array_unref(view->rows);
 	g_string_free(view->filter, TRUE);
 	g_string_free(view->input, TRUE);
+	g_clear_pointer(&view->shown, vm_ident_unref);
+	why_window_free(view->window);
+	g_free(view->wanted);
 	g_free(view->message);
 	g_free(view);
 }
@@ -139,6 +145,7 @@ void view_set_snapshot(struct view *view, const struct kvmlens_snapshot *snapsho
 	if (view->message && ++view->message_ticks > MESSAGE_TICKS)
 		g_clear_pointer(&view->message, g_free);
 	view_rebuild(view);
+	vm_screen_update(view);
 	g_hash_table_foreach_remove(view->spec.toggled, is_gone, (gpointer)snapshot);
 	/* Not earlier: rows of the old one were compared with those of the new. */
 	if (old)

@@ -41,6 +41,7 @@ extern const struct screen_ops screen_table;
 extern const struct screen_ops screen_help;
 
 struct prompt_ops;
+struct why_window;
 
 struct view {
 	const struct kvmlens_snapshot *snapshot; /* counted; NULL before the first tick */
@@ -57,6 +58,10 @@ struct view {
 	guint page; /* rows on the screen when it was last drawn */
 	int width; /* of the screen when it was last drawn */
 	guint scroll; /* of screens other than the table: lines above the screen */
+
+	char *wanted; /* a VM to show alone as soon as it is there, NULL: none */
+	struct vm_ident *shown; /* the VM that screen_vm shows, counted; NULL: none */
+	struct why_window *window; /* the last minute of it */
 
 	const struct prompt_ops *prompt; /* a line is being typed; NULL: keys are commands */
 	GString *input;
@@ -82,6 +87,8 @@ void view_free(struct view *view);
 void view_set_snapshot(struct view *view, const struct kvmlens_snapshot *snapshot);
 
 void view_key(struct view *view, int key);
+/* The keys of a screen that is longer than the terminal: view->scroll. */
+bool view_scroll_key(struct view *view, int key);
 void view_draw(struct view *view, struct frame *frame);
 
 /* The row under the cursor, or NULL. */

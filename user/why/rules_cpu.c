@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+/* It waits for a CPU, and for whom; or has what it asks for and needs more. */
+#include <math.h>
+#include <string.h>
+#include "why/rule.h"
+
+enum taker { TAKER_VM, TAKER_TASK, TAKER_KERNEL, TAKER_INTERRUPT, TAKER_SELF, TAKER_IDLE, TAKERS };
+
+/* Whom the ready time is charged to, in percent of wall time. */
+struct wait {
+	double ready;
+	double taken[TAKERS];
+	char who[TAKERS][WHY_WHO_MAX]; /* the greatest of each kind */
+	double most[TAKERS];
+};
+
+static enum taker taker_of(const char *by)
+{
+	if (g_str_has_prefix(by, "vm:"))
+		return TAKER_VM;
+	if (g_str_has_prefix(by, "cgroup:"))
+		return TAKER_TASK;
+	if (strstr(by, "softirq") || strstr(by, "irq"))
+		return TAKER_INTERRUPT;
+	if (g_str_has_prefix(by, "host:"))
+		return TAKER_KERNEL;
+	if (!strcmp(by, "self"))
+		return TAKER_SELF;
+	return strcmp(by, "idle") ? TAKERS : TAKER_IDLE;
+}
+
+static void take(struct wait *w, const char *by, double percent)
+{
+	enum taker taker = taker_of(by);
+
+	if (taker == TAKERS || isnan(percent) || percent <= 0)
+		return;
+	w->taken[taker] += percent;
+	if (percent <= w->most[taker])
+		return;
+	w->most[taker] = percent;
+	g_strlcpy(w->who[taker], by, sizeof(w->who[taker]));
+}
+
+/* Seconds of all vCPUs as percent of wall time; NAN where there is no time yet. */
+static double as_percent(const struct evidence *e, double seconds)
+{
+	double vcpus = evidence_mean(e, "vm.cpu.vcpus"), span = evidence_seconds(e);
+
+	return span > 0 && vcpus > 0 ? 100 * seconds / (span * vcpus) : NAN;
+}
+
+/* What is no aggressor is in the counters alone, and what is one is exact in the gauges. */
+static void charge(const struct evidence *e, struct wait *w)
+{
+	g_autoptr(GArray) gauges = evidence_parts(e, "vm.cpu.aggressor_time", "by");
+	g_autoptr(GArray) counters = evidence_parts(e, "vm.cpu.blame_seconds_total", "by");
+	double *done = g_new0(double, gauges->len + 1);
+
+	for (guint i = 0; i < counters->len; i++) {
+		const struct evidence_part *c = &g_array_index(counters, struct evidence_part, i);
+		double percent = as_percent(e, c->gain);
+
+		for (guint k = 0; k < gauges->len; k++) {
+			const struct evidence_part *g =
+				&g_array_index(gauges, struct evidence_part, k);
+
+			if (strcmp(g->label, c->label))
+				continue;
+			percent = isnan(percent) ? g->mean : MAX(percent, g->mean);
+			done[k] = 1;
+		}
+		take(w, c->label, percent);
+	}
+	for (guint k = 0; k < gauges->len; k++)
+		if (!done[k])
+			take(w, g_array_index(gauges, struct evidence_part, k).label,
+			     g_array_index(gauges, struct evidence_part, k).mean);
+	g_free(done);
+}
+
+static bool waits(const struct evidence *e, struct wait *w)
+{
+	*w = (struct wait){.ready = evidence_mean(e, "vm.cpu.ready_time")};
+	if (isnan(w->ready) || w->ready < WHY_READY)
+		return false;
+	charge(e, w);
+	return true;
+}
+
+/* Percent of wall time that one of the causes takes, whose name has this in it; 0: none. */
+static double cause(const struct evidence *e, const char *part)
+{
+	g_autoptr(GArray) parts = evidence_parts(e, "vm.cpu.ready_cause_seconds_total", "cause");
+	double sum = 0;
+
+	for (guint i = 0; i < parts->len; i++) {
+		const struct evidence_part *p = &g_array_index(parts, struct evidence_part, i);
+		double percent = as_percent(e, p->gain);
+
+		if (strstr(p->label, part) && !isnan(percent))
+			sum += percent;
+	}
+	return sum;
+}
+
+static bool matters(double percent, double ready)
+{
+	return percent >= WHY_PART * ready / 100;
+}
+
+/*
+ * Who ran on the CPU is not to blame where another CPU stood idle, or where the quota was used
+ * up: that part has its own rule.
+ */
+static double less_own_fault(const struct evidence *e, const struct wait *w, double percent)
+{
+	double own = cause(e, "pin") + cause(e, "quota");
+
+	return percent * MAX(1 - own / MAX(w->ready, 0.001), 0.1);
+}
+
+static bool taken_by(const struct evidence *e, enum taker taker, const char *whose,
+		     struct why_finding *f)
+{
+	struct wait w;
+
+	if (!waits(e, &w) || !matters(w.taken[taker], w.ready))
+		return false;
+	f->amount = w.taken[taker];
+	f->weight = less_own_fault(e, &w, f->amount);
+	g_strlcpy(f->who, w.who[taker], sizeof(f->who));
+	why_say(f, "waits %.1f %% of the time for a CPU, %.1f %% while %s", w.ready, f->amount,
+		whose);
+	return true;
+}
+
+bool why_cpu_quota(const struct evidence *e, struct why_finding *f)
+{
+	double ready = evidence_mean(e, "vm.cpu.ready_time"), percent = cause(e, "quota");
+
+	if (isnan(ready) || ready < WHY_READY || !matters(percent, ready))
+		return false;
+	f->amount = f->weight = percent;
+	why_say(f, "waits %.1f %% of the time for a CPU, %.1f %% because its quota is used up",
+		ready, percent);
+	return true;
+}
+
+bool why_cpu_pinning(const struct evidence *e, struct why_finding *f)
+{
+	double ready = evidence_mean(e, "vm.cpu.ready_time"), percent = cause(e, "pin");
+
+	if (isnan(ready) || ready < WHY_READY || !matters(percent, ready))
+		return false;
+	f->amount = f->weight = percent;
+	why_say(f,
+		"waits %.1f %% of the time for a CPU, %.1f %% while another CPU stood idle that it "
+		"may not or did not use",
+		ready, percent);
+	return true;
+}
+
+bool why_cpu_neighbour(const struct evidence *e, struct why_finding *f)
+{
+	return taken_by(e, TAKER_VM, "other VMs ran there", f);
+}
+
+bool why_cpu_host_task(const struct evidence *e, struct why_finding *f)
+{
+	return taken_by(e, TAKER_TASK, "processes of the host ran there", f);
+}
+
+bool why_cpu_kernel(const struct evidence *e, struct why_finding *f)
+{
+	return taken_by(e, TAKER_KERNEL, "threads of the host's kernel ran there", f);
+}
+
+bool why_cpu_interrupts(const struct evidence *e, struct why_finding *f)
+{
+	double ready = evidence_mean(e, "vm.cpu.ready_time");
+	double percent = cause(e, "interrupt") + cause(e, "irq");
+
+	if (!(percent > 0))
+		return taken_by(e, TAKER_INTERRUPT, "softirqs ran there", f);
+	if (isnan(ready) || ready < WHY_READY || !matters(percent, ready))
+		return false;
+	f->amount = f->weight = percent;
+	why_say(f,
+		"waits %.1f %% of the time for a CPU, %.1f %% while interrupts were served there",
+		ready, percent);
+	return true;
+}
+
+bool why_cpu_own_threads(const struct evidence *e, struct why_finding *f)
+{
+	return taken_by(e, TAKER_SELF, "its own IO, emulator or other vCPU threads ran there", f);
+}
+
+bool why_cpu_idle_wake(const struct evidence *e, struct why_finding *f)
+{
+	return taken_by(e, TAKER_IDLE, "that CPU woke from its sleep", f);
+}
+
+bool why_cpu_unexplained(const struct evidence *e, struct why_finding *f)
+{
+	struct wait w;
+
+	if (!waits(e, &w) || matters(cause(e, "quota"), w.ready) ||
+	    matters(cause(e, "pin"), w.ready))
+		return false;
+	for (int i = 0; i < TAKERS; i++)
+		if (matters(w.taken[i], w.ready))
+			return false;
+	f->amount = w.ready;
+	f->weight = w.ready / 2;
+	why_say(f, "waits %.1f %% of the time for a CPU, for many that each take little", w.ready);
+	return true;
+}
+
+bool why_cpu_saturated(const struct evidence *e, struct why_finding *f)
+{
+	double used = evidence_mean(e, "vm.cpu.usage"),
+	       ready = evidence_mean(e, "vm.cpu.ready_time");
+
+	if (isnan(used) || used < 90 || ready >= WHY_READY)
+		return false;
+	f->amount = used;
+	f->weight = used / 4;
+	why_say(f, "runs %.1f %% of the time on all its vCPUs, and gets the CPU whenever it asks",
+		used);
+	return true;
+}
+
+bool why_cpu_exits(const struct evidence *e, struct why_finding *f)
+{
+	double hyp = evidence_mean(e, "vm.cpu.hypervisor_time");
+
+	/* Sampled by the tick it is a guess, and of a TCG guest there is none. */
+	if (isnan(hyp) || hyp < 20 || evidence_last(e, "vm.cpu.guest_time_sampled") != 0)
+		return false;
+	f->amount = hyp;
+	f->weight = hyp / 2;
+	why_say(f, "spends %.1f %% of the time outside the guest, handling its exits", hyp);
+	return true;
+}
+
+bool why_cpu_wake_latency(const struct evidence *e, struct why_finding *f)
+{
+	double p99 = evidence_mean(e, "vm.cpu.wake_latency_p99");
+	double ready = evidence_mean(e, "vm.cpu.ready_time");
+
+	if (isnan(p99) || p99 < 10 || !(ready < WHY_READY))
+		return false;
+	f->amount = p99;
+	f->weight = MIN(p99 / 5, 20);
+	why_say(f, "waits seldom (%.1f %%), but one wakeup in a hundred takes %.1f ms to a CPU",
+		ready, p99);
+	return true;
+}

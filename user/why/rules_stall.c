@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+/* It did not run at all for a while. */
+#include <math.h>
+#include <string.h>
+#include <time.h>
+#include "why/rule.h"
+
+static double known(double value)
+{
+	return isnan(value) ? 0 : value;
+}
+
+static const struct evidence_part *current(const GArray *parts, const char *n)
+{
+	for (guint i = 0; i < parts->len; i++) {
+		const struct evidence_part *p = &g_array_index(parts, struct evidence_part, i);
+
+		if (p->current && !strcmp(p->label, n))
+			return p;
+	}
+	return NULL;
+}
+
+void why_stall_event(const struct evidence *e, const char *n, double *began, double *seconds,
+		     char *cause, size_t size)
+{
+	g_autofree char *name = NULL;
+	g_autoptr(GArray) when = evidence_parts(e, "vm.stall.event.began", "n");
+	g_autoptr(GArray) how_long = evidence_parts(e, "vm.stall.event.duration", "n");
+	const struct evidence_part *at = current(when, n), *lasted = current(how_long, n);
+
+	if (at) {
+		*began = at->last;
+		name = evidence_label(at->labels, "cause");
+		g_strlcpy(cause, name ? name : "", size);
+	}
+	if (lasted)
+		*seconds = lasted->last;
+}
+
+/* Seconds of stalls that have ended, of all causes. */
+static double ended_seconds(const struct evidence *e)
+{
+	g_autoptr(GArray) parts = evidence_parts(e, "vm.stall.cause_seconds_total", "cause");
+	double sum = 0;
+
+	for (guint i = 0; i < parts->len; i++)
+		sum += g_array_index(parts, struct evidence_part, i).gain;
+	return sum;
+}
+
+static bool goes_on(const struct evidence *e, enum stall_cause cause)
+{
+	return evidence_last(e, "vm.stall.active") == 1 &&
+	       evidence_last(e, "vm.stall.last_cause") == cause;
+}
+
+/* How often this cause, and how long; below detailed only the last cause is told. */
+static bool count_stalls(const struct evidence *e, enum stall_cause cause, double *ret_n,
+			 double *ret_seconds)
+{
+	const char *name = stall_cause_name(cause);
+	bool active = goes_on(e, cause), last = evidence_last(e, "vm.stall.last_cause") == cause;
+	double n = evidence_part_gain(e, "vm.stall.cause_total", "cause", name);
+	double seconds = evidence_part_gain(e, "vm.stall.cause_seconds_total", "cause", name);
+
+	if (isnan(n)) {
+		n = last ? known(evidence_gain(e, "vm.stall_total")) : 0;
+		seconds = last ? evidence_gain(e, "vm.stall_seconds_total") : 0;
+		n = MAX(n, active);
+	} else if (active) {
+		n++;
+		seconds = known(seconds) +
+			  MAX(0,
+			      known(evidence_gain(e, "vm.stall_seconds_total")) - ended_seconds(e));
+	}
+	*ret_n = n;
+	*ret_seconds = seconds;
+	return n > 0;
+}
+
+/* " (the last 1.0 s at 12:03:11)", "": it is not known. */
+static void last_one(const struct evidence *e, enum stall_cause wanted, char *buf, size_t size)
+{
+	double began = NAN, seconds = NAN;
+	char clock[16], cause[32] = "";
+	struct tm tm;
+	time_t t;
+
+	*buf = '\0';
+	why_stall_event(e, "0", &began, &seconds, cause, sizeof(cause));
+	if (strcmp(cause, stall_cause_name(wanted)))
+		return;
+	t = (time_t)known(began);
+	if (t > 0 && localtime_r(&t, &tm) && strftime(clock, sizeof(clock), "%H:%M:%S", &tm))
+		g_snprintf(buf, size, " (the last at %s, %.1f s)", clock, known(seconds));
+}
+
+static bool stalled(const struct evidence *e, enum stall_cause cause, const char *what,
+		    struct why_finding *f)
+{
+	double n, seconds, span = MAX(evidence_seconds(e), 1);
+	char last[64], all[48];
+
+	if (!count_stalls(e, cause, &n, &seconds))
+		return false;
+	f->amount = known(seconds);
+	f->weight = 20 + 100 * MIN(f->amount / span, 1) + (goes_on(e, cause) ? 50 : 0);
+	last_one(e, cause, last, sizeof(last));
+	g_snprintf(all, sizeof(all), ", %.1f s in all", seconds);
+	why_say(f, "stood still %.0f time%s%s%s: %s%s", n, n == 1 ? "" : "s",
+		seconds > 0 ? all : "", goes_on(e, cause) ? ", and does now" : "", what, last);
+	return true;
+}
+
+bool why_stall_sigstop(const struct evidence *e, struct why_finding *f)
+{
+	return stalled(e, STALL_SIGSTOP,
+		       "its process was stopped from outside (SIGSTOP, a "
+		       "debugger, the freezer)",
+		       f);
+}
+
+bool why_stall_paused(const struct evidence *e, struct why_finding *f)
+{
+	return stalled(e, STALL_PAUSED, "its VMM had paused it", f);
+}
+
+bool why_stall_throttled(const struct evidence *e, struct why_finding *f)
+{
+	return stalled(e, STALL_THROTTLED, "the CPU quota of its cgroup was used up", f);
+}
+
+bool why_stall_userspace(const struct evidence *e, struct why_finding *f)
+{
+	return stalled(e, STALL_USERSPACE, "QEMU did not finish what a vCPU had asked of it", f);
+}
+
+bool why_stall_page_fault(const struct evidence *e, struct why_finding *f)
+{
+	return stalled(e, STALL_PAGE_FAULT, "it waited for a page of its memory on the host", f);
+}
+
+bool why_stall_not_scheduled(const struct evidence *e, struct why_finding *f)
+{
+	return stalled(e, STALL_NOT_SCHEDULED, "none of its runnable vCPUs got a CPU", f);
+}
+
+bool why_stall_main_loop(const struct evidence *e, struct why_finding *f)
+{
+	if (evidence_last(e, "vm.stall.main_loop_up") != 0)
+		return false;
+	f->amount = known(evidence_gain(e, "vm.stall.main_loop_seconds_total"));
+	f->weight = 60;
+	why_say(f, "QEMU's main loop is held up: no monitor, no timer, no emulated disk answers");
+	return true;
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "why/why.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+#include "why/rule.h"
+
+/* The order decides between findings of the same weight. */
+const struct why_rule why_rules[] = {
+	{"stall.sigstop", WHY_STALL, "seconds", "stalled, and its threads were stopped",
+	 "find who sent SIGSTOP or froze its cgroup; kill -CONT its process", why_stall_sigstop},
+	{"stall.paused", WHY_STALL, "seconds", "stalled, its vCPUs resting, its main loop alive",
+	 "see who suspended it (virsh domstate --reason: a disk error pauses it too); virsh resume",
+	 why_stall_paused},
+	{"stall.throttled", WHY_STALL, "seconds", "stalled, and throttled for half of it or more",
+	 "raise the quota (virsh schedinfo, cpu.max) or shorten its period", why_stall_throttled},
+	{"stall.userspace", WHY_STALL, "seconds", "stalled in an exit to its VMM",
+	 "look at the storage and the backends of its devices; move disks to IO threads",
+	 why_stall_userspace},
+	{"stall.page_fault", WHY_STALL, "seconds", "stalled in a page fault on the host",
+	 "free memory on the host or move VMs away; lock this VM's memory", why_stall_page_fault},
+	{"stall.not_scheduled", WHY_STALL, "seconds", "stalled, runnable and not throttled",
+	 "move it, or what runs at a higher priority on its CPUs", why_stall_not_scheduled},
+	{"stall.main_loop", WHY_STALL, "seconds", "QEMU's main loop held up for 1 s or more",
+	 "look at the storage and the monitors of its QEMU; take a stack of its first thread",
+	 why_stall_main_loop},
+	{"cpu.quota", WHY_CPU, "percent", "ready >= 5 %, and >= 20 % of it throttled",
+	 "raise the quota (virsh schedinfo, cpu.max) or move work off this VM", why_cpu_quota},
+	{"cpu.pinning", WHY_CPU, "percent", "ready >= 5 %, and >= 20 % of it beside an idle CPU",
+	 "unpin it, or pin it to more CPUs (virsh vcpupin)", why_cpu_pinning},
+	{"cpu.neighbour", WHY_CPU, "percent", "ready >= 5 %, and >= 20 % of it taken by other VMs",
+	 "move one of the two to other CPUs or another host, or lower the other's CPU weight",
+	 why_cpu_neighbour},
+	{"cpu.host_task", WHY_CPU, "percent",
+	 "ready >= 5 %, and >= 20 % of it taken by processes of the host",
+	 "limit that service (CPUWeight, CPUQuota, AllowedCPUs) or run it elsewhere",
+	 why_cpu_host_task},
+	{"cpu.own_threads", WHY_CPU, "percent",
+	 "ready >= 5 %, and >= 20 % of it taken by its own threads",
+	 "pin its emulator and IO threads to other CPUs than its vCPUs (emulatorpin, "
+	 "iothreadpin)",
+	 why_cpu_own_threads},
+	{"cpu.interrupts", WHY_CPU, "percent",
+	 "ready >= 5 %, and >= 20 % of it taken by interrupts and softirqs",
+	 "steer the interrupts to CPUs without vCPUs (smp_affinity, RPS), or pin it off theirs",
+	 why_cpu_interrupts},
+	{"cpu.kernel", WHY_CPU, "percent",
+	 "ready >= 5 %, and >= 20 % of it taken by kernel threads",
+	 "keep kernel work off its CPUs (workqueue cpumask, isolcpus), or pin it elsewhere",
+	 why_cpu_kernel},
+	{"cpu.idle_wake", WHY_CPU, "percent",
+	 "ready >= 5 %, and >= 20 % of it until an idle CPU was awake",
+	 "limit deep sleep of the CPUs (cpupower idle-set -D, a latency profile of tuned)",
+	 why_cpu_idle_wake},
+	{"cpu.unexplained", WHY_CPU, "percent", "ready >= 5 %, and nobody took 20 % of it",
+	 "too many want its CPUs: give it more of them, or move it; --detail diagnostic names all",
+	 why_cpu_unexplained},
+	{"cpu.saturated", WHY_CPU, "percent", "usage >= 90 %, ready < 5 %",
+	 "give it more vCPUs, or see what runs in it", why_cpu_saturated},
+	{"cpu.exits", WHY_CPU, "percent", "hypervisor time >= 20 %, exact",
+	 "see which exits: kvmlens metrics --detail diagnostic; use virtio, x2apic, huge pages",
+	 why_cpu_exits},
+	{"cpu.wake_latency", WHY_CPU, "ms", "p99 of wakeups >= 10 ms, ready < 5 %",
+	 "give it a higher CPU weight, or CPUs that it shares with fewer", why_cpu_wake_latency},
+	{"memory.host_swap", WHY_MEMORY, "1/s", ">= 10 major faults a second on the host, swapped",
+	 "move VMs away or give the host memory; lock this VM's memory", why_memory_host_swap},
+	{"memory.guest_swap", WHY_MEMORY, "1/s", "swap in use, >= 10 major faults a second",
+	 "give it more memory, or find what in it grew", why_memory_guest_swap},
+	{"memory.full", WHY_MEMORY, "percent", "memory used >= 90 %",
+	 "give it more memory, or find what in it grew", why_memory_full},
+	{"memory.balloon", WHY_MEMORY, "MiB", "balloon >= 5 % over its target, used >= 80 %",
+	 "raise its balloon target (virsh setmem)", why_memory_balloon},
+	{"memory.pressure", WHY_MEMORY, "percent", "memory pressure of the host >= 10 %",
+	 "move VMs away or give the host memory", why_memory_pressure},
+	{"memory.host_full", WHY_MEMORY, "percent", "memory of the host used >= 95 %",
+	 "move VMs away before the host swaps", why_memory_host_full},
+	{"disk.device", WHY_DISK, "ms", "read or write latency of a device >= 20 ms",
+	 "see what else uses that device; move the image or limit the others (blkdeviotune)",
+	 why_disk_device},
+	{"disk.latency", WHY_DISK, "ms", "read or write latency of a disk >= 20 ms",
+	 "compare with the device's: if that is quick, raise iotune limits or add IO threads",
+	 why_disk_latency},
+	{"disk.full", WHY_DISK, "percent", "space used >= 90 %",
+	 "grow the disk or clean up in the guest", why_disk_full},
+	{"network.drops", WHY_NETWORK, "1/s", ">= 1 packet dropped a second",
+	 "give it multiqueue or vhost, longer rings; see whether it gets CPU", why_network_drops},
+	{"network.errors", WHY_NETWORK, "1/s", ">= 1 error a second",
+	 "check offloads and MTU on both ends of its tap", why_network_errors},
+	{"guest.queue", WHY_GUEST, "percent", "its run queues >= 20 %",
+	 "give it more vCPUs if it gets the CPU; see its processes: kvmlens top VM",
+	 why_guest_queue},
+	{"guest.iowait", WHY_GUEST, "percent", "iowait >= 20 %",
+	 "see its disks' latency; if that is good, one process does too much IO", why_guest_iowait},
+	{"guest.system", WHY_GUEST, "percent", "system time >= 50 %",
+	 "see its processes: kvmlens top VM", why_guest_system},
+	{"history.full_soon", WHY_HISTORY, "days", "full in less than 3 days, as it grows",
+	 "grow it before that", why_history_full_soon},
+	{"history.unusual", WHY_HISTORY, "score", "anomaly score >= 0.6", "see kvmlens insights",
+	 why_history_unusual},
+};
+
+const size_t n_why_rules = G_N_ELEMENTS(why_rules);
+
+const struct why_rule *why_rule_find(const char *id)
+{
+	for (size_t i = 0; i < n_why_rules; i++)
+		if (!strcmp(why_rules[i].id, id))
+			return &why_rules[i];
+	return NULL;
+}
+
+void why_say(struct why_finding *finding, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_vsnprintf(finding->what, sizeof(finding->what), format, args);
+	va_end(args);
+}
+
+bool why_apply(const struct why_rule *rule, const struct evidence *evidence,
+	       struct why_finding *ret_finding)
+{
+	*ret_finding = (struct why_finding){0};
+	if (!rule->apply(evidence, ret_finding))
+		return false;
+	ret_finding->rule = rule;
+	return true;
+}
+
+/* g_array_sort keeps the order of equals. */
+static gint by_weight(gconstpointer a, gconstpointer b)
+{
+	const struct why_finding *x = a, *y = b;
+
+	return (x->weight < y->weight) - (x->weight > y->weight);
+}
+
+GArray *why_judge(const struct evidence *evidence)
+{
+	GArray *findings = g_array_new(FALSE, FALSE, sizeof(struct why_finding));
+	struct why_finding finding;
+
+	for (size_t i = 0; i < n_why_rules; i++)
+		if (why_apply(&why_rules[i], evidence, &finding))
+			g_array_append_val(findings, finding);
+	g_array_sort(findings, by_weight);
+	return findings;
+}
+
+const char *why_topic_name(enum why_topic topic)
+{
+	static const char *const names[WHY_TOPICS] = {
+		[WHY_STALL] = "stall",	   [WHY_CPU] = "CPU",	      [WHY_MEMORY] = "memory",
+		[WHY_DISK] = "disk",	   [WHY_NETWORK] = "network", [WHY_GUEST] = "guest",
+		[WHY_HISTORY] = "history",
+	};
+
+	return (unsigned)topic < WHY_TOPICS ? names[topic] : "?";
+}
