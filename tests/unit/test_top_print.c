@@ -65,7 +65,7 @@ static void test_print_options(void)
 	top_options_init(&options);
 	options.expand = true;
 	options.filter = "vm-001";
-	options.width = 200;
+	options.width = 210;
 	memory_open(&memory);
 	CU_ASSERT_EQUAL(top_print(memory.file, snapshot, &options), 0);
 	CU_ASSERT_EQUAL(count(memory.text, "\n  vm-"), 2);

@@ -87,26 +87,79 @@ static const char *const abc[] = {"alpha", "beta", "gamma", NULL};
 static const double ready_abc[] = {30, 20, 10};
 static const double ready_cba[] = {10, 20, 30};
 
+static void check_sizes(struct view *view);
+
+static void add_aggressor(struct snap_vm *vm, const char *by, double percent)
+{
+	entities_alloc(&vm->aggressors, 1, sizeof(struct snap_aggressor));
+	*(struct snap_aggressor *)vm->aggressors.v =
+		(struct snap_aggressor){labels_new_one(vm->labels, "by", by), percent};
+}
+
+/* One VM alone: what it is short of, who takes it, how it stalled, what runs in it. */
+static void test_vm_screen(void)
+{
+	struct kvmlens_snapshot *snapshot = snapshot_of(abc, ready_abc);
+	struct snap_vm *vm = vm_at(snapshot, 0);
+	struct snap_stall_event *stall;
+	struct snap_process *process;
+	struct view *view = new_view();
+
+	add_aggressor(vm, "vm:be\x1b[2Jta", 25);
+	entities_alloc(&vm->stall_events, 1, sizeof(*stall));
+	stall = vm->stall_events.v;
+	*stall = (struct snap_stall_event){.labels = labels_ref(vm->labels),
+					   .cause = STALL_PAUSED,
+					   .active = 1,
+					   .began = 1700000000,
+					   .seconds = 1.5,
+					   .note = "seen so"};
+	entities_alloc(&vm->processes, 1, sizeof(*process));
+	process = vm->processes.v;
+	process->labels = labels_new(
+		vm->labels, (struct kvmlens_tag[]){{"pid", "42"}, {"comm", "postgres"}}, 2);
+	process->cpu_usage = 12.5;
+	process->memory = 64 << 20;
+	view_set_snapshot(view, snapshot);
+	view_key(view, 'w');
+	CU_ASSERT(shows(view, "alpha: short of CPU."));
+	CU_ASSERT(shows(view, "25.0          -  vm:be\xef\xbf\xbd[2Jta"));
+	CU_ASSERT(shows(view, "1.5  paused, goes on: seen so"));
+	view_key(view, VIEW_KEY_END);
+	CU_ASSERT(shows(view, "      42   12.5      64M  postgres"));
+	CU_ASSERT(shows(view, "q goes back"));
+	check_sizes(view);
+	view_key(view, 'q');
+	CU_ASSERT(shows(view, "NAME"));
+	CU_ASSERT_FALSE(view->quit);
+	view_key(view, 'w');
+	view_set_snapshot(view, snapshot_of((const char *const[]){NULL}, ready_abc));
+	CU_ASSERT(shows(view, "alpha is gone"));
+	CU_ASSERT_PTR_EQUAL(view->screen, &screen_table);
+	view_free(view);
+}
+
 static void test_golden(void)
 {
 	static const char *const expected =
 		"kvmlens  node-1  22:13:40  every 1 s  detail standard\n"
 		"4 CPUs  3 VMs  6 vCPUs  1.50 vCPUs a CPU  by %RDY\n"
 		"! lost since the start: chain 1\n"
-		"  NAME                  vCPU %USED  %RUN  %RDY %STEAL  %HYP %HALT p99-wake MIG/s\n"
-		"▸ alpha                    2  14.5  10.0  30.0    1.0   1.0  85.0    1.3ms   1.5\n"
-		"▾ beta                     2  15.5  11.0  20.0    1.2   1.1  83.0    2.3ms   1.5\n"
-		"    vCPU 0                    11.0  11.0   6.0    1.2   1.1  83.0    2.3ms   1.5\n"
-		"    vCPU 1                    12.0  12.0   7.0    1.4   1.2  81.0    3.3ms   1.5\n"
-		"    emulator                   3.0   3.0   1.0\n"
-		"    iothread x2                3.0   3.0   1.0\n"
-		"    vhost x3                   3.0   3.0   1.0\n"
-		"▸ gamma                    2  16.5  12.0  10.0    1.4   1.2  81.0    3.3ms   1.5\n";
+		"  NAME             vCPU %USED  %RUN  %RDY %STEAL AGGRESSOR         %HYP p99-wake\n"
+		"▸ alpha               2  14.5  10.0  30.0    1.0 25% vm:beta        1.0    1.3ms\n"
+		"▾ beta                2  15.5  11.0  20.0    1.2                    1.1    2.3ms\n"
+		"    vCPU 0               11.0  11.0   6.0    1.2                    1.1    2.3ms\n"
+		"    vCPU 1               12.0  12.0   7.0    1.4                    1.2    3.3ms\n"
+		"    emulator              3.0   3.0   1.0\n"
+		"    iothread x2           3.0   3.0   1.0\n"
+		"    vhost x3              3.0   3.0   1.0\n"
+		"▸ gamma               2  16.5  12.0  10.0    1.4                    1.2    3.3ms\n";
 	struct view *view = new_view();
 	g_autofree char *text = NULL;
 	struct kvmlens_snapshot *snapshot = snapshot_of(abc, ready_abc);
 
 	snapshot->level = KVMLENS_STANDARD;
+	add_aggressor(vm_at(snapshot, 0), "vm:beta", 25);
 	view_set_snapshot(view, snapshot);
 	view_key(view, VIEW_KEY_DOWN);
 	view_key(view, VIEW_KEY_ENTER);
@@ -424,8 +477,9 @@ static void test_first_tick(void)
 				NAN;
 	}
 	view_set_snapshot(view, snapshot);
-	CU_ASSERT(shows(view, "alpha                    2     -     -     -      -     -     -"
-			      "        -     -"));
+	CU_ASSERT(shows(
+		view,
+		"alpha               2     -     -     -      - -                    -        -"));
 	view_free(view);
 }
 
@@ -489,7 +543,7 @@ static void test_nameless(void)
 
 	vm_at(snapshot, 0)->vcpus = 0;
 	view_set_snapshot(view, snapshot);
-	CU_ASSERT(shows(view, "▸ alpha                    -"));
+	CU_ASSERT(shows(view, "▸ alpha               -"));
 	CU_ASSERT(hides(view, "no vCPUs known"));
 	vm_at(snapshot, 0)->ident->tcg = true;
 	CU_ASSERT(shows(view, "! no vCPUs known of 1 emulated VM: QEMU needs -name "
@@ -616,6 +670,7 @@ static void test_tiny(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {{"golden", test_golden},
+			       {"vm_screen", test_vm_screen},
 			       {"cursor_follows", test_cursor_follows},
 			       {"vm_vanishes", test_vm_vanishes},
 			       {"vcpu_vanishes", test_vcpu_vanishes},

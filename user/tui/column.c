@@ -159,7 +159,7 @@ static void write_aggressor(const struct row *row, char *buf, size_t size)
 	g_autofree char *name = NULL;
 	const char *by;
 
-	g_strlcpy(buf, "", size);
+	g_strlcpy(buf, row->kind == ROW_VM && isnan(row->vm->rate.ready) ? "-" : "", size);
 	if (!a || !(a->percent >= AGGRESSOR_LEAST))
 		return;
 	by = labels_get(a->labels, "by") ?: "?";

@@ -77,9 +77,13 @@ static void add_judged(GPtrArray *lines, const struct evidence *e)
 GPtrArray *why_lines(const struct evidence *e, const GArray *findings, const char *source)
 {
 	GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
+	char span[32];
 	guint room = (WHY_LINES_MAX - 1) / LINES_EACH;
 
-	add(lines, "%s: %s. %.0f s%s%s", evidence_vm(e), why_verdict(findings), evidence_seconds(e),
+	g_strlcpy(span, "just now", sizeof(span));
+	if (evidence_seconds(e) > 0)
+		g_snprintf(span, sizeof(span), "%.0f s", evidence_seconds(e));
+	add(lines, "%s: %s. %s%s%s", evidence_vm(e), why_verdict(findings), span,
 	    *source ? ", " : "", source);
 	for (guint i = 0; i < MIN(findings->len, room); i++)
 		add_finding(lines, &g_array_index(findings, struct why_finding, i));

@@ -88,20 +88,19 @@ static bool waits(const struct evidence *e, struct wait *w)
 	return true;
 }
 
-/* Percent of wall time that one of the causes takes, whose name has this in it; 0: none. */
-static double cause(const struct evidence *e, const char *part)
+/* Percent of wall time that a cause takes; 0: none, or nobody tells. */
+static double cause(const struct evidence *e, const char *name)
 {
-	g_autoptr(GArray) parts = evidence_parts(e, "vm.cpu.ready_cause_seconds_total", "cause");
-	double sum = 0;
+	double percent = as_percent(
+		e, evidence_part_gain(e, "vm.cpu.ready_cause_seconds_total", "cause", name));
+	g_autoptr(GArray) gauges = evidence_parts(e, "vm.cpu.ready_cause", "cause");
 
-	for (guint i = 0; i < parts->len; i++) {
-		const struct evidence_part *p = &g_array_index(parts, struct evidence_part, i);
-		double percent = as_percent(e, p->gain);
-
-		if (strstr(p->label, part) && !isnan(percent))
-			sum += percent;
-	}
-	return sum;
+	if (!isnan(percent))
+		return percent;
+	for (guint i = 0; i < gauges->len; i++)
+		if (!strcmp(g_array_index(gauges, struct evidence_part, i).label, name))
+			return g_array_index(gauges, struct evidence_part, i).mean;
+	return 0;
 }
 
 static bool matters(double percent, double ready)
@@ -115,7 +114,7 @@ static bool matters(double percent, double ready)
  */
 static double less_own_fault(const struct evidence *e, const struct wait *w, double percent)
 {
-	double own = cause(e, "pin") + cause(e, "quota");
+	double own = cause(e, "pinning") + cause(e, "throttled");
 
 	return percent * MAX(1 - own / MAX(w->ready, 0.001), 0.1);
 }
@@ -137,7 +136,7 @@ static bool taken_by(const struct evidence *e, enum taker taker, const char *who
 
 bool why_cpu_quota(const struct evidence *e, struct why_finding *f)
 {
-	double ready = evidence_mean(e, "vm.cpu.ready_time"), percent = cause(e, "quota");
+	double ready = evidence_mean(e, "vm.cpu.ready_time"), percent = cause(e, "throttled");
 
 	if (isnan(ready) || ready < WHY_READY || !matters(percent, ready))
 		return false;
@@ -149,7 +148,7 @@ bool why_cpu_quota(const struct evidence *e, struct why_finding *f)
 
 bool why_cpu_pinning(const struct evidence *e, struct why_finding *f)
 {
-	double ready = evidence_mean(e, "vm.cpu.ready_time"), percent = cause(e, "pin");
+	double ready = evidence_mean(e, "vm.cpu.ready_time"), percent = cause(e, "pinning");
 
 	if (isnan(ready) || ready < WHY_READY || !matters(percent, ready))
 		return false;
@@ -179,7 +178,7 @@ bool why_cpu_kernel(const struct evidence *e, struct why_finding *f)
 bool why_cpu_interrupts(const struct evidence *e, struct why_finding *f)
 {
 	double ready = evidence_mean(e, "vm.cpu.ready_time");
-	double percent = cause(e, "interrupt") + cause(e, "irq");
+	double percent = cause(e, "interrupt");
 
 	if (!(percent > 0))
 		return taken_by(e, TAKER_INTERRUPT, "softirqs ran there", f);
@@ -206,8 +205,8 @@ bool why_cpu_unexplained(const struct evidence *e, struct why_finding *f)
 {
 	struct wait w;
 
-	if (!waits(e, &w) || matters(cause(e, "quota"), w.ready) ||
-	    matters(cause(e, "pin"), w.ready))
+	if (!waits(e, &w) || matters(cause(e, "throttled"), w.ready) ||
+	    matters(cause(e, "pinning"), w.ready))
 		return false;
 	for (int i = 0; i < TAKERS; i++)
 		if (matters(w.taken[i], w.ready))
@@ -250,7 +249,7 @@ bool why_cpu_wake_latency(const struct evidence *e, struct why_finding *f)
 	double p99 = evidence_mean(e, "vm.cpu.wake_latency_p99");
 	double ready = evidence_mean(e, "vm.cpu.ready_time");
 
-	if (isnan(p99) || p99 < 10 || !(ready < WHY_READY))
+	if (isnan(p99) || p99 < 50 || !(ready < WHY_READY))
 		return false;
 	f->amount = p99;
 	f->weight = MIN(p99 / 5, 20);

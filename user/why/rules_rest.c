@@ -66,14 +66,15 @@ bool why_memory_balloon(const struct evidence *e, struct why_finding *f)
 
 bool why_memory_host_swap(const struct evidence *e, struct why_finding *f)
 {
-	double rate = evidence_mean(e, "vm.memory.host_major_faults");
-	double swapped = evidence_last(e, "vm.memory.host_swapped");
+	double swapped = evidence_last(e, "vm.memory.host.swapped");
+	double resident = evidence_last(e, "vm.memory.host.resident");
+	double percent = 100 * swapped / (swapped + resident);
 
-	if (!(rate >= 10) || !(swapped > 0))
+	if (!(swapped > 0) || !(percent >= 5))
 		return false;
-	why_say(f, "waits for the host's swap: %.0f MiB of it lie there, %.0f faults a second",
-		swapped / 1048576, rate);
-	return found(f, rate, MIN(20 + rate / 10, 90));
+	why_say(f, "has %.0f MiB of its memory (%.1f %%) in the swap of its host",
+		swapped / 1048576, percent);
+	return found(f, percent, 10 + percent / 2);
 }
 
 bool why_memory_host_full(const struct evidence *e, struct why_finding *f)
