@@ -105,7 +105,11 @@ static bool stalled(const struct evidence *e, enum stall_cause cause, const char
 	if (!count_stalls(e, cause, &n, &seconds))
 		return false;
 	f->amount = known(seconds);
-	f->weight = 20 + 100 * MIN(f->amount / span, 1) + (goes_on(e, cause) ? 50 : 0);
+	f->weight = 100 * MIN(f->amount / span, 1);
+	if (cause == STALL_NOT_SCHEDULED)
+		f->weight /= 2; /* for whom it waited says more */
+	else
+		f->weight += goes_on(e, cause) ? 70 : 20;
 	last_one(e, cause, last, sizeof(last));
 	g_snprintf(all, sizeof(all), ", %.1f s in all", seconds);
 	why_say(f, "stood still %.0f time%s%s%s: %s%s", n, n == 1 ? "" : "s",
