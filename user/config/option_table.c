@@ -236,7 +236,7 @@ const struct config_option config_options[] = {
 	{.name = "guest_agent",
 	 AS_ENUM(struct config, guest_agent, enum config_switch, switches),
 	 .def = "off",
-	 .commands = FOR_RUN | FOR_TOP | FOR_METRICS,
+	 .commands = FOR_RUN | FOR_TOP | FOR_METRICS | FOR_WHY,
 	 .value = "on|off",
 	 .help = "ask the QEMU guest agent inside each VM: file systems, memory, CPU split, "
 		 "processes. libvirt marks a domain as tainted when its agent is sent a command",
