@@ -196,9 +196,35 @@ static struct labels *make_labels(const struct snap_vm *vm, const char *keys, un
 	return labels;
 }
 
-/* Without a label of their own there is but one. */
-static size_t entities_of(enum metric_scope scope)
+/* As many as there can be of a kind, where more than two; processes are ten by each of two orders. */
+static const struct {
+	const char *scope;
+	size_t below_detailed, detailed, diagnostic;
+} most[] = {
+	{"source", 5, 5, 5},	   {"role", 3, 3, 3},	{"cause", 8, 8, 8},
+	{"aggressor", 3, 3, 3},	   {"blame", 7, 7, 69}, {"exit", 0, 0, 128},
+	{"space", 3, 16, 16},	   {"card", 0, 16, 16}, {"process", 0, 20, 1024},
+	{"contribution", 3, 3, 3}, {"full", 4, 17, 17}, {"trend", 15, 15, 15},
+	{"forecast", 12, 12, 12},
+};
+
+static size_t most_of(const struct fake_spec *spec, enum metric_scope scope)
 {
+	for (size_t i = 0; i < G_N_ELEMENTS(most); i++)
+		if (!strcmp(most[i].scope, metric_scopes[scope].name))
+			return spec->level >= KVMLENS_DIAGNOSTIC ? most[i].diagnostic
+			       : spec->level >= KVMLENS_DETAILED ? most[i].detailed
+								 : most[i].below_detailed;
+	return 0;
+}
+
+/* Without a label of their own there is but one. */
+static size_t entities_of(const struct fake_spec *spec, enum metric_scope scope)
+{
+	size_t n = spec->worst ? most_of(spec, scope) : 0;
+
+	if (n)
+		return n;
 	if (scope == SCOPE_DISK || scope == SCOPE_SPACE)
 		return FAKE_DISKS;
 	if (scope == SCOPE_NIC)
@@ -206,27 +232,40 @@ static size_t entities_of(enum metric_scope scope)
 	return strcmp(metric_scopes[scope].keys, "vm, uuid") ? 2 : 1;
 }
 
-static void fill_scope(struct snap_vm *vm, enum metric_scope scope, struct entities *entities,
-		       size_t stride)
+static void add_entities(struct snap_vm *vm, enum metric_scope scope, struct entities *entities,
+			 size_t n, size_t stride)
 {
-	if (!entities->n) {
-		entities_alloc(entities, entities_of(scope), stride);
-		for (size_t i = 0; i < entities->n; i++)
-			*(struct labels **)entities_at(entities, i) =
-				make_labels(vm, metric_scopes[scope].keys, i);
-	}
+	struct entities more;
+
+	entities_alloc(&more, n, stride);
+	if (entities->n)
+		memcpy(more.v, entities->v, entities->n * stride);
+	for (size_t i = entities->n; i < n; i++)
+		*(struct labels **)entities_at(&more, i) =
+			make_labels(vm, metric_scopes[scope].keys, i);
+	g_free(entities->v);
+	*entities = more;
+}
+
+static void fill_scope(const struct fake_spec *spec, struct snap_vm *vm, enum metric_scope scope,
+		       struct entities *entities, size_t stride)
+{
+	size_t n = entities_of(spec, scope);
+
+	if (!entities->n || (spec->worst && n > entities->n && scope != SCOPE_VCPU))
+		add_entities(vm, scope, entities, n, stride);
 	for (size_t m = 0; m < n_metrics; m++)
 		for (size_t i = 0; metrics[m].scope == scope && i < entities->n; i++)
 			make_known(&metrics[m], entities_at(entities, i));
 }
 
-static void fill_everything(struct snap_vm *vm)
+static void fill_everything(const struct fake_spec *spec, struct snap_vm *vm)
 {
 	for (size_t m = 0; m < n_metrics; m++)
 		if (metrics[m].scope == SCOPE_VM)
 			make_known(&metrics[m], vm);
 #define FILL(scope, type, array, name, keys) \
-	fill_scope(vm, SCOPE_##scope, &vm->array, sizeof(type));
+	fill_scope(spec, vm, SCOPE_##scope, &vm->array, sizeof(type));
 	METRIC_SCOPES_VM(FILL)
 #undef FILL
 }
@@ -252,7 +291,7 @@ static void fill_vm(const struct fake_spec *spec, unsigned v, struct snap_vm *vm
 	fill_rest(spec, v, vm);
 	guest_fill(vm, NULL, NULL);
 	if (spec->everything)
-		fill_everything(vm);
+		fill_everything(spec, vm);
 }
 
 static void fill_self(const struct fake_spec *spec, struct kvmlens_snapshot *snapshot)

@@ -20,6 +20,8 @@ struct fake_spec {
 	 * each VM, disks FAKE_DISKS, and whatever is unknown has some number.
 	 */
 	bool everything;
+	/* With everything: as many entities as may be at that level, by the bounds of each kind. */
+	bool worst;
 };
 
 #define FAKE_DISKS 3

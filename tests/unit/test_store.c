@@ -378,7 +378,7 @@ static void test_size(void)
 	guint64 most = 0;
 
 	for (unsigned i = 0; i < 2000; i++) {
-		offer(store, 60, i, 10000);
+		offer(store, 90, i, 10000);
 		store_stats(store, &stats);
 		most = MAX(most, stats.bytes);
 	}

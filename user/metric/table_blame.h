@@ -4,7 +4,7 @@ METRIC(AGGRESSOR, vm_cpu_aggressor_time, "vm.cpu.aggressor_time", GAUGE, DOUBLE,
        STANDARD, CPU, "bpf",
        "Ready time of the VM while this one ran in its place, in percent of wall time, averaged over the vCPUs: the three that took the most in the last interval.")
 METRIC(BLAME, vm_cpu_blame_seconds_total, "vm.cpu.blame_seconds_total", COUNTER, NS, ns, "seconds",
-       STANDARD, CPU, "bpf",
+       DETAILED, CPU, "bpf",
        "Ready time of all vCPUs while this one ran in their place: the three that took the most and what is no aggressor; at diagnostic all, which sum to the ready time of all finished waits.")
 METRIC(CAUSE, vm_cpu_ready_cause, "vm.cpu.ready_cause", GAUGE, DOUBLE, percent, "percent", STANDARD,
        CPU, "bpf, proc",

@@ -41,26 +41,26 @@ METRIC(VM, vm_cpu_steal_seconds_total, "vm.cpu.steal_seconds_total", COUNTER, NS
        "seconds", BASIC, CPU, "bpf",
        "Steal time of all vCPUs: the part of ready time that began by being preempted.")
 METRIC(VM, vm_cpu_wake_seconds_total, "vm.cpu.wake_seconds_total", COUNTER, NS, time.wake,
-       "seconds", STANDARD, CPU, "bpf",
+       "seconds", DETAILED, CPU, "bpf",
        "Wake latency of all vCPUs: the part of ready time that began with a wakeup.")
 METRIC(VM, vm_cpu_guest_seconds_total, "vm.cpu.guest_seconds_total", COUNTER, NS, time.guest,
        "seconds", STANDARD, CPU, "kvm_entry and kvm_exit, gtime",
        "Guest time of all vCPUs: the part of run time inside the guest.")
 METRIC(VM, vm_cpu_hypervisor_seconds_total, "vm.cpu.hypervisor_seconds_total", COUNTER, NS,
-       time.hypervisor, "seconds", STANDARD, CPU, "kvm_entry and kvm_exit, gtime",
+       time.hypervisor, "seconds", DETAILED, CPU, "kvm_entry and kvm_exit, gtime",
        "Hypervisor time of all vCPUs: run time less guest time.")
 METRIC(VM, vm_cpu_halted_seconds_total, "vm.cpu.halted_seconds_total", COUNTER, NS, time.halted,
-       "seconds", STANDARD, CPU, "bpf",
+       "seconds", DETAILED, CPU, "bpf",
        "Halted time of all vCPUs: blocked in a halt, wanting nothing.")
 METRIC(VM, vm_cpu_other_seconds_total, "vm.cpu.other_seconds_total", COUNTER, NS, time.other,
-       "seconds", STANDARD, CPU, "bpf",
+       "seconds", DETAILED, CPU, "bpf",
        "Time that vCPUs were blocked for any other cause than a halt.")
 METRIC(VM, vm_cpu_switches_total, "vm.cpu.switches_total", COUNTER, U64, switches, "count",
-       STANDARD, CPU, "bpf", "Times that a vCPU was put on a CPU.")
+       DETAILED, CPU, "bpf", "Times that a vCPU was put on a CPU.")
 METRIC(VM, vm_cpu_preemptions_total, "vm.cpu.preemptions_total", COUNTER, U64, preempts, "count",
-       STANDARD, CPU, "bpf", "Times that a vCPU was taken off its CPU while it wanted to run.")
+       DETAILED, CPU, "bpf", "Times that a vCPU was taken off its CPU while it wanted to run.")
 METRIC(VM, vm_cpu_migrations_total, "vm.cpu.migrations_total", COUNTER, U64, migrations, "count",
-       STANDARD, CPU, "bpf", "Times that a vCPU came to run on another CPU than before.")
+       DETAILED, CPU, "bpf", "Times that a vCPU came to run on another CPU than before.")
 METRIC(VM, vm_cpu_switch_rate, "vm.cpu.switch_rate", GAUGE, DOUBLE, rate.switches, "1/s", DETAILED,
        CPU, "bpf", "Times a second that a vCPU was put on a CPU.")
 METRIC(VM, vm_cpu_preemption_rate, "vm.cpu.preemption_rate", GAUGE, DOUBLE, rate.preempts, "1/s",
@@ -83,6 +83,6 @@ METRIC(ROLE, vm_cpu_role_ready_time, "vm.cpu.role.ready_time", GAUGE, DOUBLE, re
        "percent", DETAILED, CPU, "bpf, schedstat",
        "Time that the threads in this role were runnable but not on a CPU, in percent of one CPU.")
 METRIC(ROLE, vm_cpu_role_run_seconds_total, "vm.cpu.role.run_seconds_total", COUNTER, NS, run,
-       "seconds", STANDARD, CPU, "bpf, schedstat", "Run time of the threads in this role.")
+       "seconds", DETAILED, CPU, "bpf, schedstat", "Run time of the threads in this role.")
 METRIC(ROLE, vm_cpu_role_ready_seconds_total, "vm.cpu.role.ready_seconds_total", COUNTER, NS, ready,
-       "seconds", STANDARD, CPU, "bpf, schedstat", "Ready time of the threads in this role.")
+       "seconds", DETAILED, CPU, "bpf, schedstat", "Ready time of the threads in this role.")

@@ -37,22 +37,22 @@ METRIC(VM, vm_cpu_iowait_time, "vm.cpu.iowait_time", GAUGE, DOUBLE, guest.iowait
        STANDARD, CPU, "guest memory, guest agent",
        "Time that the guest counts as idle while it waited for a disk, in percent of wall time, averaged over its CPUs.")
 METRIC(VM, vm_cpu_guest_steal_time, "vm.cpu.guest_steal_time", GAUGE, DOUBLE, guest.steal,
-       "percent", STANDARD, CPU, "guest memory, guest agent",
+       "percent", DETAILED, CPU, "guest memory, guest agent",
        "Time that the guest counts as stolen, in percent of wall time, averaged over its CPUs.")
 METRIC(VM, vm_cpu_guest_queue_time, "vm.cpu.guest_queue_time", GAUGE, DOUBLE, guest.queue,
        "percent", DETAILED, CPU, "guest memory, guest agent",
        "Time that tasks inside the guest waited for one of its CPUs, in percent of wall time, averaged over its CPUs.")
 METRIC(VM, vm_cpu_user_seconds_total, "vm.cpu.user_seconds_total", COUNTER, NS, guest.user_ns,
-       "seconds", STANDARD, CPU, "guest memory, guest agent",
+       "seconds", DETAILED, CPU, "guest memory, guest agent",
        "Time of all CPUs that the guest counts as spent in user mode.")
 METRIC(VM, vm_cpu_system_seconds_total, "vm.cpu.system_seconds_total", COUNTER, NS, guest.system_ns,
-       "seconds", STANDARD, CPU, "guest memory, guest agent",
+       "seconds", DETAILED, CPU, "guest memory, guest agent",
        "Time of all CPUs that the guest counts as spent in its kernel.")
 METRIC(VM, vm_cpu_iowait_seconds_total, "vm.cpu.iowait_seconds_total", COUNTER, NS, guest.iowait_ns,
-       "seconds", STANDARD, CPU, "guest memory, guest agent",
+       "seconds", DETAILED, CPU, "guest memory, guest agent",
        "Time of all CPUs that the guest counts as idle while it waited for a disk.")
 METRIC(VM, vm_cpu_guest_steal_seconds_total, "vm.cpu.guest_steal_seconds_total", COUNTER, NS,
-       guest.steal_ns, "seconds", STANDARD, CPU, "guest memory, guest agent",
+       guest.steal_ns, "seconds", DETAILED, CPU, "guest memory, guest agent",
        "Time of all CPUs that the guest counts as stolen.")
 METRIC(VM, vm_cpu_guest_queue_seconds_total, "vm.cpu.guest_queue_seconds_total", COUNTER, NS,
        guest.queue_ns, "seconds", DETAILED, CPU, "guest memory, guest agent",

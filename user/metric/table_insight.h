@@ -6,7 +6,7 @@ METRIC(ANOMALY, vm_anomaly_score, "vm.anomaly.score", GAUGE, DOUBLE, score, "rat
 METRIC(ANOMALY, vm_anomaly_series, "vm.anomaly.series", GAUGE, U64, series, "count", DETAILED, NONE,
        "analytics", "Series of the VM that are watched for anomalies.")
 METRIC(CONTRIBUTION, vm_anomaly_contribution, "vm.anomaly.contribution", GAUGE, DOUBLE, share,
-       "ratio", STANDARD, NONE, "analytics",
+       "ratio", DETAILED, NONE, "analytics",
        "The part of the VM's anomaly score that is due to this series; the three greatest.")
 METRIC(CONTRIBUTION, vm_anomaly_series_score, "vm.anomaly.series_score", GAUGE, DOUBLE, score,
        "ratio", DETAILED, NONE, "analytics", "The anomaly score of that series alone.")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What KVM's own counters and tracepoints tell. Rows as metric/table.h says. */
 METRIC(VM, vm_cpu_exits_total, "vm.cpu.exits_total", COUNTER, U64, kvm[KVM_STAT_EXITS], "count",
-       STANDARD, CPU, "kvm", "Exits from the guest to the hypervisor.")
+       DETAILED, CPU, "kvm", "Exits from the guest to the hypervisor.")
 METRIC(VM, vm_cpu_exit_rate, "vm.cpu.exit_rate", GAUGE, DOUBLE, rate.exits, "1/s", STANDARD, CPU,
        "kvm", "Exits a second from the guest to the hypervisor.")
 METRIC(VM, vm_cpu_io_exits_total, "vm.cpu.io_exits_total", COUNTER, U64, kvm[KVM_STAT_IO_EXITS],
