@@ -10,5 +10,5 @@ METRIC(CAUSE, vm_cpu_ready_cause, "vm.cpu.ready_cause", GAUGE, DOUBLE, percent, 
        CPU, "bpf, proc",
        "Ready time of the last interval by its cause, in percent of wall time, averaged over the vCPUs.")
 METRIC(CAUSE, vm_cpu_ready_cause_seconds_total, "vm.cpu.ready_cause_seconds_total", COUNTER, NS, ns,
-       "seconds", STANDARD, CPU, "bpf, proc",
+       "seconds", DETAILED, CPU, "bpf, proc",
        "Ready time of all vCPUs by its cause: another vm, the host, self, throttled, interrupt, pinning, idle, other; they sum to the ready time of all finished waits.")
