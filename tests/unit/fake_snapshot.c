@@ -196,7 +196,7 @@ static struct labels *make_labels(const struct snap_vm *vm, const char *keys, un
 	return labels;
 }
 
-/* As many as there can be of a kind, where more than two; processes are ten by each of two orders. */
+/* As many as there can be of a kind, where that is not two. */
 static const struct {
 	const char *scope;
 	size_t below_detailed, detailed, diagnostic;
