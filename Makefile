@@ -246,12 +246,13 @@ install: all ## Install to DESTDIR under PREFIX (/usr/local)
 	$(subst_paths) scripts/kvmlens.service.in >$(DESTDIR)$(UNITDIR)/kvmlens.service
 	$(B)/kvmlens help man | gzip -9n >$(DESTDIR)$(MANDIR)/man8/kvmlens.8.gz
 	$(B)/kvmlens help config >$(DESTDIR)$(DOCDIR)/kvmlens.yaml
+	install -m 644 scripts/default-rules.yaml $(DESTDIR)$(DOCDIR)/default-rules.yaml
 
 uninstall: ## Remove what install put there
 	rm -f $(DESTDIR)$(SBINDIR)/kvmlens $(DESTDIR)$(LIBDIR)/libkvmlens.a $(DESTDIR)$(LIBDIR)/libkvmlens.so* \
 		$(DESTDIR)$(INCDIR)/kvmlens.h $(DESTDIR)$(LIBDIR)/pkgconfig/libkvmlens.pc \
 		$(DESTDIR)$(UNITDIR)/kvmlens.service $(DESTDIR)$(MANDIR)/man8/kvmlens.8.gz \
-		$(DESTDIR)$(DOCDIR)/kvmlens.yaml
+		$(DESTDIR)$(DOCDIR)/kvmlens.yaml $(DESTDIR)$(DOCDIR)/default-rules.yaml
 
 clean: ## Remove build/
 	rm -rf $(B)

@@ -18,15 +18,15 @@ static void seen_free(void *arg)
 	g_free(seen);
 }
 
-static struct labels *labels_shown(const struct alert_rule *rule, const struct alert_record *record)
+static struct labels *labels_shown(const struct alert_record *record, enum alert_severity severity)
 {
 	const char *vm = labels_get(record->labels, "vm"),
 		   *uuid = labels_get(record->labels, "uuid");
 	const struct kvmlens_tag tags[] = {
 		{"vm", vm},
 		{"uuid", uuid},
-		{"rule", rule->id},
-		{"severity", alert_severity_name(rule->severity)},
+		{"rule", record->rule_id},
+		{"severity", alert_severity_name(severity)},
 	};
 
 	if (!vm || !uuid || record->state == STATE_PENDING)
@@ -53,7 +53,7 @@ static void add_alert(void *arg, const struct alert_rule *rule, const struct ale
 	seen->metric = rule->metric->name;
 	seen->quiet = quiet;
 	seen->labels = labels_ref(record->labels);
-	seen->shown = labels_shown(rule, record);
+	seen->shown = labels_shown(record, rule->severity);
 	seen->summary = alert_summary(&subject);
 	g_ptr_array_add(view->alerts, seen);
 }
@@ -98,7 +98,7 @@ static void index_alert(struct alert_view *view, struct seen_alert *seen)
 		g_ptr_array_add(list, seen);
 }
 
-struct alert_view *alert_view_new(struct alert_engine *engine)
+struct alert_view *alert_view_empty(void)
 {
 	struct alert_view *view = g_new0(struct alert_view, 1);
 
@@ -106,11 +106,49 @@ struct alert_view *alert_view_new(struct alert_engine *engine)
 	view->alerts = g_ptr_array_new_with_free_func(seen_free);
 	view->by_uuid = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
 					      (GDestroyNotify)g_ptr_array_unref);
-	alert_engine_stats(engine, &view->stats);
-	alert_engine_each(engine, add_alert, view);
+	return view;
+}
+
+void alert_view_finish(struct alert_view *view)
+{
 	g_ptr_array_sort(view->alerts, by_weight);
 	for (guint i = 0; i < view->alerts->len; i++)
 		index_alert(view, g_ptr_array_index(view->alerts, i));
+}
+
+void alert_view_add(struct alert_view *view, const struct kept_alert *kept)
+{
+	const struct alert_record *r = &kept->record;
+	const struct metric *metric = metric_find(kept->metric);
+	struct seen_alert *seen = g_new0(struct seen_alert, 1);
+
+	seen->id = g_strdup_printf("%016" G_GINT64_MODIFIER "x", r->id);
+	seen->rule_id = g_strdup(r->rule_id);
+	seen->name = g_strdup(kept->rule_name);
+	seen->severity = kept->severity;
+	seen->state = r->state;
+	seen->since_ms = r->since_ms;
+	seen->fired_ms = r->fired_ms;
+	seen->value = r->value;
+	seen->threshold = kept->threshold;
+	seen->metric = metric ? metric->name : "";
+	seen->quiet = *kept->quiet ? "quiet" : "";
+	seen->labels = labels_ref(r->labels);
+	seen->shown = labels_shown(r, kept->severity);
+	seen->summary = g_strdup(kept->summary);
+	g_ptr_array_add(view->alerts, seen);
+	view->stats.pending += r->state == STATE_PENDING;
+	view->stats.firing += r->state == STATE_FIRING;
+	view->stats.nodata += r->state == STATE_NODATA;
+}
+
+struct alert_view *alert_view_new(struct alert_engine *engine)
+{
+	struct alert_view *view = alert_view_empty();
+
+	alert_engine_stats(engine, &view->stats);
+	alert_engine_each(engine, add_alert, view);
+	alert_view_finish(view);
 	return view;
 }
 

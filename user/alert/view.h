@@ -4,6 +4,7 @@
 #define KVMLENS_ALERT_VIEW_H
 
 #include "alert/engine.h"
+#include "alert/state.h"
 #include "util/textbuf.h"
 
 /* One alert that is not inactive. */
@@ -27,6 +28,12 @@ struct alert_view {
 };
 
 struct alert_view *alert_view_new(struct alert_engine *engine);
+
+/* The same bit by bit, from alerts that were kept: empty, add, finish. */
+struct alert_view *alert_view_empty(void);
+void alert_view_add(struct alert_view *view, const struct kept_alert *kept);
+void alert_view_finish(struct alert_view *view);
+
 struct alert_view *alert_view_ref(struct alert_view *view);
 void alert_view_unref(struct alert_view *view);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 #include <unistd.h>
+#include "alert/peek.h"
 #include "cli/live.h"
 #include "cli/select.h"
 #include "cli/watch.h"
@@ -66,8 +67,17 @@ static enum exit_code show(struct cli *cli, struct kvmlens_collector *collector,
 	return watch_ended(cli, top_run(&watch_source, collector, &options));
 }
 
+/* The running agent's alerts stand beside what is collected here. */
+static int add_alerts(void *arg, struct kvmlens_collector *collector)
+{
+	int r = kvmlens_collector_add_sink(collector, alert_peek_feed, arg);
+
+	return r ? r : collector_add_filler(collector, alert_peek_fill, arg);
+}
+
 enum exit_code cmd_top(struct cli *cli)
 {
+	struct alert_peek *peek = alert_peek_new(cli->config->store);
 	struct kvmlens_collector *collector;
 	int stop_fd = live_signals();
 	enum exit_code code;
@@ -75,11 +85,14 @@ enum exit_code cmd_top(struct cli *cli)
 	watch_default_interval(cli, INTERVAL_BY_FLAG);
 	if (cli->n_args)
 		cli->config->level = MAX(cli->config->level, KVMLENS_DETAILED);
-	code = live_start(cli, &collector);
-	if (code)
+	code = live_start_with(cli, add_alerts, peek, &collector);
+	if (code) {
+		alert_peek_free(peek);
 		return code;
+	}
 	code = show(cli, collector, stop_fd);
 	kvmlens_collector_free(collector);
+	alert_peek_free(peek);
 	if (stop_fd >= 0)
 		close(stop_fd);
 	return code;

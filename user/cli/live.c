@@ -43,6 +43,12 @@ static int drop_rights(void *arg)
 
 enum exit_code live_start(struct cli *cli, struct kvmlens_collector **ret_collector)
 {
+	return live_start_with(cli, NULL, NULL, ret_collector);
+}
+
+enum exit_code live_start_with(struct cli *cli, live_add_fn add, void *arg,
+			       struct kvmlens_collector **ret_collector)
+{
 	struct collector_options options = {.config = cli->config, .loaded = drop_rights};
 	struct kvmlens_collector *collector;
 	enum exit_code code = live_check_rights(cli);
@@ -55,7 +61,8 @@ enum exit_code live_start(struct cli *cli, struct kvmlens_collector **ret_collec
 		err = collector_new(&options, &collector);
 	if (err)
 		return start_failed(cli, err);
-	err = kvmlens_collector_start(collector);
+	err = add ? add(arg, collector) : 0;
+	err = err ?: kvmlens_collector_start(collector);
 	if (err) {
 		kvmlens_collector_free(collector);
 		return start_failed(cli, err);

@@ -15,6 +15,11 @@ enum exit_code live_check_rights(const struct cli *cli);
  */
 enum exit_code live_start(struct cli *cli, struct kvmlens_collector **ret_collector);
 
+/* The same with what add (NULL: nothing) puts on the collector before it starts. */
+typedef int (*live_add_fn)(void *arg, struct kvmlens_collector *collector);
+enum exit_code live_start_with(struct cli *cli, live_add_fn add, void *arg,
+			       struct kvmlens_collector **ret_collector);
+
 /*
  * The snapshot after the first so many ticks, and no earlier than the providers have answered or
  * had a second to do so. Counted; NULL, and said on cli->err: none came.
