@@ -185,4 +185,17 @@ static __always_inline __u64 task_cpu_cgroup_id(struct task_struct *task)
 #endif
 }
 
+/*
+ * The inode of a device's network namespace; 0 without CONFIG_NET_NS.
+ *
+ * c504e5c2f964 (5.17): kfree_skb tells a reason, its third argument. A program that reads it does
+ * not load before, which is how that is found out.
+ */
+static __always_inline __u32 device_netns(struct net_device *dev)
+{
+	if (!bpf_core_field_exists(dev->nd_net.net))
+		return 0;
+	return dev->nd_net.net->ns.inum;
+}
+
 #endif

@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "core/about.h"
 
-#define N_LOSSES (SCHED_LOST_MAX + 7)
+#define N_LOSSES (SCHED_LOST_MAX + 9)
 
 struct about {
 	const struct config *config;
@@ -32,6 +32,8 @@ static const char *const loss_names[N_LOSSES] = {
 	[SCHED_LOST_MAX + 4] = "command_line_blocked",
 	[SCHED_LOST_MAX + 5] = "network_not_read",
 	[SCHED_LOST_MAX + 6] = "stall_look_late",
+	[SCHED_LOST_MAX + 7] = "host_not_read",
+	[SCHED_LOST_MAX + 8] = "drop_reason_no_room",
 };
 
 struct about *about_new(const struct config *config)
@@ -170,6 +172,8 @@ static void fill_losses(struct about *a, const struct about_parts *parts,
 	counts[SCHED_LOST_MAX + 4] = health.blocked;
 	counts[SCHED_LOST_MAX + 5] = nics_failures(c->nics);
 	counts[SCHED_LOST_MAX + 6] = stall_watch_missed(c->stalls);
+	counts[SCHED_LOST_MAX + 7] = host_failures(parts->host);
+	counts[SCHED_LOST_MAX + 8] = probe_lost_drops(c->probe);
 	entities_alloc(&s->losses, N_LOSSES, sizeof(struct snap_loss));
 	for (i = 0; i < N_LOSSES; i++) {
 		struct snap_loss *loss = entities_at(&s->losses, i);

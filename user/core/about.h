@@ -4,6 +4,7 @@
 #define KVMLENS_CORE_ABOUT_H
 
 #include "core/collect.h"
+#include "core/host.h"
 #include "core/track.h"
 #include "vm/discover.h"
 
@@ -22,6 +23,7 @@ struct about_parts {
 	struct collect *collect;
 	struct tracker *tracker;
 	struct discover *discover;
+	struct host *host; /* NULL: its figures are not read */
 };
 
 /* Fill in everything but the VMs, which must be there already: they are counted. */

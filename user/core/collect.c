@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 #include "core/account.h"
+#include "core/balloon.h"
 #include "core/collect.h"
 #include "core/disks.h"
 #include "core/guest.h"
@@ -167,6 +168,7 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 {
 	bool guest = guests_wants(c->guests, vm->ident);
 	bool agent = guest_agents_wants(c->agents, vm->ident);
+	bool balloon = vm->balloon.update_s != ABSENT;
 	struct worker_health health = {};
 	size_t i, n = 1;
 
@@ -177,12 +179,15 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 		worker_health(c->workers[i], &health);
 		n = 2;
 	}
-	entities_alloc(&vm->sources, n + guest + agent, sizeof(struct snap_source));
+	entities_alloc(&vm->sources, n + guest + agent + balloon, sizeof(struct snap_source));
 	if (guest)
 		fill_guest_source(c, mono, vm, n);
 	if (agent)
 		guest_agents_source(c->agents, c->labels, mono, vm->ident,
 				    entities_at(&vm->sources, n + guest));
+	if (balloon)
+		fill_source(c, vm, n + guest + agent, BALLOON_SOURCE, vm->balloon.fresh,
+			    vm->balloon.age);
 	fill_source(c, vm, 0, "kernel", is_tracked(iv), is_tracked(iv) ? 0 : NAN);
 	if (n == 2)
 		fill_source(c, vm, 1, iv->provider, health.up,
@@ -219,15 +224,31 @@ static void keep_counters(struct snap_vm *vm, const struct kvmlens_snapshot *bef
 	}
 }
 
-static void fill_guest(struct collect *c, const struct kvmlens_snapshot *before, struct snap_vm *vm)
+/* The balloon's last word, where no better source answers. */
+static struct guest_view *ask_balloon(struct collect *c, const struct inventory_vm *iv,
+				      uint64_t mono, const struct snap_vm *was, struct snap_vm *vm)
 {
+	struct balloon_now now = {g_get_real_time() / G_USEC_PER_SEC, mono,
+				  (uint64_t)c->interval_ms * 1000000};
+	uint64_t read_ns = 0;
+	const struct kvmlens_vm_stats *stats = latest_stats(&c->latest, iv, &read_ns);
+
+	balloon_fill(stats ? &stats->memory : NULL, read_ns, &now, was, vm);
+	return balloon_view(stats ? &stats->memory : NULL, &now, was, vm);
+}
+
+static void fill_guest(struct collect *c, const struct inventory_vm *iv, uint64_t mono,
+		       const struct kvmlens_snapshot *before, struct snap_vm *vm)
+{
+	const struct snap_vm *was = before ? rates_find_vm(before, vm) : NULL;
 	g_autoptr(guest_view) view = guests_view(c->guests, vm->ident);
+	g_autoptr(guest_view) balloon = ask_balloon(c, iv, mono, was, vm);
 	g_autoptr(ga_result) said = guest_agents_get(c->agents, vm->ident);
 
 	if (!view && said && said->view)
 		view = guest_view_ref(said->view);
 	guest_agent_fill(vm, said);
-	guest_fill(vm, view && before ? rates_find_vm(before, vm) : NULL, view);
+	guest_fill(vm, was, view ?: balloon);
 }
 
 /* Statistics older than that are none any more: the provider hangs, or the VM does. */
@@ -261,7 +282,7 @@ static void fill_vm(struct collect *c, const struct inventory_vm *iv, const stru
 	vcpus_fill(c, iv, now, vm);
 	fill_roles(c, iv, now, vm);
 	fill_exits(c, vm);
-	fill_guest(c, before, vm);
+	fill_guest(c, iv, now->mono, before, vm);
 	fill_stats(c, iv, vm);
 	stall_watch_fill(c->stalls, vm);
 	fill_sources(c, iv, now->mono, vm);
@@ -283,13 +304,13 @@ void collect_vms(struct collect *c, const struct inventory *inventory,
 		return;
 	guests_set(c->guests, inventory);
 	latest_take(&c->latest, c->workers, c->n_workers, oldest_stats(c, now.mono));
-	nics_set(c->nics, inventory, &c->latest);
 	nics_begin(c->nics, oldest_stats(c, now.mono));
 	entities_alloc(&snapshot->vms, inventory->n_vms, sizeof(struct snap_vm));
 	for (i = 0; i < inventory->n_vms; i++)
 		fill_vm(c, &inventory->vms[i], &now, before, entities_at(&snapshot->vms, i));
 	for (i = 0; i < snapshot->vms.n; i++)
 		keep_counters(entities_at(&snapshot->vms, i), before);
+	nics_set(c->nics, inventory, snapshot, &c->latest);
 	nics_end(c->nics);
 	nics_kick(c->nics, c->interval_ms);
 	guest_agents_set(c->agents, snapshot);

@@ -6,6 +6,7 @@
 #include "core/collect.h"
 #include "core/collector.h"
 #include "core/events.h"
+#include "core/host.h"
 #include "core/rates.h"
 #include "core/sink.h"
 
@@ -23,6 +24,7 @@ struct kvmlens_collector {
 	struct tracker *tracker;
 	struct discover *discover;
 	struct about *about;
+	struct host *host; /* NULL: its thread could not be made */
 	struct about_ticks ticks;
 	struct worker *workers[WORKERS_MAX];
 	struct events *events;
@@ -117,7 +119,7 @@ static struct kvmlens_snapshot *take_snapshot(struct kvmlens_collector *c, uint6
 {
 	struct kvmlens_snapshot *s = snapshot_new();
 	struct kvmlens_snapshot *before = c->last; /* only this thread replaces it */
-	struct about_parts parts = {&c->collect, c->tracker, c->discover};
+	struct about_parts parts = {&c->collect, c->tracker, c->discover, c->host};
 	struct inventory *inventory;
 
 	s->seq = ++c->seq;
@@ -133,6 +135,8 @@ static struct kvmlens_snapshot *take_snapshot(struct kvmlens_collector *c, uint6
 	inventory_unref(inventory);
 	rates_derive(s, before);
 	about_fill(c->about, &parts, &c->ticks, s);
+	if (c->host)
+		host_fill(c->host, s, before, c->interval_ms);
 	for (unsigned i = 0; i < c->n_fillers; i++)
 		c->fillers[i].fill(c->fillers[i].arg, s);
 	c->ticks.ticks++;
@@ -209,15 +213,23 @@ static gpointer run(gpointer data)
 	return NULL;
 }
 
+static void stop_nics(struct kvmlens_collector *c)
+{
+	if (!nics_free(c->collect.nics))
+		probe_net_abandon(c->collect.probe);
+	c->collect.nics = NULL;
+}
+
 /* Without its thread there are what providers say of interfaces. */
 static void start_nics(struct kvmlens_collector *c)
 {
 	struct inventory *inventory = discover_inventory(c->discover);
 
-	nics_set(c->collect.nics, inventory, NULL);
+	nics_set(c->collect.nics, inventory, NULL, NULL);
 	inventory_unref(inventory);
 	if (nics_start(c->collect.nics))
-		g_clear_pointer(&c->collect.nics, nics_free);
+		stop_nics(c);
+	g_clear_pointer(&c->host, host_free);
 }
 
 static int start_discovery(struct kvmlens_collector *c)
@@ -241,6 +253,9 @@ static int start_discovery(struct kvmlens_collector *c)
 	}
 	discover_scan(c->discover); /* the first snapshot shall not be empty */
 	start_nics(c);
+	c->host = host_new(NULL);
+	if (host_start(c->host))
+		g_clear_pointer(&c->host, host_free);
 	return discover_start(c->discover);
 }
 
@@ -288,7 +303,7 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	collect_init(&c->collect);
 	c->collect.guests = guests_new(c->options.config, c->interval_ms);
 	if (c->options.config->groups & KVMLENS_NETWORK)
-		c->collect.nics = nics_new(NULL);
+		c->collect.nics = nics_new(NULL, probe_net(c->collect.probe));
 	c->collect.agents = guest_agents_new(c->options.config, c->interval_ms);
 	c->about = about_new(c->options.config);
 	err = start_discovery(c);
@@ -334,7 +349,7 @@ void kvmlens_collector_stop(struct kvmlens_collector *c)
 		worker_free(c->workers[i]);
 	guests_free(c->collect.guests);
 	c->collect.guests = NULL;
-	g_clear_pointer(&c->collect.nics, nics_free);
+	stop_nics(c);
 	guest_agents_free(c->collect.agents);
 	c->collect.agents = NULL;
 	collect_clear(&c->collect);

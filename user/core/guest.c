@@ -36,6 +36,8 @@ static void nothing_known(struct snap_guest *g)
 		.swap_used = ABSENT,
 		.faults = ABSENT,
 		.major_faults = ABSENT,
+		.swap_in = ABSENT,
+		.swap_out = ABSENT,
 		.user_ns = ABSENT,
 		.system_ns = ABSENT,
 		.iowait_ns = ABSENT,
@@ -56,6 +58,12 @@ static void nothing_known(struct snap_guest *g)
 		.load5 = NAN,
 		.load15 = NAN,
 	};
+}
+
+/* Of 4 KiB: what is read of guests' memory is x86. */
+static uint64_t pages(uint64_t n)
+{
+	return n == ABSENT ? ABSENT : n * 4096;
 }
 
 static uint64_t user_of(const struct guest_view *view)
@@ -83,6 +91,8 @@ static void fill_totals(struct snap_guest *g, const struct guest_view *view)
 	g->swap_used = less(s->swap_total, s->swap_free);
 	g->faults = s->faults;
 	g->major_faults = s->major_faults;
+	g->swap_in = pages(s->swap_in_pages);
+	g->swap_out = pages(s->swap_out_pages);
 	g->user_ns = user_of(view);
 	g->system_ns = system_of(view);
 	g->iowait_ns = s->total.iowait_ns;

@@ -22,7 +22,7 @@ static const struct sampler_ops ops = {
 	.free = nics_reader_free,
 };
 
-struct nics *nics_new(const char *proc_root)
+struct nics *nics_new(const char *proc_root, struct net *net)
 {
 	int root = open(proc_root ?: "/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct nics *nics;
@@ -30,17 +30,20 @@ struct nics *nics_new(const char *proc_root)
 	if (root < 0)
 		return NULL;
 	nics = g_new0(struct nics, 1);
-	nics->reader = nics_reader_new(root);
+	nics->reader = nics_reader_new(root, net);
 	nics->sampler = sampler_new(&ops, nics->reader);
 	return nics;
 }
 
-void nics_free(struct nics *nics)
+bool nics_free(struct nics *nics)
 {
+	bool ended;
+
 	if (!nics)
-		return;
-	sampler_free(nics->sampler);
+		return true;
+	ended = sampler_free(nics->sampler);
 	g_free(nics);
+	return ended;
 }
 
 int nics_start(struct nics *nics)
@@ -61,7 +64,8 @@ static void add_names(struct nics_target *target, const struct kvmlens_vm_stats 
 			g_strlcpy(target->names[n++], stats->nics[i].name, IFNAMSIZ);
 }
 
-void nics_set(struct nics *nics, const struct inventory *inventory, const struct latest *latest)
+void nics_set(struct nics *nics, const struct inventory *inventory,
+	      const struct kvmlens_snapshot *snapshot, const struct latest *latest)
 {
 	GArray *targets;
 
@@ -78,6 +82,12 @@ void nics_set(struct nics *nics, const struct inventory *inventory, const struct
 		memset(&target, 0, sizeof(target));
 		target.pid = vm->ident->pid;
 		target.start_ns = vm->ident->start_ns;
+		if (snapshot && i < snapshot->vms.n) {
+			const struct snap_vm *shown = entities_at(&snapshot->vms, i);
+
+			target.sizes = shown->level >= KVMLENS_DETAILED;
+			target.drops = shown->level >= KVMLENS_DIAGNOSTIC;
+		}
 		add_names(&target, latest ? latest_stats(latest, vm, &mono_ns) : NULL);
 		g_array_append_val(targets, target);
 	}
@@ -146,6 +156,85 @@ static void fill(struct vmlabels *labels, const char *name, uint64_t mono_ns,
 	nic->labels = vmlabels_part(labels, vm->ident, "nic", name);
 	nic->mono_ns = mono_ns;
 	nic->count = *count;
+	nic->rx_peak_1ms = nic->rx_peak_10ms = nic->tx_peak_1ms = nic->tx_peak_10ms = NAN;
+}
+
+static size_t n_hooked(const GArray *samples)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; samples && i < samples->len; i++)
+		n += g_array_index(samples, struct nic_sample, i).is_hooked;
+	return n;
+}
+
+static void fill_sizes(const struct nic_sample *s, const struct snap_nic *nic,
+		       struct snap_nic_size *sizes)
+{
+	static const char *const directions[] = {"rx", "tx"};
+	static const char *const names[NET_SIZES] = {"0-64",	  "65-127",   "128-255",
+						     "256-511",	  "512-1023", "1024-1518",
+						     "1519-9018", "9019-"};
+
+	for (unsigned d = 0; d < NET_DIRECTIONS; d++)
+		for (unsigned i = 0; i < NET_SIZES; i++, sizes++) {
+			struct kvmlens_tag tags[] = {{"direction", directions[d]},
+						     {"size", names[i]}};
+
+			sizes->labels = labels_new(nic->labels, tags, G_N_ELEMENTS(tags));
+			sizes->packets = s->flow[d].sizes[i];
+		}
+}
+
+/* Sizes and the fullest windows of the taps that are hooked. */
+static void fill_flows(const GArray *samples, struct snap_vm *vm)
+{
+	size_t at = 0;
+
+	entities_alloc(&vm->nic_sizes, n_hooked(samples) * NET_SIZES * NET_DIRECTIONS,
+		       sizeof(struct snap_nic_size));
+	for (unsigned i = 0; samples && i < samples->len; i++) {
+		const struct nic_sample *s = &g_array_index(samples, struct nic_sample, i);
+		struct snap_nic *nic = entities_at(&vm->nics, i);
+
+		if (!s->is_hooked)
+			continue;
+		nic->rx_peak_1ms = 1000.0 * (double)s->flow[NET_RX].peak[NET_WINDOW_1MS];
+		nic->rx_peak_10ms = 100.0 * (double)s->flow[NET_RX].peak[NET_WINDOW_10MS];
+		nic->tx_peak_1ms = 1000.0 * (double)s->flow[NET_TX].peak[NET_WINDOW_1MS];
+		nic->tx_peak_10ms = 100.0 * (double)s->flow[NET_TX].peak[NET_WINDOW_10MS];
+		fill_sizes(s, nic, entities_at(&vm->nic_sizes, at));
+		at += NET_SIZES * NET_DIRECTIONS;
+	}
+}
+
+static const struct snap_nic *nic_of(const GArray *samples, const struct snap_vm *vm,
+				     uint32_t index)
+{
+	for (unsigned i = 0; samples && i < samples->len; i++)
+		if (g_array_index(samples, struct nic_sample, i).index == index)
+			return entities_at(&vm->nics, i);
+	return NULL;
+}
+
+static void fill_drops(const GArray *drops, const GArray *samples, struct snap_vm *vm)
+{
+	size_t n = 0, at = 0;
+
+	for (unsigned i = 0; i < drops->len; i++)
+		n += nic_of(samples, vm, g_array_index(drops, struct nics_drop, i).index) != NULL;
+	entities_alloc(&vm->nic_drops, n, sizeof(struct snap_nic_drop));
+	for (unsigned i = 0; i < drops->len && at < n; i++) {
+		const struct nics_drop *drop = &g_array_index(drops, struct nics_drop, i);
+		const struct snap_nic *nic = nic_of(samples, vm, drop->index);
+		struct snap_nic_drop *d;
+
+		if (!nic)
+			continue;
+		d = entities_at(&vm->nic_drops, at++);
+		d->labels = labels_new_one(nic->labels, "reason", drop->reason);
+		d->packets = drop->count;
+	}
 }
 
 void nics_fill(struct nics *nics, struct vmlabels *labels, const struct kvmlens_vm_stats *stats,
@@ -168,6 +257,9 @@ void nics_fill(struct nics *nics, struct vmlabels *labels, const struct kvmlens_
 		if (only_provided(samples, &stats->nics[i]))
 			fill(labels, stats->nics[i].name, mono_ns, &count, vm, at++);
 	}
+	fill_flows(samples, vm);
+	if (samples)
+		fill_drops(nics->result->drops, samples, vm);
 }
 
 uint64_t nics_failures(struct nics *nics)

@@ -30,6 +30,8 @@ struct nics_reader {
 	guint names_hash; /* of the links of the reading before */
 	bool changed; /* links came or went */
 	unsigned number;
+	struct net *net;
+	GArray *wanted; /* struct net_target of this reading */
 };
 
 static void known_free(gpointer data)
@@ -40,11 +42,13 @@ static void known_free(gpointer data)
 	g_free(known);
 }
 
-struct nics_reader *nics_reader_new(int root)
+struct nics_reader *nics_reader_new(int root, struct net *net)
 {
 	struct nics_reader *r = g_new0(struct nics_reader, 1);
 
 	r->root = root;
+	r->net = net;
+	r->wanted = g_array_new(FALSE, TRUE, sizeof(struct net_target));
 	r->netns = tap_netns(root, 0);
 	r->targets = g_array_new(FALSE, TRUE, sizeof(struct nics_target));
 	r->known = g_hash_table_new_full(NULL, NULL, NULL, known_free);
@@ -64,6 +68,7 @@ void nics_reader_free(gpointer reader)
 	g_hash_table_unref(r->by_name);
 	g_hash_table_unref(r->by_index);
 	g_array_unref(r->links);
+	g_array_unref(r->wanted);
 	g_mutex_clear(&r->lock);
 	close(r->root);
 	g_free(r);
@@ -93,6 +98,7 @@ void nics_result_clear(gpointer data)
 	struct nics_result *result = data;
 
 	g_hash_table_unref(result->by_pid);
+	g_array_unref(result->drops);
 }
 
 static void index_links(struct nics_reader *r)
@@ -129,6 +135,8 @@ static void add(GArray *nics, const struct link *link)
 		if (!strcmp(g_array_index(nics, struct nic_sample, i).name, link->name))
 			return;
 	memcpy(sample.name, link->name, sizeof(sample.name));
+	sample.index = link->index;
+	sample.is_tap = !strcmp(link->kind, "tun");
 	if (is_swapped(link))
 		*c = (struct nic_counters){link->tx_bytes,   link->tx_packets, link->tx_errors,
 					   link->tx_dropped, link->rx_bytes,   link->rx_packets,
@@ -214,6 +222,43 @@ static gboolean unseen(gpointer pid, gpointer known, gpointer number)
 	return ((struct known *)known)->seen != *(unsigned *)number;
 }
 
+/* Taps in our own namespace whose VM's level asks for their packets. */
+static void want_hooks(struct nics_reader *r, const struct nics_target *target, const GArray *nics)
+{
+	for (unsigned i = 0; i < nics->len; i++) {
+		const struct nic_sample *s = &g_array_index(nics, struct nic_sample, i);
+		struct net_target hook = {s->index, target->sizes, target->drops};
+
+		if (s->is_tap && s->index)
+			g_array_append_val(r->wanted, hook);
+	}
+}
+
+static void add_drop(void *arg, uint32_t ifindex, const char *reason, uint64_t count)
+{
+	struct nics_drop drop = {ifindex, g_intern_string(reason), count};
+
+	g_array_append_val((GArray *)arg, drop);
+}
+
+static void read_hooks(struct nics_reader *r, struct nics_result *result)
+{
+	GHashTableIter iter;
+	struct nics_vm *vm;
+
+	net_sync(r->net, (const struct net_target *)(void *)r->wanted->data, r->wanted->len);
+	net_next_epoch(r->net);
+	g_hash_table_iter_init(&iter, result->by_pid);
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&vm))
+		for (unsigned i = 0; i < vm->nics->len; i++) {
+			struct nic_sample *s = &g_array_index(vm->nics, struct nic_sample, i);
+
+			s->is_hooked =
+				s->is_tap && s->index && !net_read(r->net, s->index, s->flow);
+		}
+	net_drops(r->net, add_drop, result->drops);
+}
+
 static void read_vm(struct nics_reader *r, const struct nics_target *target,
 		    struct nics_result *result)
 {
@@ -226,6 +271,8 @@ static void read_vm(struct nics_reader *r, const struct nics_target *target,
 		add_foreign(r, target, known, vm->nics);
 	else
 		add_ours(r, target, known, vm->nics);
+	if (!known->netns)
+		want_hooks(r, target, vm->nics);
 	g_hash_table_insert(result->by_pid, GINT_TO_POINTER(target->pid), vm);
 }
 
@@ -243,12 +290,17 @@ gpointer nics_reader_run(gpointer reader)
 	result = g_atomic_rc_box_new0(struct nics_result);
 	result->mono_ns = (uint64_t)g_get_monotonic_time() * 1000;
 	result->by_pid = g_hash_table_new_full(NULL, NULL, NULL, vm_free);
+	result->drops = g_array_new(FALSE, FALSE, sizeof(struct nics_drop));
+	g_array_set_size(r->wanted, 0);
 	g_mutex_lock(&r->lock);
 	targets = g_array_ref(r->targets);
 	g_mutex_unlock(&r->lock);
 	for (unsigned i = 0; i < targets->len; i++)
 		read_vm(r, &g_array_index(targets, struct nics_target, i), result);
 	g_array_unref(targets);
+	/* At the first reading no level is known yet. */
+	if (r->net && r->number > 1)
+		read_hooks(r, result);
 	g_hash_table_foreach_remove(r->known, unseen, &r->number);
 	return result;
 }

@@ -5,6 +5,7 @@
 
 #include <glib.h>
 #include "metric/network.h"
+#include "probe/net.h"
 #include "vm/tap.h"
 
 #define NICS_NAMED_MAX 16
@@ -13,12 +14,23 @@
 struct nics_target {
 	pid_t pid;
 	uint64_t start_ns;
+	bool sizes, drops; /* its level asks for them */
 	char names[NICS_NAMED_MAX][IFNAMSIZ]; /* interfaces that its provider knows; "": none */
 };
 
 struct nic_sample {
 	char name[IFNAMSIZ];
+	uint32_t index; /* 0: unknown */
+	bool is_tap; /* one whose packets can be looked at */
+	bool is_hooked;
 	struct nic_counters count;
+	struct net_numbers flow[NET_DIRECTIONS]; /* where it is hooked */
+};
+
+struct nics_drop {
+	uint32_t index;
+	const char *reason; /* interned */
+	uint64_t count;
 };
 
 struct nics_vm {
@@ -30,12 +42,13 @@ struct nics_vm {
 struct nics_result {
 	uint64_t mono_ns;
 	GHashTable *by_pid; /* struct nics_vm */
+	GArray *drops; /* struct nics_drop, of all watched taps */
 };
 
 struct nics_reader;
 
-/* root: a descriptor of /proc, taken over. */
-struct nics_reader *nics_reader_new(int root);
+/* root: a descriptor of /proc, taken over. net (may be NULL) is used by nobody else from now on. */
+struct nics_reader *nics_reader_new(int root, struct net *net);
 void nics_reader_free(gpointer reader);
 
 /* Replace the targets, struct nics_target; takes over the array. Any thread. */

@@ -61,7 +61,7 @@ _Static_assert(sizeof(struct guest_system) == 328, "no hidden padding crosses th
 /* Immutable once made, counted. */
 struct guest_view {
 	gint ref;
-	const char *source; /* static: "guest_memory", "guest_agent" */
+	const char *source; /* static: "guest_memory", "guest_agent", "balloon" */
 	uint64_t mono_ns; /* host's CLOCK_MONOTONIC when it was taken */
 	struct guest_system system;
 	uint32_t n_cpus, n_tasks;

@@ -19,6 +19,7 @@
 #include <kvm_types.h>
 #include <sched_types.h>
 #include "metric/guest_view.h"
+#include "metric/host.h"
 #include "metric/insight.h"
 #include "metric/labels.h"
 #include "metric/network.h"
@@ -195,6 +196,7 @@ struct snap_guest {
 	struct guest_view *view, *prev; /* owned; prev NULL: no rates yet */
 	uint64_t mem_total, mem_used, mem_free, mem_available, swap_total, swap_used;
 	uint64_t faults, major_faults;
+	uint64_t swap_in, swap_out; /* bytes */
 	uint64_t user_ns, system_ns, iowait_ns, steal_ns, queue_ns;
 	uint64_t uptime_ns, processes, left_out;
 	double mem_percent, faults_rate, major_rate;
@@ -212,6 +214,17 @@ struct snap_process {
 	uint64_t open_files;
 	double run_time; /* seconds since it was started */
 	uint64_t cpu_ns, queue_ns, threads;
+};
+
+/* The balloon as the host knows it, and how old the guest's last report is. */
+#define BALLOON_SOURCE "balloon"
+struct snap_balloon {
+	uint64_t current, target, maximum; /* bytes that it leaves to the guest */
+	uint64_t update_s; /* of the last report, since the epoch */
+	uint64_t period_s; /* between two reports; 0: not known yet */
+	uint64_t read_ns; /* when the provider was asked */
+	bool fresh; /* the report is no old one that is repeated */
+	double age; /* of the report, seconds */
 };
 
 /* A counted array of entities, all of one size. Owned by what holds it. */
@@ -254,9 +267,12 @@ struct snap_vm {
 	struct entities guest_os; /* struct snap_info, one */
 	struct entities sources; /* struct snap_source */
 	struct entities processes; /* struct snap_process, by pid */
+	struct snap_balloon balloon;
 	struct snap_network network;
 	struct entities nics; /* struct snap_nic */
 	struct entities alerts; /* struct snap_alert, the most severe first */
+	struct entities nic_sizes; /* struct snap_nic_size, at detailed */
+	struct entities nic_drops; /* struct snap_nic_drop, at diagnostic */
 	struct entities anomalies; /* struct snap_anomaly, one */
 	struct entities contributions; /* struct snap_contribution, greatest first */
 	struct entities trends; /* struct snap_trend */
@@ -264,13 +280,6 @@ struct snap_vm {
 	struct entities fulls; /* struct snap_full */
 	struct entities stalls; /* struct snap_stall, at detailed */
 	struct entities stall_events; /* struct snap_stall_event, newest first */
-};
-
-struct snap_host {
-	struct labels *labels;
-	uint64_t cpus; /* online */
-	uint64_t vms, vcpus;
-	double overcommit; /* vCPUs per online CPU */
 };
 
 /* kvmlens about itself. */
@@ -336,6 +345,12 @@ struct kvmlens_snapshot {
 	unsigned groups; /* enum kvmlens_group */
 	struct entities vms; /* struct snap_vm, by name */
 	struct entities hosts; /* struct snap_host, one */
+	struct entities host_modes; /* struct snap_host_mode */
+	struct entities host_cpus; /* struct snap_host_cpu, at detailed */
+	struct entities nodes; /* struct snap_node */
+	struct entities pressures; /* struct snap_pressure */
+	struct entities huge_pages; /* struct snap_huge */
+	struct entities vm_states; /* struct snap_vm_state */
 	struct entities stores; /* struct snap_store, one */
 	struct entities alerts; /* struct snap_alerts, one, or none */
 	struct entities self; /* struct snap_self, one */

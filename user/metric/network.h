@@ -24,6 +24,18 @@ struct snap_nic {
 	uint64_t mono_ns; /* when the counters were read */
 	struct nic_counters count;
 	struct nic_rates rate;
+	double rx_peak_1ms, rx_peak_10ms, tx_peak_1ms, tx_peak_10ms; /* bytes per second */
+};
+
+/* Packets of one size, and one direction of the guest. */
+struct snap_nic_size {
+	struct labels *labels; /* vm, uuid, nic, direction, size */
+	uint64_t packets;
+};
+
+struct snap_nic_drop {
+	struct labels *labels; /* vm, uuid, nic, reason */
+	uint64_t packets;
 };
 
 /* Of all interfaces of a VM together, per second. */

@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a guest says of itself. Rows as metric/table.h says. */
 METRIC(VM, vm_memory_total_bytes, "vm.memory.total", GAUGE, U64, guest.mem_total, "bytes", BASIC,
-       MEMORY, "guest memory, guest agent", "Memory that the guest's kernel has for use.")
+       MEMORY, "guest memory, guest agent, balloon", "Memory that the guest's kernel has for use.")
 METRIC(VM, vm_memory_used, "vm.memory.used", GAUGE, U64, guest.mem_used, "bytes", BASIC, MEMORY,
-       "guest memory, guest agent", "Memory of the guest that is in use: total less available.")
+       "guest memory, guest agent, balloon",
+       "Memory of the guest that is in use: total less available.")
 METRIC(VM, vm_memory_usage_percent, "vm.memory.usage_percent", GAUGE, DOUBLE, guest.mem_percent,
-       "percent", BASIC, MEMORY, "guest memory, guest agent",
+       "percent", BASIC, MEMORY, "guest memory, guest agent, balloon",
        "Used memory in percent of total, as the guest counts both.")
 METRIC(VM, vm_memory_free, "vm.memory.free", GAUGE, U64, guest.mem_free, "bytes", STANDARD, MEMORY,
-       "guest memory, guest agent", "Memory of the guest that is used for nothing at all.")
+       "guest memory, guest agent, balloon", "Memory of the guest that is used for nothing at all.")
 METRIC(VM, vm_memory_available, "vm.memory.available", GAUGE, U64, guest.mem_available, "bytes",
-       STANDARD, MEMORY, "guest memory, guest agent",
+       STANDARD, MEMORY, "guest memory, guest agent, balloon",
        "Memory that the guest could give to programs without swapping, by its kernel's own estimate.")
 METRIC(VM, vm_memory_swap_total_bytes, "vm.memory.swap_total", GAUGE, U64, guest.swap_total,
        "bytes", STANDARD, MEMORY, "guest memory, guest agent", "Swap space of the guest.")
 METRIC(VM, vm_memory_swap_used, "vm.memory.swap_used", GAUGE, U64, guest.swap_used, "bytes",
        STANDARD, MEMORY, "guest memory, guest agent", "Swap space of the guest that is in use.")
 METRIC(VM, vm_memory_page_faults, "vm.memory.page_faults", GAUGE, DOUBLE, guest.faults_rate, "1/s",
-       STANDARD, MEMORY, "guest memory, guest agent",
+       STANDARD, MEMORY, "guest memory, guest agent, balloon",
        "Page faults of the guest a second, major ones included.")
 METRIC(VM, vm_memory_major_page_faults, "vm.memory.major_page_faults", GAUGE, DOUBLE,
-       guest.major_rate, "1/s", STANDARD, MEMORY, "guest memory, guest agent",
+       guest.major_rate, "1/s", STANDARD, MEMORY, "guest memory, guest agent, balloon",
        "Page faults of the guest a second that had to wait for a disk.")
 METRIC(VM, vm_memory_faults_total, "vm.memory.faults_total", COUNTER, U64, guest.faults, "count",
-       STANDARD, MEMORY, "guest memory, guest agent", "Page faults of the guest since it booted.")
+       STANDARD, MEMORY, "guest memory, guest agent, balloon",
+       "Page faults of the guest since it booted.")
 METRIC(VM, vm_memory_major_faults_total, "vm.memory.major_faults_total", COUNTER, U64,
-       guest.major_faults, "count", STANDARD, MEMORY, "guest memory, guest agent",
+       guest.major_faults, "count", STANDARD, MEMORY, "guest memory, guest agent, balloon",
        "Page faults of the guest that had to wait for a disk, since it booted.")
 METRIC(VM, vm_cpu_user_time, "vm.cpu.user_time", GAUGE, DOUBLE, guest.user, "percent", STANDARD,
        CPU, "guest memory, guest agent",
@@ -85,3 +87,14 @@ METRIC(CARD, vm_guest_interface_tx_errors_total, "vm.guest.interface.tx_errors_t
 METRIC(CARD, vm_guest_interface_tx_dropped_total, "vm.guest.interface.tx_dropped_total", COUNTER,
        U64, tx_dropped, "count", DETAILED, NETWORK, "guest agent",
        "Packets that the guest dropped on transmit on this interface.")
+METRIC(VM, vm_memory_swapped_in_bytes_total, "vm.memory.swapped_in_bytes_total", COUNTER, U64,
+       guest.swap_in, "bytes", DETAILED, MEMORY, "guest memory, balloon",
+       "Bytes that the guest has read back from its swap since it booted.")
+METRIC(VM, vm_memory_swapped_out_bytes_total, "vm.memory.swapped_out_bytes_total", COUNTER, U64,
+       guest.swap_out, "bytes", DETAILED, MEMORY, "guest memory, balloon",
+       "Bytes that the guest has written to its swap since it booted.")
+METRIC(VM, vm_memory_balloon_current, "vm.memory.balloon_current", GAUGE, U64, balloon.current,
+       "bytes", STANDARD, MEMORY, "libvirt", "Memory that the balloon leaves to the guest now.")
+METRIC(VM, vm_memory_balloon_target, "vm.memory.balloon_target", GAUGE, U64, balloon.target,
+       "bytes", DETAILED, MEMORY, "libvirt",
+       "Memory that the balloon was asked to leave to the guest: where it has come to rest; absent while it moves, as libvirt does not tell.")

@@ -52,3 +52,21 @@ METRIC(NIC, vm_network_receive_errors_total, "vm.network.receive_errors_total", 
        "Errors in receiving.")
 METRIC(NIC, vm_network_transmit_errors_total, "vm.network.transmit_errors_total", COUNTER, U64,
        count.tx_errors, "count", DETAILED, NETWORK, "netlink, proc, libvirt", "Errors in sending.")
+METRIC(NIC, vm_network_rx_peak_1ms, "vm.network.rx_peak_1ms", GAUGE, DOUBLE, rx_peak_1ms, "bytes/s",
+       DETAILED, NETWORK, "bpf",
+       "Microburst: the highest rate at which the guest received within 1 ms of the last interval; time is cut into windows of that length by the clock.")
+METRIC(NIC, vm_network_rx_peak_10ms, "vm.network.rx_peak_10ms", GAUGE, DOUBLE, rx_peak_10ms,
+       "bytes/s", DETAILED, NETWORK, "bpf",
+       "Microburst: the highest rate at which the guest received within 10 ms of the last interval; time is cut into windows of that length by the clock.")
+METRIC(NIC, vm_network_tx_peak_1ms, "vm.network.tx_peak_1ms", GAUGE, DOUBLE, tx_peak_1ms, "bytes/s",
+       DETAILED, NETWORK, "bpf",
+       "Microburst: the highest rate at which the guest sent within 1 ms of the last interval; time is cut into windows of that length by the clock.")
+METRIC(NIC, vm_network_tx_peak_10ms, "vm.network.tx_peak_10ms", GAUGE, DOUBLE, tx_peak_10ms,
+       "bytes/s", DETAILED, NETWORK, "bpf",
+       "Microburst: the highest rate at which the guest sent within 10 ms of the last interval; time is cut into windows of that length by the clock.")
+METRIC(NIC_SIZE, vm_network_packets_by_size_total, "vm.network.packets_by_size_total", COUNTER, U64,
+       packets, "count", DETAILED, NETWORK, "bpf",
+       "Packets by their size in bytes with the Ethernet header, as the tap hands them over; one of more than 9018 bytes is many frames of the wire.")
+METRIC(NIC_DROP, vm_network_drops_by_reason_total, "vm.network.drops_by_reason_total", COUNTER, U64,
+       packets, "count", DIAGNOSTIC, NETWORK, "bpf",
+       "Packets of the tap that the kernel dropped, in either direction, by the name that it gives the reason.")

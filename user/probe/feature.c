@@ -35,6 +35,12 @@ static const struct {
 				 "detail level diagnostic"},
 	[FEATURE_KVM_INJECT] = {"kvm_inject", "injected interrupts",
 				"detail level diagnostic, x86"},
+	[FEATURE_NET_TAPS] = {"net_taps", "sizes of packets and bursts on the VMs' taps",
+			      "detail level detailed; counts come from the links' own statistics"},
+	[FEATURE_NET_TCX] = {"net_tcx", "the cheapest hook on a tap's packets",
+			     "none needed: a clsact filter does the same"},
+	[FEATURE_NET_DROPS] = {"net_drops", "why packets of the VMs' taps were dropped",
+			       "detail level diagnostic, kernel 5.17; drops are counted without"},
 };
 
 const char *feature_name(enum feature_id id)

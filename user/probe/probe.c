@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include "probe/kvm.h"
+#include "probe/net.h"
 #include "probe/pin.h"
 #include "probe/probe.h"
 #include "probe/sched.h"
@@ -18,6 +19,7 @@ struct probe {
 	struct pin *pin;
 	struct sched *sched;
 	struct kvm *kvm;
+	struct net *net; /* NULL: group network is off */
 	struct threads *threads;
 	struct ring_buffer *ring;
 	probe_event_fn event_fn;
@@ -133,6 +135,24 @@ static void open_sched(struct probe *p, const struct pin_config *mine, unsigned 
 		feature_yes(&p->features, FEATURE_PINNED);
 }
 
+/* Loads alone, and after start_afresh(). */
+static void open_net(struct probe *p, const struct probe_options *wanted)
+{
+	struct net_options options = {.adopt_maps = p->adopted,
+				      .sizes = wanted->level >= KVMLENS_DETAILED,
+				      .drops = wanted->level >= KVMLENS_DIAGNOSTIC,
+				      .without = wanted->without};
+
+	if (wanted->groups & KVMLENS_NETWORK) {
+		p->net = net_open(p->pin, &options, &p->features);
+		return;
+	}
+	for (int id = FEATURE_NET_TAPS; id <= FEATURE_NET_DROPS; id++)
+		feature_off(&p->features, id, "group network is off");
+	if (p->pin)
+		net_unpin(p->pin);
+}
+
 int probe_open(const struct probe_options *options, struct probe **ret_probe)
 {
 	struct pin_config mine = {.sched_abi = SCHED_ABI_VERSION,
@@ -153,11 +173,14 @@ int probe_open(const struct probe_options *options, struct probe **ret_probe)
 		g_free(p);
 		return err;
 	}
+	if (p->pin)
+		net_remove_leftovers(p->pin);
 	mine.build = sched_build() ^ kvm_build();
 	if (options->groups & KVMLENS_CPU)
 		open_sched(p, &mine, options->without);
 	else
 		leave_sched(p);
+	open_net(p, options);
 	*ret_probe = p;
 	return 0;
 }
@@ -168,6 +191,7 @@ void probe_close(struct probe *p, bool keep_pins)
 		return;
 	ring_buffer__free(p->ring);
 	threads_free(p->threads);
+	net_close(p->net, keep_pins);
 	kvm_close(p->kvm, keep_pins);
 	sched_close(p->sched, keep_pins);
 	if (p->pin && !keep_pins)
@@ -186,6 +210,7 @@ int probe_unload(const char *pin_dir)
 	err = pin_open(pin_dir, &pin);
 	if (err)
 		return err;
+	net_remove_leftovers(pin);
 	err = pin_remove(pin);
 	pin_close(pin);
 	return err;
@@ -201,9 +226,22 @@ void probe_set_level(struct probe *p, enum kvmlens_level level)
 		   &p->features);
 }
 
-const struct features *probe_features(const struct probe *p)
+/* What the thread that hooks taps has found out since shows from now on. */
+const struct features *probe_features(struct probe *p)
 {
+	if (p->net)
+		net_features(p->net, &p->features);
 	return &p->features;
+}
+
+struct net *probe_net(struct probe *p)
+{
+	return p->net;
+}
+
+void probe_net_abandon(struct probe *p)
+{
+	p->net = NULL;
 }
 
 bool probe_adopted(const struct probe *p)
@@ -326,6 +364,11 @@ static uint64_t percpu_sum(int fd, uint32_t key, int n_cpus)
 uint64_t probe_lost(struct probe *p, enum sched_lost why)
 {
 	return p->sched ? percpu_sum(p->sched->maps[SCHED_MAP_LOST].fd, why, p->n_cpus) : 0;
+}
+
+uint64_t probe_lost_drops(struct probe *p)
+{
+	return p->net ? percpu_sum(net_lost_fd(p->net), NET_LOST_DROPS, p->n_cpus) : 0;
 }
 
 uint64_t probe_lost_reasons(struct probe *p)

@@ -14,6 +14,7 @@
 #include <sched_types.h>
 #include <kvmlens.h>
 #include "probe/feature.h"
+#include "probe/net.h"
 #include "probe/threads.h"
 
 #define PROBE_PIN_DIR "/sys/fs/bpf/kvmlens"
@@ -44,7 +45,7 @@ int probe_unload(const char *pin_dir);
 /* Attach and detach what the level asks for. Errors are in the feature table. */
 void probe_set_level(struct probe *probe, enum kvmlens_level level);
 
-const struct features *probe_features(const struct probe *probe);
+const struct features *probe_features(struct probe *probe);
 
 /* Did probe_open take over the maps of an earlier run? */
 bool probe_adopted(const struct probe *probe);
@@ -87,9 +88,19 @@ int probe_events_fd(struct probe *probe);
 /* Hand out what is there, without blocking. Call from one thread only. */
 void probe_events_consume(struct probe *probe, probe_event_fn fn, void *arg);
 
+/*
+ * The packet side, NULL where group network is off. One thread alone may use it; one that hangs in
+ * it must be left with it: probe_net_abandon(), and it is not closed.
+ */
+struct net *probe_net(struct probe *probe);
+void probe_net_abandon(struct probe *probe);
+
 /* Cumulative counts of enum sched_lost, and of exit reasons that found no room. */
 uint64_t probe_lost(struct probe *probe, enum sched_lost why);
 uint64_t probe_lost_reasons(struct probe *probe);
+
+/* Drops of packets whose reason found no room. */
+uint64_t probe_lost_drops(struct probe *probe);
 
 /* Kernel memory of all maps and programs, bytes, from /proc/self/fdinfo. */
 uint64_t probe_memory(struct probe *probe);

@@ -35,9 +35,9 @@ bool privilege_suffices(const char **ret_missing)
 int privilege_drop(void)
 {
 	static const unsigned kept[] = {
-		CAP_BPF,    CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
-		CAP_SETUID, CAP_SETGID,	 CAP_SETPCAP,	 CAP_SYS_CHROOT,
-		CAP_KILL};
+		CAP_BPF,    CAP_PERFMON,  CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
+		CAP_SETUID, CAP_SETGID,	  CAP_SETPCAP,	  CAP_SYS_CHROOT,
+		CAP_KILL,   CAP_NET_ADMIN};
 	bool had[sizeof(kept) / sizeof(kept[0])];
 
 	if (capng_get_caps_process())

@@ -15,7 +15,8 @@ bool privilege_suffices(const char **ret_missing);
 /*
  * Keep only the capabilities that a loaded agent needs: reading its maps and attaching at another
  * detail level (BPF, PERFMON), looking into VMMs (SYS_PTRACE, DAC_READ_SEARCH), starting its
- * unprivileged children anew (SETUID, SETGID, SETPCAP, SYS_CHROOT, KILL). The bounding set
+ * unprivileged children anew (SETUID, SETGID, SETPCAP, SYS_CHROOT, KILL), and hooking the taps of
+ * VMs that come later (NET_ADMIN). The bounding set
  * shrinks to the same, and no program that is executed gains any (no_new_privs). The kernel
  * keeps rights by thread: call it before any other thread is made. Negative errno.
  */

@@ -159,17 +159,20 @@ guint64 sampler_failures(struct sampler *s)
 	return failures;
 }
 
-void sampler_free(struct sampler *s)
+gboolean sampler_free(struct sampler *s)
 {
 	gint64 until = g_get_monotonic_time() + STOP_WAIT_US;
+	gboolean ended;
 
 	if (!s)
-		return;
+		return TRUE;
 	g_mutex_lock(&s->lock);
 	s->stop = TRUE;
 	g_cond_broadcast(&s->cond);
 	while (!s->ended && g_cond_wait_until(&s->cond, &s->lock, until))
 		;
+	ended = s->ended;
 	g_mutex_unlock(&s->lock);
 	unref(s);
+	return ended;
 }

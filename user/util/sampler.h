@@ -38,7 +38,9 @@ void sampler_unref_result(struct sampler *sampler, gpointer result);
 /* Readings that failed, and ticks that found the one before still at work. */
 guint64 sampler_failures(struct sampler *sampler);
 
-/* NULL is taken. A thread that hangs ends, and frees arg, whenever its call returns. */
-void sampler_free(struct sampler *sampler);
+/*
+ * NULL is taken. False: the thread hangs; it ends, and frees arg, whenever its call returns.
+ */
+gboolean sampler_free(struct sampler *sampler);
 
 #endif
