@@ -71,6 +71,12 @@ struct kvm_vcpu___before_5_14 {
 	struct kvm_vcpu_stat___before_5_14 stat;
 };
 
+/* a54d806688fe (5.17): memory slots moved from an array into a hash and two trees. */
+struct kvm_memslots___before_5_17 {
+	int used_slots;
+	struct kvm_memory_slot memslots[];
+};
+
 /*
  * 0a62a0319abb (5.16): the exit reason is no argument of the tracepoint any more, only a field of
  * its record. arm64 calls the field ret.

@@ -4,10 +4,9 @@
  * no cost per exit), and from detailed on exact guest time and exit handling time.
  */
 #include "core_fixes.bpf.h"
+#include "kvm_file.bpf.h"
 #include <kvm_types.h>
 #include <sched_types.h>
-
-#define ANON_INODE_FS_MAGIC 0x09041934
 
 #include "thread.bpf.h"
 
@@ -182,26 +181,6 @@ int kvm_inject(void *ctx)
 	times = current_times(&tid);
 	if (times)
 		times->irq_injected++;
-	return 0;
-}
-
-/* "kvm-vm" or "kvm-vcpu:N" of the anonymous inodes' file system, whose names are the kernel's. */
-static __always_inline __u32 file_kind(struct file *file)
-{
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-	const unsigned char *name;
-	char s[9] = {};
-
-	if (BPF_CORE_READ(dentry, d_sb, s_magic) != ANON_INODE_FS_MAGIC)
-		return 0;
-	name = BPF_CORE_READ(dentry, d_name.name);
-	bpf_probe_read_kernel(s, sizeof(s), name);
-	if (s[0] != 'k' || s[1] != 'v' || s[2] != 'm' || s[3] != '-' || s[4] != 'v')
-		return 0;
-	if (s[5] == 'm' && !s[6])
-		return KVM_FOUND_VM;
-	if (s[5] == 'c' && s[6] == 'p' && s[7] == 'u' && s[8] == ':')
-		return KVM_FOUND_VCPU;
 	return 0;
 }
 

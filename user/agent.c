@@ -20,6 +20,7 @@
 #include "web/web.h"
 
 #define PROVIDERS_MAX 4
+#define UNREAD_MAX 4096
 
 enum provider_state { PROVIDER_UNKNOWN, PROVIDER_UP, PROVIDER_DOWN };
 
@@ -30,6 +31,7 @@ struct agent {
 	struct web *web; /* NULL: nothing listens */
 	uint64_t web_restarts; /* as last logged, of the health sink's thread */
 	struct memory *memory;
+	GHashTable *unread; /* "source\nuuid" to why it was last said not to answer */
 	struct delivery *delivery;
 	struct control *control; /* NULL: nobody can command it */
 	struct remote remote;
@@ -101,6 +103,27 @@ static void web_report(struct agent *agent)
 		state.restarts);
 }
 
+/* A guest whose inside cannot be seen, for a reason that stays: once for each reason. */
+static void guest_report(struct agent *agent, const struct snap_vm *vm)
+{
+	for (size_t i = 0; i < vm->sources.n; i++) {
+		const struct snap_source *source = entities_at(&vm->sources, i);
+		const char *name = labels_get(source->labels, "source");
+		g_autofree char *key = NULL;
+
+		if (!g_str_has_prefix(source->why, "unsupported"))
+			continue;
+		key = g_strdup_printf("%s\n%s", name, vm->ident->uuid);
+		if (g_strcmp0(g_hash_table_lookup(agent->unread, key), source->why) == 0)
+			continue;
+		log_line(agent->options.log, LOG_LEVEL_INFO, "guest", "%s: no %s: %s",
+			 vm->ident->name, name, source->why);
+		if (g_hash_table_size(agent->unread) >= UNREAD_MAX)
+			g_hash_table_remove_all(agent->unread); /* said again, rather than kept */
+		g_hash_table_replace(agent->unread, g_steal_pointer(&key), g_strdup(source->why));
+	}
+}
+
 /* What the providers' workers say, once for each change. */
 static void health_sink(void *arg, const struct kvmlens_snapshot *snapshot)
 {
@@ -122,6 +145,8 @@ static void health_sink(void *arg, const struct kvmlens_snapshot *snapshot)
 		*state = now;
 	}
 	web_report(agent);
+	for (size_t i = 0; i < snapshot->vms.n; i++)
+		guest_report(agent, entities_at(&snapshot->vms, i));
 }
 
 /* A degraded start is said loudly: each thing that the kernel refused, and what can be done. */
@@ -313,6 +338,7 @@ int agent_start(const struct agent_options *options, struct agent **ret_agent, c
 	int err;
 
 	agent->options = *options;
+	agent->unread = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	agent->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	collector.loaded_arg = agent;
 	err = collector_new(&collector, &agent->collector);
@@ -363,6 +389,7 @@ void agent_stop(struct agent *agent)
 	memory_close(agent->memory); /* which the web asks */
 	line_writer_close(agent->json);
 	textbuf_clear(&agent->json_text);
+	g_hash_table_unref(agent->unread);
 	close(agent->stop_fd);
 	g_free(agent);
 }

@@ -161,8 +161,23 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct kvm_memory_slot {
+	struct hlist_node id_node[2];
+	__u64 base_gfn;
+	unsigned long npages;
+	unsigned long userspace_addr;
+	__u32 flags;
+};
+
+struct kvm_memslots {
+	__u64 generation;
+	struct hlist_head id_hash[128];
+	int node_idx;
+};
+
 struct kvm {
 	atomic_t online_vcpus;
+	struct kvm_memslots *memslots[2];
 };
 
 struct kvm_vcpu_stat_generic {

@@ -14,8 +14,10 @@
 #include "guest/kernel.h"
 #include "guest/maps.h"
 #include "guest/procio.h"
+#include "guest/slots.h"
 #include "guest/system.h"
 #include "guest/walk.h"
+#include "probe/probe.h"
 
 static double cpu_ms(void)
 {
@@ -46,6 +48,42 @@ static char *read_maps(const char *pid)
 	return text;
 }
 
+static enum guest_status attach_to(struct guest_kernel *k, struct guest_mem *mem,
+				   const struct guest_ram *ram, struct guest_procio *io, bool exact)
+{
+	double begun = cpu_ms();
+	enum guest_status status;
+
+	guest_mem_init(mem, ram, &guest_procio_ops, io);
+	status = guest_kernel_attach(k, mem, !exact, 0, NULL);
+	fprintf(stderr,
+		"%s %#" PRIx64 "+%" PRIu64 " MiB: %s (%" PRIu64 " calls, %" PRIu64
+		" KiB); attach %.1f ms cpu\n",
+		exact ? "KVM's slots" : "block", ram->seg[0].hva, guest_ram_size(ram) >> 20,
+		guest_status_text(status), mem->stats.calls, mem->stats.bytes >> 10,
+		cpu_ms() - begun);
+	return status;
+}
+
+/* Where KVM says that the guest's RAM is. False: no KVM guest, or this kernel does not tell. */
+static bool slots_of(const char *pid, const char *maps, struct guest_ram *ret_ram)
+{
+	struct probe_options options = {
+		.max_threads = 64, .level = KVMLENS_BASIC, .memslots = true};
+	g_autoptr(GArray) slots = g_array_new(FALSE, FALSE, sizeof(struct kvm_slot));
+	struct guest_ram ram;
+	struct probe *probe;
+	bool hidden, found;
+
+	if (probe_open(&options, &probe))
+		return false;
+	found = probe_scan_memslots(probe, slots) == 0 &&
+		guest_slots_ram((void *)slots->data, slots->len, atoi(pid), &ram, &hidden) == 0 &&
+		guest_maps_filter(maps, &ram, ret_ram);
+	probe_close(probe, false);
+	return found;
+}
+
 static enum guest_status attach(struct guest_kernel *k, struct guest_mem *mem,
 				struct guest_procio *io, const char *pid)
 {
@@ -53,19 +91,18 @@ static enum guest_status attach(struct guest_kernel *k, struct guest_mem *mem,
 	enum guest_status status = GUEST_NO_RAM;
 	char *maps = read_maps(pid);
 	unsigned n = guest_maps_blocks(maps, blocks);
+	struct guest_ram slots;
 
+	if (slots_of(pid, maps, &slots)) {
+		status = attach_to(k, mem, &slots, io, true);
+		n = 0;
+	}
 	for (unsigned i = 0; i < n && status != GUEST_OK; i++) {
 		struct guest_ram ram;
 
 		if (guest_ram_split(&ram, blocks[i].hva, blocks[i].size, 0) < 0)
 			continue;
-		guest_mem_init(mem, &ram, &guest_procio_ops, io);
-		status = guest_kernel_attach(k, mem, true, 0);
-		fprintf(stderr,
-			"block %#" PRIx64 "+%" PRIu64 " MiB: %s (%" PRIu64 " calls, %" PRIu64
-			" KiB)\n",
-			blocks[i].hva, blocks[i].size >> 20, guest_status_text(status),
-			mem->stats.calls, mem->stats.bytes >> 10);
+		status = attach_to(k, mem, &ram, io, false);
 	}
 	free(maps);
 	return status;
@@ -77,12 +114,12 @@ static void print_task(const struct guest_task *t)
 	       " delay=%" PRIu64 " rss=%" PRIu64 " swap=%" PRIu64 " rchar=%" PRIu64
 	       " wchar=%" PRIu64 " syscr=%" PRIu64 " syscw=%" PRIu64 " rbytes=%" PRIu64
 	       " wbytes=%" PRIu64 " minflt=%" PRIu64 " majflt=%" PRIu64 " vcsw=%" PRIu64
-	       " ivcsw=%" PRIu64 " fds=%" PRId64 " comm=%s\n",
+	       " ivcsw=%" PRIu64 " fds=%" PRId64 " cg=/%s comm=%s\n",
 	       t->pid, t->ppid, t->uid, t->threads, t->state, t->kthread, t->start_ns, t->cpu_ns,
 	       t->user_ns / 10000000, t->system_ns / 10000000, t->run_delay_ns, t->rss, t->swap,
 	       t->read_chars, t->write_chars, t->read_calls, t->write_calls, t->read_bytes,
 	       t->write_bytes, t->minor_faults, t->major_faults, t->switches_voluntary,
-	       t->switches_forced, t->open_files, t->comm);
+	       t->switches_forced, t->open_files, t->cgroup, t->comm);
 }
 
 static void print_system(const struct guest_system *s, const struct guest_cpu *cpus, uint32_t n)
@@ -146,7 +183,7 @@ int main(int argc, char **argv)
 	struct guest_budget budget = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
 	unsigned walks = argc > 2 ? atoi(argv[2]) : 1, failed = 0, backward = 0;
 	uint32_t n_cpus;
-	double t0 = cpu_ms(), worst = 0, sum = 0;
+	double worst = 0, sum = 0;
 	enum guest_status status;
 
 	if (argc < 2)
@@ -154,7 +191,6 @@ int main(int argc, char **argv)
 	io.mem_fd = open_of(argv[1], "mem");
 	io.pagemap_fd = open_of(argv[1], "pagemap");
 	status = attach(&k, &mem, &io, argv[1]);
-	fprintf(stderr, "attach %.1f ms cpu\n", cpu_ms() - t0);
 	if (status != GUEST_OK)
 		return 1;
 	for (unsigned i = 0; i < walks; i++) {

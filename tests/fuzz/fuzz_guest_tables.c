@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 								.rss = RSS_PERCPU,
 								.tasks = 3});
 		guest_mem_init(&mems[i], &images[i].map, &image_io, &images[i]);
-		if (guest_kernel_attach(&sound[i], &mems[i], true, 0) != GUEST_OK)
+		if (guest_kernel_attach(&sound[i], &mems[i], true, 0, NULL) != GUEST_OK)
 			abort();
 	}
 	if (!size)

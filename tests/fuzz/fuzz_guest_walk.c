@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!image.ram) {
 		image_build(&image, &options);
 		guest_mem_init(&mem, &image.map, &image_io, &image);
-		if (guest_kernel_attach(&sound, &mem, true, 0) != GUEST_OK)
+		if (guest_kernel_attach(&sound, &mem, true, 0, NULL) != GUEST_OK)
 			abort();
 		restore(&image, true);
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Any bytes as an Accept header, and as what a VM is called: the page must stay one line a
- * sample, and valid UTF-8.
+ * Any bytes as an Accept header, as a question to the history, and as what a VM is called: the
+ * page must stay one line a sample, and valid UTF-8.
  */
 #include <glib.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include "export/prometheus.h"
 #include "metric/model.h"
 #include "web/accept.h"
+#include "web/query.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -49,6 +50,34 @@ static void check_names(const char *text)
 	kvmlens_snapshot_unref(snapshot);
 }
 
+/* The arguments of a question, one a line; "" is an argument that is not there. */
+static const char *argument(void *arg, const char *name)
+{
+	static const char *const names[] = {"vm", "metric", "since", "until", "step"};
+	char **lines = arg;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names) && lines[i]; i++)
+		if (!strcmp(name, names[i]))
+			return *lines[i] ? lines[i] : NULL;
+	return NULL;
+}
+
+static void check_query(const uint8_t *data, size_t size, const char *text)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", 6);
+	struct wire_query query = {0};
+	const char *complaint = NULL;
+
+	if (query_parse(argument, lines, 1700000000000, &query, &complaint) == 0)
+		g_assert(query_valid(&query));
+	else
+		g_assert(complaint && g_str_has_suffix(complaint, "\n"));
+	/* As a face that fell would send it. */
+	memcpy(&query, data, MIN(size, sizeof(query)));
+	if (query_valid(&query))
+		g_assert(strlen(query.vm) < WIRE_NAME_MAX && query.since_ms < query.until_ms);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const types[] = {PROMETHEUS_TYPE, OPENMETRICS_TYPE, "*/*", "", "/"};
@@ -57,5 +86,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	g_assert(accept_choose(text, types, G_N_ELEMENTS(types)) < G_N_ELEMENTS(types));
 	g_assert(accept_choose(text, types, 1) == 0);
 	check_names(text);
+	check_query(data, size, text);
 	return 0;
 }

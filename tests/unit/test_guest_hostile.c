@@ -26,7 +26,7 @@ static void build(struct image *image)
 {
 	image_build(image, &plain);
 	guest_mem_init(&mem, &image->map, &image_io, image);
-	CU_ASSERT_EQUAL_FATAL(guest_kernel_attach(&kernel, &mem, true, 0), GUEST_OK);
+	CU_ASSERT_EQUAL_FATAL(guest_kernel_attach(&kernel, &mem, true, 0, NULL), GUEST_OK);
 }
 
 static int look(void)
@@ -170,7 +170,7 @@ static void test_huge_numbers(void)
 
 			image_put64(&image, image_symbol(symbols[s]), numbers[i]);
 			guest_mem_init(&mem, &image.map, &image_io, &image);
-			if (guest_kernel_attach(&kernel, &mem, true, 0) == GUEST_OK)
+			if (guest_kernel_attach(&kernel, &mem, true, 0, NULL) == GUEST_OK)
 				look();
 			image_put64(&image, image_symbol(symbols[s]), good);
 		}
@@ -178,7 +178,7 @@ static void test_huge_numbers(void)
 	image_put32(&image, image_files(4) + 0x28, 1 << 20);
 	image_put64(&image, image_files(4) + 0x28 + 24, image.linear_va + IMAGE_RAM - 4096);
 	guest_mem_init(&mem, &image.map, &image_io, &image);
-	CU_ASSERT_EQUAL_FATAL(guest_kernel_attach(&kernel, &mem, true, 0), GUEST_OK);
+	CU_ASSERT_EQUAL_FATAL(guest_kernel_attach(&kernel, &mem, true, 0, NULL), GUEST_OK);
 	CU_ASSERT_EQUAL(look(), 0);
 	CU_ASSERT_EQUAL(walk.tasks[4].open_files, GUEST_ABSENT);
 	image_free(&image);
@@ -293,7 +293,7 @@ static void test_changed_tables(void)
 				    IMAGE_TEXT + next_random(&change.seed) % (IMAGE_END - 8),
 				    hostile_word(&image, &change.seed));
 		guest_mem_init(&mem, &image.map, &image_io, &image);
-		if (guest_kernel_attach(&kernel, &mem, true, 0) == GUEST_OK) {
+		if (guest_kernel_attach(&kernel, &mem, true, 0, NULL) == GUEST_OK) {
 			attached++;
 			look();
 		}

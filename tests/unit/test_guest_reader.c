@@ -12,6 +12,7 @@
 #include "guest/check.h"
 #include "guest/confine.h"
 #include "guest/maps.h"
+#include "guest/slots.h"
 #include "guest/reader.h"
 #include "guest/worker.h"
 #include "unit/guest_image.h"
@@ -377,10 +378,87 @@ static void test_maps(void)
 	CU_ASSERT_EQUAL(guest_maps_blocks("", blocks), 0);
 }
 
+/* RAM of which KVM knows the place, but a device's registers are among it. */
+static void test_maps_filter(void)
+{
+	static const char text[] =
+		"7f0000000000-7f0020000000 rw-p 00000000 00:00 0 \n"
+		"7f0100000000-7f0110000000 rw-s 00000000 00:01 55 /memfd:ram (deleted)\n"
+		"7f0110000000-7f0120000000 r--s 10000000 08:01 77 /var/lib/ram.file\n"
+		"7f0120000000-7f0130000000 rw-s 10000000 00:0e 9 anon_inode:[vfio-device]\n"
+		"7f0130000000-7f0140000000 rw-s 00000000 00:05 8 /dev/vfio/7\n"
+		"7f0140000000-7f0150000000 rw-s 00000000 00:05 8 /sys/bus/pci/resource0\n"
+		"7f0150000000-7f0160000000 ---p 00000000 00:00 0 \n"
+		"7f0160000000-7f0170000000 rw-s 00000000 00:05 8 /dev/shm/ram\n";
+	struct guest_ram ram = {0}, left;
+
+	CU_ASSERT_EQUAL(guest_ram_add(&ram, 0, 0x10000000, 0x7f0000000000), 0);
+	CU_ASSERT_EQUAL(guest_ram_add(&ram, 1ull << 32, 0x70000000, 0x7f0100000000), 0);
+	CU_ASSERT_EQUAL(guest_ram_add(&ram, 1ull << 40, 0x1000, 0x7e0000000000), 0);
+	CU_ASSERT_EQUAL_FATAL(guest_maps_filter(text, &ram, &left), 3);
+	CU_ASSERT_EQUAL(left.seg[0].size, 0x10000000);
+	CU_ASSERT_EQUAL(left.seg[1].gpa, 1ull << 32);
+	CU_ASSERT_EQUAL(left.seg[1].size, 0x20000000);
+	CU_ASSERT_EQUAL(left.seg[1].hva, 0x7f0100000000);
+	CU_ASSERT_EQUAL(left.seg[2].gpa, (1ull << 32) + 0x60000000);
+	CU_ASSERT_EQUAL(left.seg[2].hva, 0x7f0160000000);
+	CU_ASSERT_EQUAL(guest_maps_filter("", &ram, &left), 0);
+}
+
+static struct kvm_slot slot_of(uint32_t tgid, uint64_t gpa, uint64_t size, uint64_t hva,
+			       uint32_t flags)
+{
+	return (struct kvm_slot){.kind = KVM_SLOT_RAM,
+				 .tgid = tgid,
+				 .generation = 5,
+				 .gpa = gpa,
+				 .size = size,
+				 .hva = hva,
+				 .flags = flags};
+}
+
+static void test_slots(void)
+{
+	struct kvm_slot slots[] = {
+		slot_of(1, 0, 4096, 0x7000, 0),
+		{.kind = KVM_SLOT_END, .tgid = 1, .generation = 5, .count = 1},
+		slot_of(2, 0x100000, 0x100000, 0x7f0000100000, 0),
+		slot_of(2, 0, 0x100000, 0x7f0000000000, KVM_SLOT_PRIVATE),
+		slot_of(2, 0xfffc0000, 0x40000, 0x7f1000000000, KVM_SLOT_READONLY),
+		{.kind = KVM_SLOT_END, .tgid = 2, .generation = 5, .count = 3},
+		{.kind = KVM_SLOT_END, .tgid = 3, .generation = 5},
+	};
+	const size_t n = G_N_ELEMENTS(slots);
+	struct guest_ram ram = {0};
+	bool hidden = false;
+
+	CU_ASSERT_EQUAL(guest_slots_ram(slots, n, 1, &ram, &hidden), 0);
+	CU_ASSERT_TRUE(ram.n == 1 && !hidden);
+	CU_ASSERT_EQUAL(guest_slots_ram(slots, n, 2, &ram, &hidden), 0);
+	CU_ASSERT_TRUE(ram.n == 1 && hidden);
+	CU_ASSERT_EQUAL(ram.seg[0].size, 0x200000);
+	CU_ASSERT_EQUAL(guest_slots_ram(slots, n, 3, &ram, &hidden), -ENOENT);
+	CU_ASSERT_EQUAL(guest_slots_ram(slots, n, 4, &ram, &hidden), -ENOENT);
+	CU_ASSERT_EQUAL(guest_slots_ram(slots, 5, 2, &ram, &hidden), -EAGAIN); /* no end */
+	slots[5].generation = ~0ull;
+	CU_ASSERT_EQUAL(guest_slots_ram(slots, n, 2, &ram, &hidden), -EAGAIN);
+	slots[5].generation = 5;
+	slots[5].count = 4;
+	CU_ASSERT_EQUAL(guest_slots_ram(slots, n, 2, &ram, &hidden), -EAGAIN);
+	slots[5].count = 3;
+	slots[3].size = 0x101000; /* overlap */
+	CU_ASSERT_EQUAL(guest_slots_ram(slots, n, 2, &ram, &hidden), -EINVAL);
+	slots[3].size = 0x100000;
+	slots[3].hva = 0x7f0000000123;
+	CU_ASSERT_EQUAL(guest_slots_ram(slots, n, 2, &ram, &hidden), -EINVAL);
+}
+
 int main(int argc, char **argv)
 {
 	CU_TestInfo tests[] = {
 		{"maps", test_maps},
+		{"RAM and registers", test_maps_filter},
+		{"memory slots", test_slots},
 		{"report check", test_report_check},
 		{"reads itself", test_reads_itself},
 		{"exact map", test_exact_map},

@@ -18,7 +18,7 @@ static const struct image_options plain = {
 static enum guest_status attach(struct image *image, bool guessed)
 {
 	guest_mem_init(&mem, &image->map, &image_io, image);
-	return guest_kernel_attach(&kernel, &mem, guessed, 0);
+	return guest_kernel_attach(&kernel, &mem, guessed, 0, NULL);
 }
 
 static int walk_once(void)
@@ -188,8 +188,103 @@ static void test_no_guest(void)
 	CU_ASSERT_EQUAL(attach(&image, true), GUEST_NO_BTF);
 	for (size_t i = 0; i < IMAGE_RAM / 4; i++)
 		((uint32_t *)image.ram)[i] = 2654435761u * (uint32_t)i ^ (uint32_t)i >> 7;
+	CU_ASSERT_EQUAL(attach(&image, true), GUEST_ENCRYPTED);
+	/* Noise in half of the pages is no encryption. */
+	for (size_t i = 0; i < IMAGE_RAM; i += 128 << 10)
+		memset(image.ram + i, 7, 64 << 10);
 	CU_ASSERT_EQUAL(attach(&image, true), GUEST_NO_BTF);
+	/* Names of its drivers' imports; one of them across two pieces that are searched. */
+	memcpy(image.ram + (3 << 20) - 5, "ntoskrnl.exe", 12);
+	memcpy(image.ram + 12345, "ntoskrnl.exe", 12);
+	CU_ASSERT_EQUAL(attach(&image, true), GUEST_NO_BTF);
+	memcpy(image.ram + 54321, "ntoskrnl.exe", 12);
+	CU_ASSERT_EQUAL(attach(&image, true), GUEST_WINDOWS);
+	memcpy(image.ram + (5 << 20), "Linux version 4.19", 18);
+	CU_ASSERT_EQUAL(attach(&image, true), GUEST_PLAIN_LINUX);
 	image_free(&image);
+}
+
+#define VICTIM 2u
+#define CACHE_AT 0x1c4u /* of the made-up task_struct */
+
+static void give_pages(struct image *image, uint64_t part_at, uint64_t whole_at)
+{
+	uint64_t whole = image_get64(image, whole_at);
+	int32_t part;
+
+	memcpy(&part, image->ram + part_at, 4);
+	image_put64(image, whole_at, whole + (uint64_t)(int64_t)part);
+	image_put32(image, part_at, 0);
+}
+
+/* As a kernel does it in the middle of a look: what a thread has counted goes to the mm. Once. */
+static void sync_once(struct image *image, uint64_t gpa, size_t len)
+{
+	uint64_t mm = image_mm(VICTIM) + 0x100;
+
+	if (gpa > mm || gpa + len <= mm)
+		return;
+	for (unsigned k = 0; k < 4; k++)
+		give_pages(image, image_task(VICTIM) + CACHE_AT + 4 * k, mm + 8 * k);
+	image->on_read = NULL;
+}
+
+/* A process that faults all the while gives its mm something at every look. */
+static void sync_always(struct image *image, uint64_t gpa, size_t len)
+{
+	uint64_t mm = image_mm(VICTIM) + 0x100;
+
+	if (gpa > mm || gpa + len <= mm)
+		return;
+	for (unsigned k = 0; k < 4; k++) {
+		give_pages(image, image_task(VICTIM) + CACHE_AT + 4 * k, mm + 8 * k);
+		image_put32(image, image_task(VICTIM) + CACHE_AT + 4 * k, 1 + image->reads % 50);
+	}
+}
+
+/* With counters for each CPU: the first CPU's part is folded when the second's is read. */
+static void fold_once(struct image *image, uint64_t gpa, size_t len)
+{
+	uint64_t part = IMAGE_PERCPU + 0x8000 + 16 * VICTIM;
+	uint64_t first = image_get64(image, image_symbol(SYM_PERCPU_OFFSET));
+	uint64_t second = part + image_get64(image, image_symbol(SYM_PERCPU_OFFSET) + 8) - first;
+
+	if (gpa > second || gpa + len <= second)
+		return;
+	for (unsigned k = 0; k < 4; k++)
+		give_pages(image, part + 4 * k, image_mm(VICTIM) + 0x100 + 40 * k + 8);
+	image->on_read = NULL;
+}
+
+static void check_rss(enum layout_rss rss, void (*on_read)(struct image *, uint64_t, size_t),
+		      uint64_t pages, bool walked_before)
+{
+	struct image_options o = plain;
+	struct image image;
+
+	o.rss = rss;
+	image_build(&image, &o);
+	CU_ASSERT_EQUAL_FATAL(attach(&image, false), GUEST_OK);
+	if (walked_before)
+		CU_ASSERT_EQUAL(walk_once(), 0);
+	image.on_read = on_read;
+	CU_ASSERT_EQUAL(walk_once(), 0);
+	CU_ASSERT_EQUAL_FATAL(walk.n, 5);
+	CU_ASSERT_EQUAL(walk.tasks[VICTIM].rss,
+			pages == GUEST_ABSENT ? GUEST_ABSENT : pages * GUEST_PAGE);
+	CU_ASSERT_EQUAL(walk.tasks[VICTIM + 1].rss, (rss == RSS_ATOMIC ? 73 : 76) * GUEST_PAGE);
+	image_free(&image);
+}
+
+/* No page is counted twice or not at all, and no other process pays for one that changes. */
+static void test_torn_counts(void)
+{
+	check_rss(RSS_ATOMIC, NULL, 73, false);
+	check_rss(RSS_ATOMIC, sync_once, 73, false);
+	check_rss(RSS_ATOMIC, sync_once, 73, true);
+	check_rss(RSS_ATOMIC, sync_always, GUEST_ABSENT, false);
+	check_rss(RSS_PERCPU, fold_once, 76, false);
+	check_rss(RSS_PERCPU, NULL, 76, true);
 }
 
 /* A half overwritten copy of the BTF lies below the real one, as after every boot. */
@@ -215,6 +310,35 @@ static void test_reboot_is_seen(void)
 	CU_ASSERT_TRUE(guest_kernel_check(&kernel));
 	memset(image.ram + IMAGE_TEXT + IMAGE_INIT_TASK, 0, GUEST_PAGE);
 	CU_ASSERT_FALSE(guest_kernel_check(&kernel));
+	image_free(&image);
+}
+
+/* The same kernel after a reboot costs no second look at its BTF; another one does. */
+static void test_layout_cache(void)
+{
+	struct image_options other = plain;
+	struct layout_cache cache = {0};
+	struct layout layout;
+	struct image image;
+
+	image_build(&image, &plain);
+	for (unsigned i = 0; i < 2; i++) {
+		guest_mem_init(&mem, &image.map, &image_io, &image);
+		CU_ASSERT_EQUAL(guest_kernel_attach(&kernel, &mem, true, 0, &cache), GUEST_OK);
+		CU_ASSERT_EQUAL(cache.hits, i);
+		CU_ASSERT_EQUAL(walk_once(), 0);
+		check_values(RSS_PERCPU);
+	}
+	layout = kernel.layout;
+	image_free(&image);
+	other.rss = RSS_ATOMIC;
+	image_build(&image, &other);
+	guest_mem_init(&mem, &image.map, &image_io, &image);
+	CU_ASSERT_EQUAL(guest_kernel_attach(&kernel, &mem, true, 0, &cache), GUEST_OK);
+	CU_ASSERT_EQUAL(cache.hits, 1);
+	CU_ASSERT_NOT_EQUAL(memcmp(&layout, &kernel.layout, sizeof(layout)), 0);
+	CU_ASSERT_EQUAL(walk_once(), 0);
+	check_values(RSS_ATOMIC);
 	image_free(&image);
 }
 
@@ -244,8 +368,10 @@ int main(void)
 		{"threads", test_threads},
 		{"absent pages", test_absent_pages},
 		{"no guest", test_no_guest},
+		{"counts that move", test_torn_counts},
 		{"stale copy", test_stale_copy},
 		{"reboot", test_reboot_is_seen},
+		{"layouts remembered", test_layout_cache},
 		{"budget", test_budget},
 		CU_TEST_INFO_NULL,
 	};

@@ -27,6 +27,7 @@ ${CC:-gcc} -O2 -w -static -pthread -D_GNU_SOURCE -o "$TEST_TMP/guestrep" "$here/
 
 cat >"$TEST_TMP/inside" <<TEXT
 [ -e /proc/self/status ] || mount -t proc proc /proc
+[ -e /sys/kernel/btf ] || mount -t sysfs sys /sys
 $here/compare.py --accel kvm --patience 300 --kernel $guest/vmlinuz --initrd $TEST_TMP/guest.img \\
 	--dump $BUILD/tests/e2e/guestdump --walks 3 -cpu host -m 256 -smp 1 2>&1
 echo "COMPARED \$?"
@@ -34,10 +35,10 @@ TEXT
 
 timeout 600 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 -display none -nodefaults \
 	-no-reboot -kernel "$host/vmlinuz" -initrd "$TEST_TMP/host.img" -serial "file:$TEST_TMP/console" \
-	-virtfs local,path=/,mount_tag=hostroot,security_model=none,readonly=on \
+	-virtfs local,path=/,mount_tag=hostroot,security_model=none,readonly=on,multidevs=remap \
 	-append "console=ttyS0 quiet panic=-1 run=$TEST_TMP/inside" </dev/null
 tr -d '\r' <"$TEST_TMP/console" | grep -aE 'attach|walks|processes|BAD|guest|HOST' | cut -c -200 | sed 's/^/# /'
-if grep -aq '^COMPARED 0' "$TEST_TMP/console"; then
+if grep -aq '^COMPARED 0' "$TEST_TMP/console" && grep -aq "^KVM's slots .*: ok" "$TEST_TMP/console"; then
 	echo "ok 1 - a $guest_version guest under KVM on a $host_version host"
 else
 	echo "not ok 1 - a $guest_version guest under KVM on a $host_version host"

@@ -143,6 +143,7 @@ test_kernel() {
 		--file "$TOP/tests/vm/scenarios:/test/scenarios" \
 		--file "$TOP/tests/vm/expect:/test/expect" \
 		--bin "$BUILD/tests/vm/mini:/test/mini" --bin "$KVMLENS:/test/kvmlens" \
+		--bin "$BUILD/tests/bpf/test_memslots:/test/memslots" \
 		--bin "$BUILD/tests/bpf/test_net:/test/test_net" --module sch_ingress --module cls_bpf
 	tcg_threads=single
 	run_host "$kernel" "$kernel_dir" "$image" "$out/$kernel" "test=$kernel,${SCENARIOS// /,}"
@@ -173,7 +174,8 @@ main() {
 	[ "$(uname -m)" = x86_64 ] || skip_all "the emulated hosts need an x86-64 machine"
 	command -v qemu-system-x86_64 >/dev/null || skip_all "qemu-system-x86 is not installed"
 	make -s -C "$TOP" B="${BUILD#"$TOP/"}" "${KVMLENS#"$TOP/"}" "${BUILD#"$TOP/"}/tests/vm/mini" \
-		"${BUILD#"$TOP/"}/tests/e2e/reap" "${BUILD#"$TOP/"}/tests/bpf/test_net"
+		"${BUILD#"$TOP/"}/tests/e2e/reap" "${BUILD#"$TOP/"}/tests/bpf/test_net" \
+		"${BUILD#"$TOP/"}/tests/bpf/test_memslots"
 	mkdir -p "$out"
 	# shellcheck disable=SC2086 # words are wanted
 	[ $# -gt 0 ] || set -- $everything

@@ -86,6 +86,7 @@ void doctor_check_features(struct doctor *doctor)
 		.max_threads = 64,
 		.level = KVMLENS_DIAGNOSTIC, /* so that everything is tried */
 		.groups = KVMLENS_ALL_GROUPS,
+		.memslots = true,
 	};
 	const struct features *features;
 	struct probe *probe;

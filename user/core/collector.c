@@ -278,6 +278,7 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 		.max_threads = c->options.config->max_threads,
 		.level = levels_highest(c->collect.levels),
 		.groups = c->options.config->groups,
+		.memslots = config_guest_memory_any(c->options.config),
 	};
 	unsigned i;
 	int err;
@@ -301,7 +302,7 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	add_workers(c);
 	c->collect.workers = c->workers;
 	collect_init(&c->collect);
-	c->collect.guests = guests_new(c->options.config, c->interval_ms);
+	c->collect.guests = guests_new(c->options.config, c->interval_ms, c->collect.probe);
 	if (c->options.config->groups & KVMLENS_NETWORK)
 		c->collect.nics = nics_new(NULL, probe_net(c->collect.probe));
 	c->collect.agents = guest_agents_new(c->options.config, c->interval_ms);

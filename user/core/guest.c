@@ -227,10 +227,10 @@ static size_t choose(struct pair *pairs, uint32_t n, unsigned most)
 static struct labels *labels_of(const struct snap_vm *vm, const struct guest_task *task)
 {
 	char pid[16];
-	struct kvmlens_tag tags[] = {{"pid", pid}, {"comm", task->comm}};
+	struct kvmlens_tag tags[] = {{"pid", pid}, {"comm", task->comm}, {"cgroup", task->cgroup}};
 
 	snprintf(pid, sizeof(pid), "%u", task->pid);
-	return labels_new(vm->labels, tags, G_N_ELEMENTS(tags));
+	return labels_new(vm->labels, tags, G_N_ELEMENTS(tags) - !task->cgroup[0]);
 }
 
 static double run_time(const struct snap_guest *g, const struct guest_task *task)

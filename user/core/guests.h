@@ -7,9 +7,13 @@
 #include "vm/inventory.h"
 
 struct guests;
+struct probe;
 
-/* NULL: the configuration allows no VM, or no thread could be started. */
-struct guests *guests_new(const struct config *config, unsigned interval_ms);
+/*
+ * NULL: the configuration allows no VM, or no thread could be started. probe (NULL: none) tells
+ * where KVM has the guests' RAM, and must outlive it.
+ */
+struct guests *guests_new(const struct config *config, unsigned interval_ms, struct probe *probe);
 void guests_free(struct guests *guests);
 
 /* The VMs there are now; those that may be are read from now on. Never blocks for long. */

@@ -38,6 +38,7 @@ static void check_task(struct guest_task *t)
 	if (!strchr("RSDTtZXI", t->state) || !t->state)
 		t->state = '?';
 	t->comm[GUEST_COMM_LEN - 1] = '\0';
+	t->cgroup[GUEST_CGROUP_LEN - 1] = '\0';
 	memset(t->pad, 0, sizeof(t->pad));
 }
 

@@ -72,19 +72,20 @@ static int send_all(int fd, const void *buf, size_t len)
 	return (size_t)n == len ? 0 : -EPIPE;
 }
 
-static int send_setup(int fd, const struct guest_ram *ram)
+static int send_setup(int fd, const struct guest_ram *ram, bool hidden)
 {
 	struct guest_setup setup = {.magic = GUEST_SETUP_MAGIC};
 
 	if (ram) {
 		setup.exact = 1;
+		setup.hidden = hidden;
 		setup.ram = *ram;
 	}
 	return send_all(fd, &setup, sizeof(setup));
 }
 
 int guest_client_start(struct guest_client *client, const char *exe, pid_t vmm,
-		       const struct guest_ram *ram)
+		       const struct guest_ram *ram, bool hidden)
 {
 	auto_fd mem = open_proc(vmm, "mem");
 	auto_fd pagemap = open_proc(vmm, "pagemap");
@@ -102,7 +103,7 @@ int guest_client_start(struct guest_client *client, const char *exe, pid_t vmm,
 	if (r == 0)
 		r = spawn(exe, (const int[]){mem, pagemap, maps, theirs}, &client->pid);
 	if (r == 0)
-		r = send_setup(client->fd, ram);
+		r = send_setup(client->fd, ram, hidden);
 	if (r < 0)
 		guest_client_stop(client);
 	return r;

@@ -21,11 +21,11 @@ void guest_client_init(struct guest_client *client);
 
 /*
  * Start a worker for a VMM. exe is the program that has guest_worker_main() behind
- * GUEST_WORKER_ARG; ram NULL: the worker looks for it. A negative errno: the VMM has gone, its
- * memory may not be read, or no process could be started.
+ * GUEST_WORKER_ARG; ram NULL: the worker looks for it; hidden: some of it its VMM cannot see. A
+ * negative errno: the VMM has gone, its memory may not be read, or no process could be started.
  */
 int guest_client_start(struct guest_client *client, const char *exe, pid_t vmm,
-		       const struct guest_ram *ram);
+		       const struct guest_ram *ram, bool hidden);
 
 /* Ask for one look; the answer comes through guest_client_receive(). -EPIPE: it has died. */
 int guest_client_ask(struct guest_client *client, const struct guest_request *budget);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include "guest/kallsyms.h"
 #include "guest/kernel.h"
+#include "guest/other.h"
 #include "guest/scan.h"
 
 #define IMAGE_ALIGN (2ull << 20)
@@ -28,8 +29,10 @@ static const char *const symbol_names[SYM_MAX] = {
 static const char *const status_texts[GUEST_STATUS_MAX] = {
 	[GUEST_OK] = "ok",
 	[GUEST_NO_RAM] = "unsupported: the VMM has no block of memory that may be guest RAM",
-	[GUEST_NO_BTF] = "unsupported: no Linux kernel with BTF found "
-			 "(another system, encrypted memory, or still booting)",
+	[GUEST_ENCRYPTED] = "unsupported: its memory is encrypted (SEV or TDX)",
+	[GUEST_WINDOWS] = "unsupported: this looks like Windows",
+	[GUEST_PLAIN_LINUX] = "unsupported: a Linux kernel without BTF (CONFIG_DEBUG_INFO_BTF)",
+	[GUEST_NO_BTF] = "unsupported: no Linux kernel found (another system, or still booting)",
 	[GUEST_BAD_BTF] = "unsupported: only remains of a kernel found (still booting?)",
 	[GUEST_NO_SYMBOLS] = "unsupported: the kernel has no symbol table with data symbols",
 	[GUEST_NO_IMAGE] = "unsupported: the symbol table leads to no kernel image",
@@ -71,6 +74,7 @@ static void buffer_put(struct buffer *b)
 /* What is known of a candidate while it is being judged. */
 struct candidate {
 	struct guest_kernel *k;
+	struct layout_cache *cache;
 	uint64_t btf_gpa, btf_len;
 	uint64_t text_gpa; /* in the map of the moment */
 	bool place; /* addresses below are guest-physical */
@@ -90,18 +94,13 @@ static enum guest_status status_of(int r, enum guest_status otherwise)
 static enum guest_status read_layout(struct candidate *c)
 {
 	with_buffer struct buffer blob = {0};
-	struct btf_view view;
 	int r = buffer_get(&blob, c->btf_len);
 
 	if (r == 0)
 		r = guest_mem_read(c->k->mem, c->btf_gpa, blob.p, c->btf_len);
 	if (r == 0)
-		r = btf_view_init(&view, blob.p, c->btf_len);
-	if (r < 0)
-		return status_of(r, GUEST_BAD_BTF);
-	r = layout_init(&c->k->layout, &view);
-	btf_view_done(&view);
-	return r < 0 ? GUEST_BAD_BTF : GUEST_OK;
+		r = layout_get(c->cache, blob.p, c->btf_len, &c->k->layout);
+	return r < 0 ? status_of(r, GUEST_BAD_BTF) : GUEST_OK;
 }
 
 static bool take_symbols(struct candidate *c, const struct kallsyms *syms, uint64_t window_gpa)
@@ -355,7 +354,7 @@ static enum guest_status candidate_judge(struct candidate *c, bool guessed)
 }
 
 enum guest_status guest_kernel_attach(struct guest_kernel *kernel, struct guest_mem *mem,
-				      bool guessed, uint64_t avoid)
+				      bool guessed, uint64_t avoid, struct layout_cache *cache)
 {
 	const struct guest_ram first = mem->ram;
 	enum guest_status worst = GUEST_NO_BTF;
@@ -364,14 +363,14 @@ enum guest_status guest_kernel_attach(struct guest_kernel *kernel, struct guest_
 
 	guest_scan_begin(&scan, mem);
 	for (;;) {
-		struct candidate c = {.k = kernel};
+		struct candidate c = {.k = kernel, .cache = cache};
 		struct btf_extent extent;
 		enum guest_status status;
 		uint64_t run;
 
 		r = guest_scan_next(&scan, &c.btf_gpa, &extent);
 		if (r < 0)
-			return status_of(r, worst);
+			return status_of(r, worst == GUEST_NO_BTF ? guest_other(mem) : worst);
 		c.btf_len = extent.len;
 		*kernel = (struct guest_kernel){.mem = mem};
 		if (!guest_ram_find(&mem->ram, c.btf_gpa, &kernel->btf_hva, &run) ||

@@ -5,6 +5,7 @@
 
 #include "guest/layout.h"
 #include "guest/space.h"
+#include "metric/guest_view.h"
 
 #define GUEST_CPUS_MAX 512u
 
@@ -52,6 +53,9 @@ enum kernel_symbol {
 enum guest_status {
 	GUEST_OK,
 	GUEST_NO_RAM, /* no block of memory that may be guest RAM */
+	GUEST_ENCRYPTED, /* its memory is hidden or looks like noise: SEV, TDX */
+	GUEST_WINDOWS, /* another system's programs, and no Linux */
+	GUEST_PLAIN_LINUX, /* a Linux kernel without BTF */
 	GUEST_NO_BTF, /* nothing that looks like a Linux kernel with BTF */
 	GUEST_BAD_BTF, /* only remains of one: still booting, or an older boot's */
 	GUEST_NO_SYMBOLS, /* BTF, but no symbol table with data symbols near it */
@@ -66,6 +70,23 @@ enum guest_status {
 /* One line for people, without a trailing full stop. */
 const char *guest_status_text(enum guest_status status);
 
+/* CPU time of a process when it was last read. */
+struct guest_ran {
+	uint32_t pid, pad;
+	uint64_t start_ns, runtime;
+};
+
+#define GUEST_RAN_MAX 4096u
+
+/* The name of the cgroup behind a css_set, as of a round of guest_mem. */
+struct guest_cgroup {
+	uint64_t set; /* address; 0: empty */
+	uint32_t generation, pad;
+	char name[GUEST_CGROUP_LEN];
+};
+
+#define GUEST_CGROUPS_MAX 256u
+
 struct guest_kernel {
 	struct guest_mem *mem;
 	struct guest_space space;
@@ -75,16 +96,19 @@ struct guest_kernel {
 	uint64_t percpu[GUEST_CPUS_MAX]; /* offset of each CPU's copy */
 	char banner[16];
 	uint64_t btf_hva; /* where it was found: of two kernels at most one has it */
+	struct guest_ran ran[GUEST_RAN_MAX]; /* by pid; written by task.c */
+	struct guest_cgroup cgroups[GUEST_CGROUPS_MAX]; /* by address; written by cgroup.c */
 };
 
 /*
  * Find the kernel in mem. guessed: mem's map is one block of which only the place is known, to
  * be split around the hole below 4 GiB by what the kernel says; mem then gets the better map.
- * avoid: the btf_hva of a kernel to pass over, as a reboot may leave a whole one behind; or 0. On
- * failure the reason is returned and kernel is undefined.
+ * avoid: the btf_hva of a kernel to pass over, as a reboot may leave a whole one behind; or 0.
+ * cache (NULL: none) spares work where the same kernel comes back. On failure the reason is
+ * returned and kernel is undefined.
  */
 enum guest_status guest_kernel_attach(struct guest_kernel *kernel, struct guest_mem *mem,
-				      bool guessed, uint64_t avoid);
+				      bool guessed, uint64_t avoid, struct layout_cache *cache);
 
 /* Is it still the kernel that was found? False after a reboot, kexec or migration. */
 bool guest_kernel_check(struct guest_kernel *kernel);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <string.h>
+#include <sys/param.h>
 #include "guest/layout.h"
 
 #define ANY_ARRAY -1
@@ -47,6 +48,9 @@ enum holder {
 	H_TK,
 	H_MM,
 	H_TK_DATA,
+	H_CSET,
+	H_CGROUP,
+	H_KN,
 	H_ENUM_ZONE,
 	H_ENUM_NODE,
 	H_ENUM_EVENT,
@@ -72,6 +76,9 @@ static const struct btf_wanted holders[H_MAX] = {
 	[H_TK] = {"timekeeper", KIND_STRUCT, 0},
 	[H_MM] = {"mm_struct", KIND_STRUCT, 0},
 	[H_TK_DATA] = {"tk_data", KIND_STRUCT, 0},
+	[H_CSET] = {"css_set", KIND_STRUCT, 0},
+	[H_CGROUP] = {"cgroup", KIND_STRUCT, 0},
+	[H_KN] = {"kernfs_node", KIND_STRUCT, 0},
 	[H_ENUM_ZONE] = {"zone_stat_item", KIND_ENUM, 0},
 	[H_ENUM_NODE] = {"node_stat_item", KIND_ENUM, 0},
 	[H_ENUM_EVENT] = {"vm_event_item", KIND_ENUM, 0},
@@ -210,6 +217,12 @@ static void fill_spans(struct layout *layout)
 {
 	span(layout, L_TASK_TASKS, L_TASK_RSS_CACHE, &layout->task_lo, &layout->task_hi);
 	span(layout, L_TASK_TASKS, L_TASK_MM, &layout->check_lo, &layout->check_hi);
+	if (layout_has(layout, L_TASK_RSS_CACHE)) {
+		const struct layout_field_at *cache = &layout->field[L_TASK_RSS_CACHE];
+
+		layout->check_lo = MIN(layout->check_lo, cache->offset);
+		layout->check_hi = MAX(layout->check_hi, cache->offset + cache->size);
+	}
 	span(layout, L_SIGNAL_THREADS, L_SIGNAL_WRITE_BYTES, &layout->signal_lo,
 	     &layout->signal_hi);
 	span(layout, L_TK_MONO_BASE, L_TK_OFFS_BOOT, &layout->tk_lo, &layout->tk_hi);
@@ -235,4 +248,43 @@ int layout_init(struct layout *layout, const struct btf_view *view)
 		return -EINVAL;
 	*layout = l;
 	return 0;
+}
+
+/* FNV-1a by words: the guest gains nothing from two BTFs of its own with one hash. */
+static uint64_t hash_of(const void *blob, size_t len)
+{
+	uint64_t hash = 0xcbf29ce484222325ull;
+
+	for (size_t at = 0; at < len; at += 8) {
+		uint64_t word = 0;
+
+		memcpy(&word, (const char *)blob + at, len - at < 8 ? len - at : 8);
+		hash = (hash ^ word) * 0x100000001b3ull;
+		hash ^= hash >> 32;
+	}
+	return hash;
+}
+
+int layout_get(struct layout_cache *cache, const void *blob, size_t len, struct layout *ret_layout)
+{
+	uint64_t hash = cache ? hash_of(blob, len) : 0;
+	struct btf_view view;
+	int r;
+
+	if (cache && cache->len == len && cache->hash == hash) {
+		*ret_layout = cache->layout;
+		cache->hits++;
+		return 0;
+	}
+	r = btf_view_init(&view, blob, len);
+	if (r < 0)
+		return r;
+	r = layout_init(ret_layout, &view);
+	btf_view_done(&view);
+	if (r == 0 && cache) {
+		cache->len = len;
+		cache->hash = hash;
+		cache->layout = *ret_layout;
+	}
+	return r;
 }

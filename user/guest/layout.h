@@ -35,6 +35,7 @@
 	F(TASK_NVCSW, "task_struct", "nvcsw", NULL, 8)                       \
 	F(TASK_NIVCSW, "task_struct", "nivcsw", NULL, 8)                     \
 	F(TASK_THREAD_NODE, "task_struct", "thread_node", NULL, 16)          \
+	F(TASK_CGROUPS, "task_struct", "cgroups", NULL, 8)                   \
 	F(TASK_RCHAR, "task_struct", "ioac.rchar", NULL, 8)                  \
 	F(TASK_WCHAR, "task_struct", "ioac.wchar", NULL, 8)                  \
 	F(TASK_SYSCR, "task_struct", "ioac.syscr", NULL, 8)                  \
@@ -60,6 +61,9 @@
 	F(SIGNAL_READ_BYTES, "signal_struct", "ioac.read_bytes", NULL, 8)    \
 	F(SIGNAL_WRITE_BYTES, "signal_struct", "ioac.write_bytes", NULL, 8)  \
 	F(CRED_UID, "cred", "uid", NULL, 4)                                  \
+	F(CSET_CGROUP, "css_set", "dfl_cgrp", NULL, 8)                       \
+	F(CGROUP_KN, "cgroup", "kn", NULL, 8)                                \
+	F(KN_NAME, "kernfs_node", "name", NULL, 8)                           \
 	F(FILES_FDT, "files_struct", "fdt", NULL, 8)                         \
 	F(FILES_FDTAB, "files_struct", "fdtab", NULL, -1)                    \
 	F(FDT_MAX, "fdtable", "max_fds", NULL, 4)                            \
@@ -145,6 +149,16 @@ struct layout {
 	uint32_t check_lo, check_hi; /* what is read again to see that a task is the same */
 	uint32_t signal_lo, signal_hi, mm_lo, mm_hi, tk_lo, tk_hi;
 };
+
+/* The layout of the BTF that was read last: a guest that reboots most often comes back the same. */
+struct layout_cache {
+	uint64_t len, hash; /* len 0: empty */
+	struct layout layout;
+	uint64_t hits;
+};
+
+/* layout_init() of the BTF at blob, or what the cache (NULL: none) knows of the same bytes. */
+int layout_get(struct layout_cache *cache, const void *blob, size_t len, struct layout *ret_layout);
 
 /* -EINVAL: not even a task's list, pid and comm are known. */
 int layout_init(struct layout *layout, const struct btf_view *view);

@@ -97,3 +97,49 @@ unsigned guest_maps_blocks(const char *text, struct guest_block blocks[GUEST_BLO
 	keep_block(blocks, &n, start, last.end - start);
 	return n;
 }
+
+/* RAM can be a file on any file system; registers are behind a device, a driver or a bus. */
+static bool is_memory(const struct map_line *map)
+{
+	if (map->perms[0] != 'r')
+		return false;
+	if (starts_with(map, "/dev/"))
+		return starts_with(map, "/dev/shm/") || starts_with(map, "/dev/hugepages");
+	return !starts_with(map, "/sys/") && !starts_with(map, "/proc/") &&
+	       !starts_with(map, "anon_inode:") && !starts_with(map, "[v");
+}
+
+static void keep_part(const struct map_line *map, const struct guest_segment *seg,
+		      struct guest_ram *ram)
+{
+	uint64_t from = map->start > seg->hva ? map->start : seg->hva;
+	uint64_t to = map->end < seg->hva + seg->size ? map->end : seg->hva + seg->size;
+	struct guest_segment *last = ram->n ? &ram->seg[ram->n - 1] : NULL;
+	uint64_t gpa = seg->gpa + (from - seg->hva);
+
+	if (from >= to)
+		return;
+	/* Mappings come by address: what continues the part before is joined to it. */
+	if (last && last->gpa + last->size == gpa && last->hva + last->size == from)
+		last->size += to - from;
+	else
+		guest_ram_add(ram, gpa, to - from, from); /* a full map: less is read */
+}
+
+unsigned guest_maps_filter(const char *text, const struct guest_ram *ram, struct guest_ram *ret_ram)
+{
+	struct guest_ram kept = {0};
+
+	for (uint32_t i = 0; i < ram->n; i++) {
+		for (const char *line = text, *next; *line; line = next) {
+			struct map_line map;
+			size_t len = strcspn(line, "\n");
+
+			next = line + len + (line[len] == '\n');
+			if (parse_line(line, len, &map) && is_memory(&map))
+				keep_part(&map, &ram->seg[i], &kept);
+		}
+	}
+	*ret_ram = kept;
+	return kept.n;
+}

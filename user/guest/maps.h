@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include <stddef.h>
+#include "guest/ram.h"
 
 #define GUEST_BLOCKS_MAX 8
 
@@ -19,5 +20,12 @@ struct guest_block {
  * an emulator's code buffer can be larger than the guest.
  */
 unsigned guest_maps_blocks(const char *text, struct guest_block blocks[GUEST_BLOCKS_MAX]);
+
+/*
+ * What of ram lies in mappings that may be read without a side effect: not a device's registers,
+ * which a VMM can give to its guest like memory. Returns how many segments are left.
+ */
+unsigned guest_maps_filter(const char *text, const struct guest_ram *ram,
+			   struct guest_ram *ret_ram);
 
 #endif

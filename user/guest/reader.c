@@ -22,7 +22,7 @@
 struct guest_slot {
 	pid_t pid;
 	uint64_t start_ns;
-	bool wanted, exact;
+	bool wanted, exact, hidden;
 	struct guest_ram ram;
 	struct guest_client client;
 	uint64_t due_ns, deadline_ns, backoff_ns;
@@ -35,7 +35,7 @@ struct guest_reader {
 	struct guest_reader_options options;
 	GThread *thread;
 	GMutex lock; /* of incoming, and of what get() reads */
-	GArray *incoming; /* struct guest_slot, only its first four members; NULL: none new */
+	GArray *incoming; /* struct guest_slot, only its first members; NULL: none new */
 	gint stop;
 	int wake;
 	GPtrArray *slots; /* the thread's own, but for finding one: under lock */
@@ -103,7 +103,7 @@ static void slot_ask(struct guest_reader *r, struct guest_slot *slot)
 
 	if (slot->client.fd < 0) {
 		err = guest_client_start(&slot->client, r->options.exe, slot->pid,
-					 slot->exact ? &slot->ram : NULL);
+					 slot->exact ? &slot->ram : NULL, slot->hidden);
 		g_mutex_lock(&r->lock);
 		slot->state.restarts += err == 0;
 		g_mutex_unlock(&r->lock);
@@ -200,10 +200,11 @@ static void take_target(struct guest_reader *r, const struct guest_slot *target)
 		g_mutex_lock(&r->lock);
 		g_ptr_array_add(r->slots, slot);
 		g_mutex_unlock(&r->lock);
-	} else if (slot->exact != target->exact ||
+	} else if (slot->exact != target->exact || slot->hidden != target->hidden ||
 		   (slot->exact && memcmp(&slot->ram, &target->ram, sizeof(slot->ram)))) {
 		/* Memory was plugged: the worker must begin anew with the new map. */
 		slot->exact = target->exact;
+		slot->hidden = target->hidden;
 		slot->ram = target->ram;
 		slot_stop(r, slot);
 		slot->due_ns = now_ns();
@@ -380,6 +381,7 @@ void guest_reader_set(struct guest_reader *r, const struct guest_target *targets
 		slot->pid = targets[i].pid;
 		slot->start_ns = targets[i].start_ns;
 		slot->exact = targets[i].ram != NULL;
+		slot->hidden = targets[i].hidden;
 		if (targets[i].ram)
 			slot->ram = *targets[i].ram;
 	}

@@ -25,6 +25,7 @@ struct guest_target {
 	pid_t pid;
 	uint64_t start_ns;
 	const struct guest_ram *ram; /* copied; NULL: not known, look for it */
+	bool hidden; /* some of it cannot be read by anybody but the guest */
 };
 
 /* How reading one guest goes. */

@@ -19,6 +19,8 @@
 struct guest_setup {
 	uint32_t magic;
 	uint32_t exact; /* 0: ram says nothing, look at the VMM's mappings */
+	uint32_t hidden; /* 1: some of it is hidden from the VMM */
+	uint32_t pad;
 	struct guest_ram ram;
 };
 

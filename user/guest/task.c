@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <string.h>
+#include "guest/cgroup.h"
+#include "guest/rss.h"
 #include "guest/task.h"
 
 #define PID_LIMIT (1u << 22)
@@ -10,18 +12,11 @@
 #define BITMAP_PIECE 4096u
 #define SIGNAL_MAX 16384u
 #define OBJECT_MAX 1024u
-#define PAGES_MAX (1ull << 40)
-#define PAGES_BELOW_ZERO (1ull << 20)
 #define PF_KTHREAD 0x00200000u
 
 #define EXIT_ZOMBIE 0x20u
 #define EXIT_DEAD 0x10u
 #define STATE_IDLE 0x402u
-
-/* Page counts of mm_struct, by the kernel's own order: file, anonymous, swap, shared. Sums wrap. */
-struct pages {
-	uint64_t count[4];
-};
 
 static uint64_t field_u64(const struct layout *l, const uint8_t *bytes, uint32_t lo,
 			  enum layout_field field)
@@ -100,7 +95,7 @@ static char state_letter(const struct layout *l, const struct task_image *image)
 struct sums {
 	uint64_t utime, stime, runtime, delay;
 	uint64_t shown_utime, shown_stime; /* the split that the guest showed last */
-	int64_t cached[4]; /* pages that threads have not yet given to their mm */
+	struct rss_look rss;
 };
 
 struct counted {
@@ -135,15 +130,7 @@ static void add_thread(const struct layout *l, const struct task_image *image,
 	sums->stime += guest_task_u64(l, image, L_TASK_STIME);
 	sums->runtime += guest_task_u64(l, image, L_TASK_RUNTIME);
 	sums->delay += guest_task_u64(l, image, L_TASK_RUN_DELAY);
-	if (!layout_has(l, L_TASK_RSS_CACHE))
-		return;
-	for (unsigned i = 0; i < 4; i++) {
-		int32_t pages;
-
-		memcpy(&pages,
-		       image->bytes + l->field[L_TASK_RSS_CACHE].offset - l->task_lo + 4 * i, 4);
-		sums->cached[i] += pages;
-	}
+	guest_rss_thread(l, image, &sums->rss);
 }
 
 static void add_signal(const struct layout *l, const uint8_t *signal, struct guest_task *task,
@@ -201,63 +188,6 @@ static void split_cpu(const struct layout *l, const struct sums *sums, struct gu
 		system = sums->runtime - sums->shown_utime;
 	task->system_ns = system;
 	task->user_ns = sums->runtime - system;
-}
-
-static bool percpu_pages(struct guest_kernel *k, const uint8_t *mm, struct pages *pages)
-{
-	const struct layout *l = &k->layout;
-	uint64_t where[4];
-
-	for (unsigned i = 0; i < 4; i++) {
-		const uint8_t *counter = mm + i * l->percpu_counter_size;
-
-		memcpy(&pages->count[i], counter + l->field[L_PERCPU_COUNT].offset, 8);
-		memcpy(&where[i], counter + l->field[L_PERCPU_COUNTERS].offset, 8);
-		if (where[i] != where[0] + 4 * i)
-			return false;
-	}
-	for (uint32_t cpu = 0; cpu < k->cpus; cpu++) {
-		int32_t part[4];
-
-		if (guest_space_read_near(&k->space, guest_kernel_percpu(k, where[0], cpu), part,
-					  sizeof(part)) < 0)
-			return false;
-		for (unsigned i = 0; i < 4; i++)
-			pages->count[i] += (uint64_t)(int64_t)part[i];
-	}
-	return k->cpus != 0;
-}
-
-/* A count whose parts are read one after the other can be a little below zero. */
-static uint64_t pages_to_bytes(uint64_t pages)
-{
-	if (pages > UINT64_MAX - PAGES_BELOW_ZERO)
-		return 0;
-	return pages < PAGES_MAX ? pages * GUEST_PAGE : GUEST_ABSENT;
-}
-
-static void read_rss(struct guest_kernel *k, uint64_t mm_va, const struct sums *sums,
-		     struct guest_task *task)
-{
-	const struct layout *l = &k->layout;
-	uint8_t mm[OBJECT_MAX];
-	struct pages pages = {0};
-
-	task->rss = task->swap = GUEST_ABSENT;
-	if (l->rss == RSS_UNKNOWN || l->mm_hi - l->mm_lo > sizeof(mm) ||
-	    !guest_space_linear(&k->space, mm_va, l->mm_hi))
-		return;
-	if (guest_space_read(&k->space, mm_va + l->mm_lo, mm, l->mm_hi - l->mm_lo) < 0)
-		return;
-	if (l->rss == RSS_ATOMIC) {
-		memcpy(pages.count, mm, sizeof(pages.count));
-		for (unsigned i = 0; i < 4; i++)
-			pages.count[i] += (uint64_t)sums->cached[i];
-	} else if (!percpu_pages(k, mm, &pages)) {
-		return;
-	}
-	task->rss = pages_to_bytes(pages.count[0] + pages.count[1] + pages.count[3]);
-	task->swap = pages_to_bytes(pages.count[2]);
 }
 
 static int count_bits(struct guest_kernel *k, uint64_t va, uint32_t bits, uint64_t *ret_n)
@@ -352,8 +282,11 @@ static int add_threads(struct guest_kernel *k, const struct task_image *leader, 
 	return seen == task->threads ? 0 : -EAGAIN;
 }
 
-/* Has the process stayed the same while its parts were read? */
-static int check_same(struct guest_kernel *k, const struct task_image *image)
+/*
+ * Has the process stayed the same while its parts were read? *ret_still: it has not given pages to
+ * its mm either.
+ */
+static int check_same(struct guest_kernel *k, const struct task_image *image, bool *ret_still)
 {
 	static const enum layout_field fields[] = {L_TASK_PID, L_TASK_TGID, L_TASK_SIGNAL,
 						   L_TASK_MM};
@@ -369,6 +302,7 @@ static int check_same(struct guest_kernel *k, const struct task_image *image)
 		    guest_task_u64(l, image, fields[i]))
 			return -EAGAIN;
 	}
+	*ret_still = guest_rss_same(l, image, again);
 	return 0;
 }
 
@@ -396,6 +330,7 @@ static int read_group(struct guest_kernel *k, const struct task_image *image,
 	if (task->threads > THREADS_MAX)
 		return -EAGAIN;
 	memcpy(&first, signal + l->field[L_SIGNAL_THREAD_HEAD].offset - l->signal_lo, 8);
+	guest_rss_begin(k, image, &sums->rss);
 	r = add_threads(k, image, signal_va, first, task, sums);
 	if (r < 0)
 		return r;
@@ -425,7 +360,19 @@ static void start_task(const struct layout *l, const struct task_image *image,
 	       GUEST_COMM_LEN - 1);
 }
 
-int guest_task_read(struct guest_kernel *k, const struct task_image *image,
+/* Has the process run since it was last asked for, or is it new? */
+static bool has_run(struct guest_kernel *k, const struct guest_task *task, uint64_t runtime)
+{
+	struct guest_ran *was = &k->ran[task->pid % GUEST_RAN_MAX];
+	struct guest_ran now = {.pid = task->pid, .start_ns = task->start_ns, .runtime = runtime};
+	bool same = was->pid == now.pid && was->start_ns == now.start_ns &&
+		    was->runtime == now.runtime && layout_has(&k->layout, L_TASK_RUNTIME);
+
+	*was = now;
+	return !same || task->state == 'R';
+}
+
+int guest_task_read(struct guest_kernel *k, const struct task_image *image, unsigned try,
 		    struct guest_task *ret_task, uint64_t *ret_parent)
 {
 	const struct layout *l = &k->layout;
@@ -433,6 +380,7 @@ int guest_task_read(struct guest_kernel *k, const struct task_image *image,
 	uint64_t files = guest_task_u64(l, image, L_TASK_FILES);
 	struct guest_task task;
 	struct sums sums = {0};
+	bool right = true, still = true;
 	int r = 0;
 
 	start_task(l, image, &task);
@@ -444,15 +392,25 @@ int guest_task_read(struct guest_kernel *k, const struct task_image *image,
 		task.uid = 0;
 		task.rss = task.swap = task.open_files = 0;
 	} else {
+		sums.rss.ran = has_run(k, &task, sums.runtime) || try;
 		if (mm)
-			read_rss(k, mm, &sums, &task);
+			right = guest_rss_read(k, mm, &sums.rss, &task);
 		if (files)
 			read_files(k, files, &task);
 		read_uid(k, image, &task);
 	}
-	r = check_same(k, image);
+	guest_cgroup_read(k, image, &task);
+	r = check_same(k, image, &still);
 	if (r < 0)
 		return r;
+	if (!right || (mm && !still && !sums.rss.threads)) {
+		if (try + 1 < TASK_TRIES)
+			return -EAGAIN;
+		guest_rss_settle(k, image, &sums.rss, &task);
+		r = check_same(k, image, &still);
+		if (r < 0)
+			return r;
+	}
 	split_cpu(l, &sums, &task);
 	task.run_delay_ns = sums.delay;
 	mark_absent(l, &task);

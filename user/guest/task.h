@@ -7,6 +7,7 @@
 #include "guest/report.h"
 
 #define TASK_BYTES_MAX 16384u
+#define TASK_TRIES 3u
 
 /* The bytes of a task_struct that were read: [layout.task_lo, layout.task_hi). */
 struct task_image {
@@ -30,10 +31,11 @@ void guest_task_links(const struct layout *layout, const struct task_image *imag
 
 /*
  * Fill task from a process leader's image and what it points to. *ret_parent is the address of
- * its parent's task. -EAGAIN: it changed meanwhile; -EFAULT, -ENXIO: part of it cannot be read;
- * -ETIME: the budget is used up.
+ * its parent's task. try counts from 0 to TASK_TRIES - 1: in the last one a value that cannot be
+ * had is better absent than the whole task. -EAGAIN: it changed meanwhile; -EFAULT, -ENXIO: part
+ * of it cannot be read; -ETIME: the budget is used up.
  */
-int guest_task_read(struct guest_kernel *kernel, const struct task_image *image,
+int guest_task_read(struct guest_kernel *kernel, const struct task_image *image, unsigned try,
 		    struct guest_task *ret_task, uint64_t *ret_parent);
 
 #endif

@@ -6,7 +6,6 @@
 
 #define LIST_MAX 65536u
 #define LIST_RETRIES 20u
-#define TASK_RETRIES 3u
 
 static struct walk_parent *parent_slot(struct guest_walk *walk, uint64_t va)
 {
@@ -37,8 +36,8 @@ static int visit(struct guest_kernel *k, struct guest_walk *walk, struct task_im
 		stats->over++;
 		return 0;
 	}
-	for (unsigned try = 0; try < TASK_RETRIES; try++) {
-		r = guest_task_read(k, image, &task, &parent);
+	for (unsigned try = 0; try < TASK_TRIES; try++) {
+		r = guest_task_read(k, image, try, &task, &parent);
 		if (r != -EAGAIN)
 			break;
 		if (guest_task_image(k, image->va, image) < 0)

@@ -27,6 +27,7 @@ struct worker {
 		struct guest_kernel kernel;
 	} at[2];
 	unsigned cur;
+	struct layout_cache layouts;
 	bool attached;
 	uint64_t attaches;
 	uint64_t avoid; /* btf_hva of a kernel that is not to be found again */
@@ -107,7 +108,7 @@ static enum guest_status attach_to(struct worker *w, const struct guest_ram *ram
 
 	guest_mem_init(mem, ram, &guest_procio_ops, &w->io);
 	begin(mem, UINT64_MAX, UINT64_MAX, req->attach_ns);
-	status = guest_kernel_attach(&w->at[!w->cur].kernel, mem, guessed, w->avoid);
+	status = guest_kernel_attach(&w->at[!w->cur].kernel, mem, guessed, w->avoid, &w->layouts);
 	take_stats(w, mem);
 	return status;
 }
@@ -124,7 +125,9 @@ static size_t read_maps(char *text)
 	return used;
 }
 
-static unsigned find_blocks(struct guest_block *blocks)
+/* What the VMM has mapped: RAM of which the place is known, or blocks that may be RAM. */
+static unsigned look_at_maps(const struct guest_ram *ram, struct guest_ram *ret_ram,
+			     struct guest_block *ret_blocks)
 {
 	char *text =
 		mmap(NULL, MAPS_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -133,9 +136,21 @@ static unsigned find_blocks(struct guest_block *blocks)
 	if (text == MAP_FAILED)
 		return 0;
 	if (read_maps(text))
-		n = guest_maps_blocks(text, blocks);
+		n = ram ? guest_maps_filter(text, ram, ret_ram)
+			: guest_maps_blocks(text, ret_blocks);
 	munmap(text, MAPS_MAX);
 	return n;
+}
+
+static enum guest_status search_exact(struct worker *w, const struct guest_request *req)
+{
+	struct guest_ram ram;
+
+	if (w->setup.hidden)
+		return GUEST_ENCRYPTED;
+	if (!look_at_maps(&w->setup.ram, &ram, NULL))
+		return GUEST_NO_RAM;
+	return attach_to(w, &ram, false, req);
 }
 
 /* The block that got furthest is the one whose trouble is worth telling. */
@@ -147,8 +162,8 @@ static enum guest_status search(struct worker *w, const struct guest_request *re
 
 	w->attaches++;
 	if (w->setup.exact)
-		return attach_to(w, &w->setup.ram, false, req);
-	n = find_blocks(blocks);
+		return search_exact(w, req);
+	n = look_at_maps(NULL, NULL, blocks);
 	for (unsigned i = 0; i < n; i++) {
 		enum guest_status status;
 		struct guest_ram ram;

@@ -26,6 +26,7 @@ struct guest_view *guest_view_new(const char *source, uint64_t mono_ns, uint32_t
 		view->tasks[i].kthread = 0;
 		view->tasks[i].state = '?';
 		memset(view->tasks[i].comm, 0, sizeof(view->tasks[i].comm));
+		memset(view->tasks[i].cgroup, 0, sizeof(view->tasks[i].cgroup));
 	}
 	return view;
 }

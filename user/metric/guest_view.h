@@ -17,6 +17,7 @@
 #define GUEST_TASKS_MAX 8192u
 #define GUEST_CPUS_SHOWN 512u
 #define GUEST_COMM_LEN 16
+#define GUEST_CGROUP_LEN 64
 #define GUEST_NAME_LEN 65
 
 /* These three also cross a pipe as they are: fixed sizes, padding spelled out. */
@@ -35,6 +36,7 @@ struct guest_task {
 	uint8_t kthread;
 	char state; /* as in /proc/PID/stat */
 	char comm[GUEST_COMM_LEN]; /* ends with NUL; as the guest wrote it: not safe to print */
+	char cgroup[GUEST_CGROUP_LEN]; /* its directory's own name; "": the root, or not known */
 	uint8_t pad[6];
 };
 
@@ -54,7 +56,7 @@ struct guest_system {
 	uint8_t pad[6];
 };
 
-_Static_assert(sizeof(struct guest_task) == 184, "no hidden padding crosses the pipe");
+_Static_assert(sizeof(struct guest_task) == 248, "no hidden padding crosses the pipe");
 _Static_assert(sizeof(struct guest_cpu) == 72, "no hidden padding crosses the pipe");
 _Static_assert(sizeof(struct guest_system) == 328, "no hidden padding crosses the pipe");
 

@@ -29,5 +29,5 @@ METRIC(FULL, vm_time_to_full_seconds, "vm.time_to_full_seconds", GAUGE, DOUBLE, 
        "Time until memory or a disk is full, as likely later as sooner; absent when that is not within a year.")
 METRIC(FULL, vm_full_within_24h, "vm.full.within_24h", GAUGE, DOUBLE, within_24h, "ratio", DETAILED,
        NONE, "analytics", "Chance that it is full within 24 hours.")
-METRIC(FULL, vm_full_within_72h, "vm.full.within_72h", GAUGE, DOUBLE, within_72h, "ratio", DETAILED,
+METRIC(FULL, vm_full_within_72h, "vm.full.within_72h", GAUGE, DOUBLE, within_72h, "ratio", STANDARD,
        NONE, "analytics", "Chance that it is full within three days.")

@@ -41,6 +41,8 @@ static const struct {
 			     "none needed: a clsact filter does the same"},
 	[FEATURE_NET_DROPS] = {"net_drops", "why packets of the VMs' taps were dropped",
 			       "detail level diagnostic, kernel 5.17; drops are counted without"},
+	[FEATURE_KVM_SLOTS] = {"kvm_slots", "where a guest's RAM lies, from KVM's own map of it",
+			       "guest_memory: on; without it the VMM's mappings are searched"},
 };
 
 const char *feature_name(enum feature_id id)

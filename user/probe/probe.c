@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include "probe/kvm.h"
+#include "probe/memslots.h"
 #include "probe/net.h"
 #include "probe/pin.h"
 #include "probe/probe.h"
@@ -20,6 +21,7 @@ struct probe {
 	struct sched *sched;
 	struct kvm *kvm;
 	struct net *net; /* NULL: group network is off */
+	struct memslots *memslots; /* NULL: refused, or not wanted */
 	struct threads *threads;
 	struct ring_buffer *ring;
 	probe_event_fn event_fn;
@@ -181,6 +183,10 @@ int probe_open(const struct probe_options *options, struct probe **ret_probe)
 	else
 		leave_sched(p);
 	open_net(p, options);
+	if (options->memslots)
+		p->memslots = memslots_open(&p->features);
+	else
+		feature_off(&p->features, FEATURE_KVM_SLOTS, "guest memory is not read");
 	*ret_probe = p;
 	return 0;
 }
@@ -192,6 +198,7 @@ void probe_close(struct probe *p, bool keep_pins)
 	ring_buffer__free(p->ring);
 	threads_free(p->threads);
 	net_close(p->net, keep_pins);
+	memslots_close(p->memslots);
 	kvm_close(p->kvm, keep_pins);
 	sched_close(p->sched, keep_pins);
 	if (p->pin && !keep_pins)
@@ -257,6 +264,11 @@ struct threads *probe_threads(struct probe *p)
 int probe_scan_kvm(struct probe *p, GArray *found)
 {
 	return kvm_scan(p->kvm, found);
+}
+
+int probe_scan_memslots(struct probe *p, GArray *slots)
+{
+	return p->memslots ? memslots_scan(p->memslots, slots) : -ENOTSUP;
 }
 
 int probe_scan_waiting(struct probe *p, uint64_t now, GArray *waiting)

@@ -26,6 +26,7 @@ struct probe_options {
 	unsigned max_threads; /* records to make room for, at most 65535 */
 	enum kvmlens_level level;
 	unsigned groups; /* enum kvmlens_group */
+	bool memslots; /* probe_scan_memslots() will be wanted */
 	unsigned without; /* 1 << enum feature_id: do as if the kernel refused, for tests */
 };
 
@@ -58,6 +59,12 @@ struct threads *probe_threads(struct probe *probe);
  * Never blocks on a process. At most 65536 are read; -E2BIG then.
  */
 int probe_scan_kvm(struct probe *probe, GArray *found);
+
+/*
+ * Append a struct kvm_slot for every memory slot of every open KVM VM on the host. -ENOTSUP: this
+ * kernel cannot, or it was not asked for. Never blocks on a process.
+ */
+int probe_scan_memslots(struct probe *probe, GArray *slots);
 
 /*
  * Append a struct sched_waiting for each tracked thread that has been woken and waits for a CPU

@@ -77,6 +77,11 @@ static void series_free(gpointer arg)
 	g_free(series);
 }
 
+GPtrArray *store_series_array(void)
+{
+	return g_ptr_array_new_with_free_func(series_free);
+}
+
 static char *text_at(sqlite3_stmt *row, int column)
 {
 	const char *text = (const char *)sqlite3_column_text(row, column);
@@ -100,7 +105,7 @@ static int find(struct store_reader *reader, const char *vm, const char *metric,
 		GPtrArray **ret_series)
 {
 	int r = 0, code = SQLITE_DONE;
-	GPtrArray *all = g_ptr_array_new_with_free_func(series_free);
+	GPtrArray *all = store_series_array();
 	g_autoptr(sqlite3_stmt) rows = store_db_prepare(
 		reader->db,
 		"SELECT series.id, name, uuid, metric, labels, scale FROM series JOIN vm ON vm.id ="

@@ -20,6 +20,9 @@ struct store_point {
 	double count; /* samples behind it */
 };
 
+/* An array for them that frees its elements. */
+GPtrArray *store_series_array(void);
+
 struct store_reader;
 
 /* -ENOENT: there is no store. One thread at a time. */

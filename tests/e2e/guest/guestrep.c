@@ -84,6 +84,21 @@ static void print_threads(const char *pid)
 	printf(" cpu=%llu delay=%llu vcsw=%llu ivcsw=%llu", run, delay, vcsw, ivcsw);
 }
 
+/* The last directory of the unified tree's path, in the form of the other side. */
+static void print_cgroup(const char *pid)
+{
+	char path[300], *at, *end;
+
+	snprintf(path, sizeof(path), "/proc/%s/cgroup", pid);
+	at = strstr(slurp(path), "0::");
+	if (!at)
+		return;
+	end = strchr(at, '\n');
+	if (end)
+		*end = 0;
+	printf(" cg=/%.63s", strrchr(at, '/') + 1);
+}
+
 static void print_pid(const char *pid)
 {
 	unsigned long long start = 0, ut = 0, st = 0, minflt = 0, majflt = 0, flags = 0;
@@ -116,6 +131,7 @@ static void print_pid(const char *pid)
 	       after(s, "\nread_bytes:"), after(s, "\nwrite_bytes:"));
 	snprintf(path, sizeof(path), "/proc/%s/smaps_rollup", pid);
 	printf(" rss=%llu", after(slurp(path), "\nRss:") * 1024);
+	print_cgroup(pid);
 	printf(" fds=%u comm=%s\n", count_fds(pid), comm);
 }
 
