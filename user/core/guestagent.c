@@ -141,7 +141,7 @@ static bool is_outdone(const struct ga_result *result, uint32_t i, uint32_t most
 
 	for (uint32_t j = 0; j < result->n_fs; j++)
 		larger += result->fs[j].size > result->fs[i].size ||
-			  (result->fs[j].size == result->fs[i].size && j < i);
+			  (j < i && result->fs[j].size == result->fs[i].size);
 	return larger >= most;
 }
 
