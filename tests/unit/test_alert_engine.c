@@ -233,6 +233,13 @@ static void test_reload(void)
 	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->record.rule_id, "s");
 	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->reason, "rule removed");
 	CU_ASSERT_EQUAL(lab_step(&lab, &value, 1, TICK), 0);
+	/* What was kept is lost: it is told to the store again, and to nobody else. */
+	alert_engine_rewrite(lab.engine);
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, &value, 1, TICK), 1);
+	CU_ASSERT_EQUAL(lab_event(&lab, 0)->change, CHANGE_KEPT);
+	CU_ASSERT_FALSE(lab_event(&lab, 0)->notify);
+	CU_ASSERT_EQUAL(lab_event(&lab, 0)->record.state, STATE_FIRING);
+	CU_ASSERT_EQUAL(lab_step(&lab, &value, 1, TICK), 0);
 	lab_clear(&lab);
 }
 

@@ -272,6 +272,36 @@ static void test_raise(void)
 	CU_ASSERT_EQUAL(config_level_for(c, "web", "u"), KVMLENS_STANDARD);
 }
 
+/* Anomalies and forecasts are thresholds on what the analytics say. */
+static void test_thin_types(void)
+{
+	static const char text[] =
+		"detail: detailed\nrules:\n"
+		"  - {id: a, type: anomaly, condition: {}}\n"
+		"  - {id: b, type: anomaly, condition: {metric: vm_cpu_usage, threshold: 0.9}}\n"
+		"  - {id: c, type: forecast, condition: {metric: vm.memory.usage_percent, within: "
+		"24h}}\n";
+	g_autoptr(config_t) c = config_new();
+	g_autofree char *error = NULL;
+	struct rule_target target;
+
+	CU_ASSERT_EQUAL_FATAL(load(c, text, &error), 0);
+	rule_target(rule_set_find(c->rule_set, "a"), &target);
+	CU_ASSERT_PTR_EQUAL(target.metric, &metrics[M_vm_anomaly_score]);
+	CU_ASSERT_EQUAL(target.op, RULE_GE);
+	CU_ASSERT_EQUAL(target.threshold, 0.8);
+	CU_ASSERT_PTR_NULL(target.of);
+	rule_target(rule_set_find(c->rule_set, "b"), &target);
+	CU_ASSERT_PTR_EQUAL(target.metric, &metrics[M_vm_anomaly_series_score]);
+	CU_ASSERT_EQUAL(target.threshold, 0.9);
+	CU_ASSERT_STRING_EQUAL(target.of, "vm.cpu.usage");
+	rule_target(rule_set_find(c->rule_set, "c"), &target);
+	CU_ASSERT_PTR_EQUAL(target.metric, &metrics[M_vm_time_to_full_seconds]);
+	CU_ASSERT_EQUAL(target.op, RULE_LT);
+	CU_ASSERT_EQUAL(target.threshold, 86400);
+	CU_ASSERT_STRING_EQUAL(target.of, "vm.memory.usage_percent");
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -281,6 +311,7 @@ int main(void)
 		{"a default rule replaced", test_replaced},
 		{"a directory of files", test_directory},
 		{"detail raised by a rule", test_raise},
+		{"anomalies and forecasts", test_thin_types},
 		CU_TEST_INFO_NULL,
 	};
 

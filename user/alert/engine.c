@@ -241,7 +241,7 @@ static void take_up(struct alert_engine *engine)
 	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&alert)) {
 		alert->change = CHANGE_KEPT;
 		alert->reason = "";
-		alert->dirty = false;
+		alert->dirty = engine->rewrite && alert->record.state != STATE_INACTIVE;
 		alert->vm = NULL;
 		if (!alert->restored)
 			continue;
@@ -251,6 +251,12 @@ static void take_up(struct alert_engine *engine)
 			alert->record.since_ms = engine->now_ms;
 		alert->record.seen_ms = engine->now_ms;
 	}
+	engine->rewrite = false;
+}
+
+void alert_engine_rewrite(struct alert_engine *engine)
+{
+	engine->rewrite = true;
 }
 
 void alert_engine_step(struct alert_engine *engine, const struct kvmlens_snapshot *snapshot,

@@ -80,6 +80,9 @@ void alert_engine_set_rules(struct alert_engine *engine, struct alert_rules *rul
 /* An alert of before a restart; before the first step. Copied. -ENOENT: there is no such rule. */
 int alert_engine_restore(struct alert_engine *engine, const struct alert_record *record);
 
+/* What was kept is lost: let the next step tell of every alert again, though nobody is told. */
+void alert_engine_rewrite(struct alert_engine *engine);
+
 /*
  * Look at a snapshot, which is later than the one before. Appends a struct alert_event * for each
  * change to events, in order. silences may be NULL.

@@ -33,6 +33,7 @@ struct alert_engine {
 	GPtrArray *orphans; /* struct alert *, of rules that are no more */
 	GHashTable *alerts; /* struct alert by record.id */
 	GHashTable *fits; /* struct fit by ident */
+	bool rewrite; /* every alert is dirty in the next step */
 	guint *active; /* alerts of each rule, by its index */
 	uint64_t seq;
 	struct alert_engine_stats stats;

@@ -21,6 +21,7 @@ struct keeper {
 	struct deliver *deliver; /* NULL: nobody is told */
 	char *path;
 	sqlite3 *reader; /* of the thread that feeds */
+	guint64 set_aside; /* damaged files, as last looked at */
 	int64_t now_ms, saved_ms;
 	uint64_t lost, cpu_ns;
 	struct alert_view *view; /* counted; swapped under view_lock */
@@ -291,6 +292,21 @@ static void read_silences(struct keeper *keeper)
 	keeper->silences = silences;
 }
 
+/* A damaged file was replaced by an empty one: all that is up is to be written anew. */
+static void check_file(struct keeper *keeper)
+{
+	struct store_stats stats;
+
+	if (!keeper->store)
+		return;
+	store_stats(keeper->store, &stats);
+	if (stats.set_aside == keeper->set_aside)
+		return;
+	keeper->set_aside = stats.set_aside;
+	g_clear_pointer(&keeper->reader, store_db_close);
+	alert_engine_rewrite(keeper->engine);
+}
+
 static uint64_t thread_cpu_ns(void)
 {
 	struct timespec t;
@@ -318,6 +334,7 @@ void keeper_feed(void *arg, const struct kvmlens_snapshot *snapshot)
 	uint64_t began = thread_cpu_ns();
 	struct keeper *keeper = arg;
 
+	check_file(keeper);
 	read_silences(keeper);
 	g_mutex_lock(&keeper->lock);
 	if (keeper->rules_changed)
