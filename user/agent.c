@@ -361,6 +361,7 @@ void agent_reload(struct agent *agent, const struct config *config)
 	config_diff(agent->options.config, config, differ);
 	collector_set_interval(agent->collector, config->interval_ms);
 	collector_set_level(agent->collector, config->level);
+	collector_set_rules(agent->collector, config->rule_set);
 	if (agent->web)
 		web_set_interval(agent->web, config->interval_ms);
 	if (agent->json)

@@ -265,11 +265,16 @@ static void test_raise(void)
 		"    condition: {metric: vm.process.cpu_usage, operator: gt, threshold: 1, "
 		"labels: {vm: \"db-*\"}}\n";
 	g_autoptr(config_t) c = config_new();
+	g_autoptr(GPtrArray) raises = NULL;
 	g_autofree char *error = NULL;
 
 	CU_ASSERT_EQUAL_FATAL(load(c, text, &error), 0);
-	CU_ASSERT_EQUAL(config_level_for(c, "db-1", "u"), KVMLENS_DETAILED);
-	CU_ASSERT_EQUAL(config_level_for(c, "web", "u"), KVMLENS_STANDARD);
+	raises = rule_raises_new(c->rule_set);
+	CU_ASSERT_EQUAL(rule_raises_level(raises, "db-1", "u", KVMLENS_STANDARD), KVMLENS_DETAILED);
+	CU_ASSERT_EQUAL(rule_raises_level(raises, "db-1", "u", KVMLENS_DIAGNOSTIC),
+			KVMLENS_DIAGNOSTIC);
+	CU_ASSERT_EQUAL(rule_raises_level(raises, "web", "u", KVMLENS_STANDARD), KVMLENS_STANDARD);
+	CU_ASSERT_EQUAL(rule_raises_level(raises, NULL, NULL, KVMLENS_BASIC), KVMLENS_DETAILED);
 }
 
 /* Anomalies and forecasts are thresholds on what the analytics say. */

@@ -188,13 +188,7 @@ enum kvmlens_level config_level_for(const struct config *config, const char *vm,
 	enum kvmlens_level level = config->level;
 
 	config_level_rule(config, vm, uuid, &level);
-	return config_level_raised(config, vm, uuid, level);
-}
-
-enum kvmlens_level config_level_raised(const struct config *config, const char *vm,
-				       const char *uuid, enum kvmlens_level level)
-{
-	return config->rule_set ? rule_set_level(config->rule_set, vm, uuid, level) : level;
+	return level;
 }
 
 bool config_guest_memory_for(const struct config *config, const char *vm, const char *uuid)

@@ -118,11 +118,7 @@ int config_read_bounded(const char *path, GString *text, char **ret_error);
 /* Once file and flags are in: load the rules, of all places. Errors as rule_set_load. */
 int config_load_rules(struct config *config, char **ret_error);
 
-/* The given level, or the higher one that an alert rule raises the VM (NULL: any VM) to. */
-enum kvmlens_level config_level_raised(const struct config *config, const char *vm,
-				       const char *uuid, enum kvmlens_level level);
-
-/* The level for a VM: its first matching pattern's, else the default; a rule may raise it. */
+/* The level for a VM: its first matching pattern's, else the default. */
 enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid);
 
 /* May a VM's memory be read to see what runs in it? Its first match says so, else the default. */

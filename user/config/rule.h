@@ -95,9 +95,18 @@ const struct config_rule *rule_set_find(const struct rule_set *set, const char *
 /* The id nearest to a misspelt one, NULL. */
 const char *rule_set_nearest(const struct rule_set *set, const char *id);
 
-/* The level that the set's rules raise a VM (NULL: any VM) to, at least the given one. */
-enum kvmlens_level rule_set_level(const struct rule_set *set, const char *vm, const char *uuid,
-				  enum kvmlens_level level);
+/* What a rule with raise_detail asks for: globs on name and uuid, NULL: any VM. */
+struct rule_raise {
+	char *vm, *uuid;
+	enum kvmlens_level level;
+};
+
+/* Those of the set (NULL: none), copied: struct rule_raise *. Never NULL. */
+GPtrArray *rule_raises_new(const struct rule_set *set);
+
+/* The level that a VM (NULL: any VM) is raised to, at least the given one. */
+enum kvmlens_level rule_raises_level(const GPtrArray *raises, const char *vm, const char *uuid,
+				     enum kvmlens_level level);
 
 /* The file of default rules, as it is shipped. */
 extern const char rule_defaults[];

@@ -301,32 +301,57 @@ int rule_set_load(const struct config *config, struct rule_set **ret_set, char *
 	return err;
 }
 
-static bool names_vm(const struct config_rule *rule, const char *vm, const char *uuid)
+static void raise_free(void *arg)
 {
-	const struct rule_condition *condition = &rule->condition;
+	struct rule_raise *raise = arg;
 
-	for (size_t i = 0; i < condition->n_labels; i++) {
-		const struct kvmlens_tag *label = &condition->labels[i];
-
-		if (strcmp(label->key, "vm") == 0 && !text_glob(label->value, vm))
-			return false;
-		if (strcmp(label->key, "uuid") == 0 && !text_glob(label->value, uuid ? uuid : ""))
-			return false;
-	}
-	return true;
+	g_free(raise->vm);
+	g_free(raise->uuid);
+	g_free(raise);
 }
 
-enum kvmlens_level rule_set_level(const struct rule_set *set, const char *vm, const char *uuid,
-				  enum kvmlens_level level)
+static struct rule_raise *raise_of(const struct config_rule *rule)
 {
-	for (guint i = 0; i < set->rules->len; i++) {
-		const struct config_rule *rule = g_ptr_array_index(set->rules, i);
-		struct rule_target target;
+	struct rule_raise *raise = g_new0(struct rule_raise, 1);
+	struct rule_target target;
 
-		if (!rule->enabled || !rule->raise_detail || (vm && !names_vm(rule, vm, uuid)))
+	rule_target(rule, &target);
+	raise->level = target.metric->level;
+	for (size_t i = 0; i < rule->condition.n_labels; i++) {
+		const struct kvmlens_tag *label = &rule->condition.labels[i];
+
+		if (strcmp(label->key, "vm") == 0)
+			raise->vm = g_strdup(label->value);
+		else if (strcmp(label->key, "uuid") == 0)
+			raise->uuid = g_strdup(label->value);
+	}
+	return raise;
+}
+
+GPtrArray *rule_raises_new(const struct rule_set *set)
+{
+	GPtrArray *raises = g_ptr_array_new_with_free_func(raise_free);
+
+	for (guint i = 0; set && i < set->rules->len; i++) {
+		const struct config_rule *rule = g_ptr_array_index(set->rules, i);
+
+		if (rule->enabled && rule->raise_detail)
+			g_ptr_array_add(raises, raise_of(rule));
+	}
+	return raises;
+}
+
+enum kvmlens_level rule_raises_level(const GPtrArray *raises, const char *vm, const char *uuid,
+				     enum kvmlens_level level)
+{
+	for (guint i = 0; i < raises->len; i++) {
+		const struct rule_raise *raise = g_ptr_array_index(raises, i);
+
+		if (vm && raise->vm && !text_glob(raise->vm, vm))
 			continue;
-		rule_target(rule, &target);
-		level = MAX(level, target.metric->level);
+		if (vm && raise->uuid && !text_glob(raise->uuid, uuid ? uuid : ""))
+			continue;
+		level = MAX(level, raise->level);
 	}
 	return level;
 }

@@ -430,6 +430,11 @@ void collector_set_interval(struct kvmlens_collector *c, unsigned ms)
 	g_mutex_unlock(&c->lock);
 }
 
+void collector_set_rules(struct kvmlens_collector *c, const struct rule_set *rules)
+{
+	levels_set_rules(c->collect.levels, rules);
+}
+
 void collector_set_level(struct kvmlens_collector *c, enum kvmlens_level level)
 {
 	levels_set_default(c->collect.levels, level);

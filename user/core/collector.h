@@ -45,6 +45,8 @@ bool collector_provider(struct kvmlens_collector *collector, size_t i, const cha
 /* Take effect at the next tick. 100 ms to an hour. */
 void collector_set_interval(struct kvmlens_collector *collector, unsigned ms);
 void collector_set_level(struct kvmlens_collector *collector, enum kvmlens_level level);
+/* Of which those count that raise VMs' levels; copied. NULL: none. */
+void collector_set_rules(struct kvmlens_collector *collector, const struct rule_set *rules);
 
 /* See levels_override(). */
 int collector_override_level(struct kvmlens_collector *collector, const char *match,

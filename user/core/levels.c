@@ -18,6 +18,7 @@ struct levels {
 	GMutex lock; /* guards what follows */
 	enum kvmlens_level level;
 	GArray *overrides; /* struct override, newest first */
+	GPtrArray *raises; /* of alert rules */
 };
 
 static void clear_override(gpointer data)
@@ -33,6 +34,7 @@ struct levels *levels_new(const struct config *config)
 	l->level = config->level;
 	l->overrides = g_array_new(FALSE, FALSE, sizeof(struct override));
 	g_array_set_clear_func(l->overrides, clear_override);
+	l->raises = rule_raises_new(config->rule_set);
 	g_mutex_init(&l->lock);
 	return l;
 }
@@ -42,8 +44,19 @@ void levels_free(struct levels *l)
 	if (!l)
 		return;
 	g_array_unref(l->overrides);
+	g_ptr_array_unref(l->raises);
 	g_mutex_clear(&l->lock);
 	g_free(l);
+}
+
+void levels_set_rules(struct levels *l, const struct rule_set *rules)
+{
+	GPtrArray *raises = rule_raises_new(rules);
+
+	g_mutex_lock(&l->lock);
+	g_ptr_array_unref(l->raises);
+	l->raises = raises;
+	g_mutex_unlock(&l->lock);
 }
 
 void levels_set_default(struct levels *l, enum kvmlens_level level)
@@ -119,7 +132,7 @@ enum kvmlens_level levels_for(struct levels *l, const char *name, const char *uu
 	expire(l);
 	if (!config_level_rule(l->config, name, uuid, &level))
 		level = l->level;
-	level = config_level_raised(l->config, name, uuid, level);
+	level = rule_raises_level(l->raises, name, uuid, level);
 	for (guint i = 0; i < l->overrides->len; i++) {
 		const struct override *o = &g_array_index(l->overrides, struct override, i);
 
@@ -141,7 +154,7 @@ enum kvmlens_level levels_highest(struct levels *l)
 	highest = l->level;
 	for (size_t i = 0; i < l->config->n_vms; i++)
 		highest = MAX(highest, l->config->vms[i].level);
-	highest = config_level_raised(l->config, NULL, NULL, highest);
+	highest = rule_raises_level(l->raises, NULL, NULL, highest);
 	for (guint i = 0; i < l->overrides->len; i++)
 		highest = MAX(highest, g_array_index(l->overrides, struct override, i).level);
 	g_mutex_unlock(&l->lock);

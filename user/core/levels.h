@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The detail level in force for each VM: an operator's word for a while, else the configuration's
- * rule for the VM, else the default, which may change while the agent runs. Any thread.
+ * rule for the VM, else the default, which may change while the agent runs; an alert rule may
+ * raise the last two. Any thread.
  */
 #ifndef KVMLENS_CORE_LEVELS_H
 #define KVMLENS_CORE_LEVELS_H
@@ -13,6 +14,9 @@ struct levels;
 /* config must outlive it. */
 struct levels *levels_new(const struct config *config);
 void levels_free(struct levels *levels);
+
+/* Alert rules that raise the level of VMs; copied. NULL: none. */
+void levels_set_rules(struct levels *levels, const struct rule_set *rules);
 
 void levels_set_default(struct levels *levels, enum kvmlens_level level);
 enum kvmlens_level levels_default(struct levels *levels);
