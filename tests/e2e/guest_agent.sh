@@ -113,7 +113,7 @@ qemu-system-x86_64 -name guest=raw,debug-threads=on -accel tcg -cpu max -m 128 -
 	-serial stdio <&7 >"$TEST_TMP/raw.console" 2>"$TEST_TMP/raw.log" &
 raw_pid=$!
 domain_xml managed mem=128 vcpus=2 kernel="$kernel/vmlinuz" initrd="$image" append="fill=60" agent=1 \
-	serial="$TEST_TMP/managed.console" disk="$TEST_TMP/managed.fs" disk="$TEST_TMP/managed.swap" \
+	tap=klga0 serial="$TEST_TMP/managed.console" disk="$TEST_TMP/managed.fs" disk="$TEST_TMP/managed.swap" \
 	>"$TEST_TMP/managed.xml"
 virsh_ create "$TEST_TMP/managed.xml" >/dev/null || exit 1
 agent_start "$TEST_TMP/agent.log" --uri "$LIBVIRT_URI" --interval 2s --detail detailed \
@@ -125,6 +125,8 @@ check "what the first tells is what the guest says" \
 	"$here/agent-compare.py" "$AGENT_URL" raw "$TEST_TMP/raw.console" 60
 check "what the second tells as well" \
 	"$here/agent-compare.py" "$AGENT_URL" managed "$TEST_TMP/managed.console" 60
+check "every promised name has a value of a real guest" \
+	"$here/promised.py" "$AGENT_URL" managed "$TOP/tests/unit/test_spec.c" 40
 check "libvirt says that its domain is tainted, as the documentation does" \
 	grep -q "custom-ga-command" "$TEST_TMP/lv/run/libvirt/qemu/managed.xml"
 
