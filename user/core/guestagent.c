@@ -52,7 +52,7 @@ bool guest_agents_wants(const struct guest_agents *agents, const struct vm_ident
 static unsigned parts_for(const struct kvmlens_snapshot *snapshot, const struct snap_vm *vm)
 {
 	const struct guest_view *view = vm->guest.view;
-	bool better = view && strcmp(view->source, "guest_agent") != 0;
+	bool better = view && strcmp(view->source, "guest_memory") == 0;
 	unsigned groups = snapshot->groups, parts = 0;
 
 	if (!better && (groups & (KVMLENS_CPU | KVMLENS_MEMORY)))
