@@ -18,7 +18,7 @@ done
 kernel=$("$TOP/scripts/guest-kernel.sh" 6.1) || { echo "no kernel 6.1 on this machine's mirror"; exit 77; }
 PATH=$PATH:/usr/sbin
 here=$TOP/tests/e2e/guest
-tests=0 failures=0 missing=0 raw_pid='' AGENT_PID=''
+tests=0 failures=0 missing=0 seen='' raw_pid='' AGENT_PID=''
 
 cleanup() {
 	[ -z "$AGENT_PID" ] || agent_stop
@@ -37,23 +37,27 @@ check() { # check DESCRIPTION COMMAND...
 	else
 		failures=$((failures + 1))
 		echo "not ok $tests - $what"
-		curl -sf "$AGENT_URL/metrics" | grep -E 'vm_source|vm_memory_used' | sed 's/^/# /'
+		page | grep -E '^vm_source|vm_memory_used' | sed 's/^/# /'
 	fi
 }
 
-# value METRIC VM: of the agent's row where the metric is of a source; empty where there is none.
-value() {
-	curl -sf "$AGENT_URL/metrics" |
-		sed -n "s/^$1{vm=\"$2\",[^}]*} //p; s/^$1{vm=\"$2\",[^}]*source=\"guest_agent\"} /agent /p" |
-		awk '$1 == "agent" { v = $2; found = 1 } $1 != "agent" && !found { v = $1 } END { print v }'
+page() {
+	curl -sf --max-time 10 "$AGENT_URL/metrics"
+}
+
+row() { # row PAGE REGEX: is there such a line
+	grep -qE "^$2" <<<"$1"
 }
 
 up() {
-	curl -sf "$AGENT_URL/metrics" |
-		grep -q "^vm_source_up{vm=\"$1\",[^}]*source=\"guest_agent\"} $2\$"
+	row "$(page)" "vm_source_up\\{vm=\"$1\",[^}]*source=\"guest_agent\"} 1$"
 }
 
-# until SECONDS COMMAND...
+known() {
+	row "$(page)" "vm_disk_used\\{vm=\"$1\",.*kind=\"filesystem\""
+}
+
+# until_true SECONDS COMMAND...
 until_true() {
 	local i n=$(($1 * 4))
 	shift
@@ -64,25 +68,19 @@ until_true() {
 	return 1
 }
 
-known() {
-	[ -n "$(value vm_memory_used "$1")" ]
+# While the agent of one is not heard, every page has the values of the other.
+watched() {
+	seen=$(page) || return
+	row "$seen" 'vm_disk_used\{vm="managed",.*kind="filesystem"' || missing=1
 }
 
-unknown() {
-	local page
-	page=$(curl -sf "$AGENT_URL/metrics") || return
-	grep -q '^vm_up{vm="raw"' <<<"$page" && ! grep -qE "^vm_(memory_used|process_cpu_usage|disk_used)\{vm=\"$1\"" <<<"$page"
-}
-
-# As long as the agent of the other is not heard, every page has the values of this one.
 stale() {
-	known managed || missing=1
-	up raw 0 && known raw
+	watched && row "$seen" 'vm_source_up\{vm="raw",[^}]*source="guest_agent"} 0$' &&
+		row "$seen" 'vm_memory_used\{vm="raw"'
 }
 
 gone() {
-	known managed || missing=1
-	unknown raw
+	watched && row "$seen" 'vm_up\{vm="raw"' && ! row "$seen" 'vm_(memory_used|process_cpu_usage|disk_used)\{vm="raw"'
 }
 
 never_missing() {
@@ -116,11 +114,11 @@ domain_xml managed mem=128 vcpus=2 kernel="$kernel/vmlinuz" initrd="$image" appe
 	tap=klga0 serial="$TEST_TMP/managed.console" disk="$TEST_TMP/managed.fs" disk="$TEST_TMP/managed.swap" \
 	>"$TEST_TMP/managed.xml"
 virsh_ create "$TEST_TMP/managed.xml" >/dev/null || exit 1
-agent_start "$TEST_TMP/agent.log" --uri "$LIBVIRT_URI" --interval 2s --detail detailed \
+agent_start "$TEST_TMP/agent.log" --uri "$LIBVIRT_URI" --interval 3s --detail detailed \
 	--guest-agent on --store none || exit 1
 
-check "the agent of a QEMU of nobody's answers" until_true 60 up raw 1
-check "libvirt's does" until_true 60 up managed 1
+check "the agent of a QEMU of nobody's answers" until_true 60 up raw
+check "libvirt's does" until_true 60 up managed
 check "what the first tells is what the guest says" \
 	"$here/agent-compare.py" "$AGENT_URL" raw "$TEST_TMP/raw.console" 60
 check "what the second tells as well" \
@@ -134,10 +132,10 @@ console stop
 check "an agent that stops: its values are stale" until_true 40 stale
 check "and then absent" until_true 60 gone
 check "while the other's were there all the time" never_missing
-check "from a source that is up" until_true 30 up managed 1
+check "from a source that is up" until_true 30 up managed
 console kill
 console start
 check "a new one after it was killed: all is back" until_true 60 known raw
-check "with its source" until_true 20 up raw 1
+check "with its source" until_true 20 up raw
 echo "1..$tests"
 [ $failures -eq 0 ]
