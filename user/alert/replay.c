@@ -6,6 +6,7 @@
 #include <string.h>
 
 struct replay {
+	GHashTable *names; /* struct metric by its dotted name */
 	struct kvmlens_snapshot *snapshot; /* being gathered; NULL: none yet */
 	GPtrArray *vms; /* struct snap_vm * of it */
 	replay_fn fn;
@@ -67,14 +68,15 @@ static void set_value(const struct metric *metric, void *entity, const json_t *j
 	}
 }
 
-static void set_values(enum metric_scope scope, void *entity, json_t *values)
+static void set_values(const struct replay *replay, enum metric_scope scope, void *entity,
+		       json_t *values)
 {
 	const char *name;
 	json_t *value;
 
 	json_object_foreach(values, name, value)
 	{
-		const struct metric *metric = metric_find(name);
+		const struct metric *metric = g_hash_table_lookup(replay->names, name);
 
 		if (metric && metric->scope == scope)
 			set_value(metric, entity, value);
@@ -98,14 +100,14 @@ static struct labels *labels_of(const struct labels *base, json_t *json)
 }
 
 /* Has any of the object's values a metric of this scope? */
-static bool any_of(enum metric_scope scope, json_t *values)
+static bool any_of(const struct replay *replay, enum metric_scope scope, json_t *values)
 {
 	const char *name;
 	json_t *value;
 
 	json_object_foreach(values, name, value)
 	{
-		const struct metric *metric = metric_find(name);
+		const struct metric *metric = g_hash_table_lookup(replay->names, name);
 
 		if (metric && metric->scope == scope)
 			return true;
@@ -114,22 +116,22 @@ static bool any_of(enum metric_scope scope, json_t *values)
 }
 
 /* "metrics" of the line: of a scope with one entity that has no labels of its own. */
-static void fill_whole(enum metric_scope scope, size_t size, const struct labels *base,
-		       json_t *values, struct entities *entities)
+static void fill_whole(const struct replay *replay, enum metric_scope scope, size_t size,
+		       const struct labels *base, json_t *values, struct entities *entities)
 {
 	if (strcmp(metric_scopes[scope].keys, "") && strcmp(metric_scopes[scope].keys, "vm, uuid"))
 		return;
-	if (!any_of(scope, values))
+	if (!any_of(replay, scope, values))
 		return;
 	entities_alloc(entities, 1, size);
 	*(struct labels **)entities->v = labels_new(base, NULL, 0);
 	make_absent(scope, entities->v);
-	set_values(scope, entities->v, values);
+	set_values(replay, scope, entities->v, values);
 }
 
 /* "vcpu": [{"labels": {...}, "metrics": {...}}, ...] */
-static void fill_list(enum metric_scope scope, size_t size, const struct labels *base, json_t *list,
-		      struct entities *entities)
+static void fill_list(const struct replay *replay, enum metric_scope scope, size_t size,
+		      const struct labels *base, json_t *list, struct entities *entities)
 {
 	size_t n = MIN(json_array_size(list), REPLAY_ENTITIES_MAX), i;
 
@@ -142,22 +144,23 @@ static void fill_list(enum metric_scope scope, size_t size, const struct labels 
 
 		*(struct labels **)entity = labels_of(base, json_object_get(item, "labels"));
 		make_absent(scope, entity);
-		set_values(scope, entity, json_object_get(item, "metrics"));
+		set_values(replay, scope, entity, json_object_get(item, "metrics"));
 	}
 }
 
-static void fill_scope(enum metric_scope scope, size_t size, const struct labels *base,
-		       json_t *line, struct entities *entities)
+static void fill_scope(const struct replay *replay, enum metric_scope scope, size_t size,
+		       const struct labels *base, json_t *line, struct entities *entities)
 {
 	json_t *list = json_object_get(line, metric_scopes[scope].name);
 
 	if (json_is_array(list))
-		fill_list(scope, size, base, list, entities);
+		fill_list(replay, scope, size, base, list, entities);
 	else
-		fill_whole(scope, size, base, json_object_get(line, "metrics"), entities);
+		fill_whole(replay, scope, size, base, json_object_get(line, "metrics"), entities);
 }
 
-static struct snap_vm *vm_of(json_t *line, const char *name, const char *uuid)
+static struct snap_vm *vm_of(const struct replay *replay, json_t *line, const char *name,
+			     const char *uuid)
 {
 	struct snap_vm *vm = g_new0(struct snap_vm, 1);
 
@@ -166,9 +169,9 @@ static struct snap_vm *vm_of(json_t *line, const char *name, const char *uuid)
 	vm->labels = labels_ref(vm->ident->labels);
 	/* What was recorded is shown, whatever the level was. */
 	vm->level = KVMLENS_DIAGNOSTIC;
-	set_values(SCOPE_VM, vm, json_object_get(line, "metrics"));
+	set_values(replay, SCOPE_VM, vm, json_object_get(line, "metrics"));
 #define FILL(scope, type, array, name, keys) \
-	fill_scope(SCOPE_##scope, sizeof(type), vm->labels, line, &vm->array);
+	fill_scope(replay, SCOPE_##scope, sizeof(type), vm->labels, line, &vm->array);
 	METRIC_SCOPES_VM(FILL)
 #undef FILL
 	return vm;
@@ -213,7 +216,7 @@ static int begin(struct replay *replay, json_t *line)
 	s->seq = (uint64_t)json_integer_value(json_object_get(line, "seq"));
 	replay->snapshot = s;
 #define FILL(scope, type, array, name, keys) \
-	fill_scope(SCOPE_##scope, sizeof(type), NULL, line, &s->array);
+	fill_scope(replay, SCOPE_##scope, sizeof(type), NULL, line, &s->array);
 	METRIC_SCOPES_HOST(FILL)
 #undef FILL
 	return 0;
@@ -232,14 +235,25 @@ static int take_line(struct replay *replay, const char *text, size_t len)
 		return begin(replay, line);
 	if (!replay->snapshot || replay->vms->len >= REPLAY_VMS_MAX)
 		return 0; /* the file was cut off in front */
-	g_ptr_array_add(replay->vms, vm_of(line, vm, uuid ? uuid : ""));
+	g_ptr_array_add(replay->vms, vm_of(replay, line, vm, uuid ? uuid : ""));
 	return 0;
+}
+
+static GHashTable *names_new(void)
+{
+	GHashTable *names = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (size_t i = 0; i < n_metrics; i++)
+		g_hash_table_insert(names, (gpointer)metrics[i].name, (gpointer)&metrics[i]);
+	return names;
 }
 
 int replay_file(FILE *file, replay_fn fn, void *arg, unsigned *ret_line)
 {
-	struct replay replay = {
-		.vms = g_ptr_array_new_with_free_func(g_free), .fn = fn, .arg = arg};
+	struct replay replay = {.names = names_new(),
+				.vms = g_ptr_array_new_with_free_func(g_free),
+				.fn = fn,
+				.arg = arg};
 	char *text = NULL;
 	size_t size = 0;
 	ssize_t len;
@@ -258,6 +272,7 @@ int replay_file(FILE *file, replay_fn fn, void *arg, unsigned *ret_line)
 	if (r == 0)
 		r = finish(&replay);
 	kvmlens_snapshot_unref(take_snapshot(&replay)); /* of an early end */
+	g_hash_table_unref(replay.names);
 	g_ptr_array_unref(replay.vms);
 	free(text);
 	return r;
