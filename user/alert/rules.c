@@ -33,7 +33,7 @@ static const char *component_of(const struct metric *metric)
 {
 	if (metric_scope_in_vm(metric->scope))
 		return "vm";
-	return metric->scope == SCOPE_HOST ? "host" : "kvmlens";
+	return g_str_has_prefix(metric->name, "host.") ? "host" : "kvmlens";
 }
 
 static void add_matches(struct alert_rule *rule, const struct rule_condition *condition,
