@@ -26,15 +26,18 @@ static double bursts(double level, struct noise *noise)
 }
 
 /* Three quarters of what it waited for went to VM 2, the rest to the host's own tasks. */
-static void set_blame(struct snap_vm *vm, unsigned tick)
+static void set_blame(struct snap_vm *vm)
 {
 	static const char *const by[] = {"vm-0002", "host"};
 
-	entities_alloc(&vm->blames, 2, sizeof(struct snap_blame));
+	for (size_t i = 0; i < vm->aggressors.n; i++)
+		labels_unref(((struct snap_aggressor *)entities_at(&vm->aggressors, i))->labels);
+	g_free(vm->aggressors.v);
+	entities_alloc(&vm->aggressors, 2, sizeof(struct snap_aggressor));
 	for (unsigned i = 0; i < 2; i++)
-		*(struct snap_blame *)entities_at(&vm->blames, i) = (struct snap_blame){
+		*(struct snap_aggressor *)entities_at(&vm->aggressors, i) = (struct snap_aggressor){
 			labels_new(vm->labels, (struct kvmlens_tag[]){{"by", by[i]}}, 1),
-			tick * (i ? 1000000ull : 3000000ull)};
+			vm->rate.ready * (i ? 0.25 : 0.75)};
 }
 
 /*
@@ -53,7 +56,7 @@ static void set_vm(struct snap_vm *vm, size_t v, unsigned tick, const double *le
 	if (v == 4)
 		vm->guest.mem_percent = 50 + 4 * (tick / 360.0) + 0.2 * noise_gauss(noise);
 	if (v == 4)
-		set_blame(vm, tick);
+		set_blame(vm);
 	if (v == 0 && tick >= 2)
 		vm->rate.ready =
 			2 + crowd[(tick - 2) % CROWD] / 20 + 0.3 * fabs(noise_gauss(noise));
@@ -103,9 +106,9 @@ static void fill_store(void)
 	store_free(store);
 }
 
-static char *run(int want, const char *vm)
+static char *run_command(const char *command, int want, const char *vm)
 {
-	char *argv[] = {(char[]){"kvmlens"},   (char[]){"insights"},
+	char *argv[] = {(char[]){"kvmlens"},   (char *)(uintptr_t)command,
 			(char[]){"--store"},   path,
 			(char *)(uintptr_t)vm, NULL};
 	char *out = NULL, *err = NULL;
@@ -121,6 +124,11 @@ static char *run(int want, const char *vm)
 	}
 	free(err);
 	return out;
+}
+
+static char *run(int want, const char *vm)
+{
+	return run_command("insights", want, vm);
 }
 
 static void check(const char *vm, const char *says)
@@ -164,6 +172,19 @@ static void test_truths(void)
 	free(text);
 }
 
+/* The command that says why a VM suffers adds what the last hour knows of it. */
+static void test_why(void)
+{
+	char *text = run_command("why", 0, "vm-0001");
+
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(text, "in the last hour: it waits for a CPU when vm-0003 is busy"));
+	if (!strstr(text, "in the last hour"))
+		printf("%s", text);
+	CU_ASSERT_PTR_NULL(strstr(text, "out of the ordinary"));
+	free(text);
+}
+
 static void test_mistakes(void)
 {
 	char *text = run(6, "vm-0009");
@@ -177,6 +198,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		{"filling a store", fill_store},
 		{"planted truths", test_truths},
+		{"why", test_why},
 		{"mistakes", test_mistakes},
 		CU_TEST_INFO_NULL,
 	};

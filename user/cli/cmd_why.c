@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "cli/insights.h"
 #include "cli/live.h"
 #include "cli/select.h"
 #include "util/timespan.h"
@@ -101,11 +102,40 @@ static bool is_fresh(const struct evidence *e, int64_t now_ms)
 	return evidence_seconds(e) > 0 && evidence_end_ms(e) > now_ms - FRESH_MS;
 }
 
+/* What moved with it over the last hour: neighbours, resources, and what runs out. */
+static void tell_insights(const struct why *why, struct insights *in, const char *uuid)
+{
+	for (guint i = 0; in && i < insights_vms(in); i++) {
+		g_autoptr(GPtrArray) said = NULL;
+
+		if (strcmp(insights_uuid(in, i), uuid))
+			continue;
+		said = insights_of(in, i, INSIGHT_WHY);
+		for (guint k = 0; k < said->len; k++) {
+			const struct insight *insight = g_ptr_array_index(said, k);
+
+			if (strcmp(insight->topic, "usual"))
+				fprintf(why->cli->out, "in the last hour: %s\n", insight->text);
+		}
+	}
+}
+
+/* NULL: what is said is of another time, or for a program. */
+static struct insights *insights_for(const struct why *why)
+{
+	struct insights *in = NULL;
+
+	if (!why->asked && why->cli->flags->format != FORMAT_JSON)
+		insights_open(why->cli->config->store, &in); /* without it less is said */
+	return in;
+}
+
 /* How many VMs the history told of; a negative errno. */
 static int from_store(const struct why *why, struct store_reader *reader)
 {
 	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(free_evidence);
 	int r = load_list(why, reader, why->vm, all, NULL), told = 0;
+	struct insights *in = insights_for(why);
 
 	for (guint i = 0; !r && i < all->len; i++) {
 		struct evidence *e = all->pdata[i];
@@ -117,8 +147,10 @@ static int from_store(const struct why *why, struct store_reader *reader)
 		if (r)
 			break;
 		tell(why, e, "from the history");
+		tell_insights(why, in, evidence_uuid(e));
 		told++;
 	}
+	insights_close(in);
 	return r ? r : told;
 }
 

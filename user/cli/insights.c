@@ -104,6 +104,7 @@ static bool is_blamed(const char *labels, const char *name)
 	return by[4 + n] == '"' || by[4 + n] == '/';
 }
 
+/* How much a counter grew over the last hour. */
 static double grown(struct insights *in, const struct store_series *s)
 {
 	g_autofree double *values = grid_load(in->reader, s, &in->fine, 2);
@@ -119,24 +120,52 @@ static double grown(struct insights *in, const struct store_series *s)
 	return sum;
 }
 
-/* The part of each VM in what the victim waited for in the last hour; NULL: blame is not known. */
-static double *blame_shares(struct insights *in, size_t victim)
+/* What a gauge adds up to over the last hour. */
+static double added(struct insights *in, const struct store_series *s)
 {
-	g_autofree double *share = g_new0(double, in->vms->len + 1);
+	g_autofree double *values = grid_load(in->reader, s, &in->fine, 1);
+	double sum = 0;
+
+	for (size_t i = 0; values && i < in->fine.n; i++)
+		sum += isnan(values[i]) ? 0 : values[i];
+	return sum;
+}
+
+/* Sum up a metric by the VM that its series blame; returns the sum of all. */
+static double add_blame(struct insights *in, size_t victim, const char *metric,
+			double (*measure)(struct insights *in, const struct store_series *s),
+			double *share)
+{
 	g_autoptr(GPtrArray) series = NULL;
 	double all = 0;
 
-	if (store_find(in->reader, insight_vm(in, victim)->uuid, "vm.cpu.blame_seconds_total", NULL,
-		       &series))
-		return NULL;
+	if (store_find(in->reader, insight_vm(in, victim)->uuid, metric, NULL, &series))
+		return 0;
 	for (guint k = 0; k < series->len; k++) {
 		const struct store_series *s = g_ptr_array_index(series, k);
-		double part = grown(in, s);
+		double part = measure(in, s);
 
 		all += part;
-		for (guint i = 0; i < in->vms->len; i++)
+		for (guint i = 0; share && i < in->vms->len; i++)
 			if (is_blamed(s->labels, insight_vm(in, i)->vm))
 				share[i] += part;
+	}
+	return all;
+}
+
+/*
+ * The part of each VM in what the victim waited for in the last hour; NULL: blame is not known.
+ * Below detailed it is of the three that took the most at each moment.
+ */
+static double *blame_shares(struct insights *in, size_t victim)
+{
+	g_autofree double *share = g_new0(double, in->vms->len + 1);
+	double all = add_blame(in, victim, "vm.cpu.blame_seconds_total", grown, share);
+
+	if (all <= 0) {
+		all = add_blame(in, victim, "vm.cpu.aggressor_time", added, share);
+		if (all > 0)
+			all = fmax(all, add_blame(in, victim, "vm.cpu.ready_time", added, NULL));
 	}
 	if (all <= 0)
 		return NULL;
