@@ -77,6 +77,11 @@ struct kvm_memslots___before_5_17 {
 	struct kvm_memory_slot memslots[];
 };
 
+/* f3fa33acca9f (5.17): no rq_disk in struct request; the queue has it since d152c682f03c (5.15). */
+struct request___before_5_17 {
+	struct gendisk *rq_disk;
+};
+
 /*
  * 0a62a0319abb (5.16): the exit reason is no argument of the tracepoint any more, only a field of
  * its record. arm64 calls the field ret.
@@ -202,6 +207,45 @@ static __always_inline __u32 device_netns(struct net_device *dev)
 	if (!bpf_core_field_exists(dev->nd_net.net))
 		return 0;
 	return dev->nd_net.net->ns.inum;
+}
+
+/*
+ * a54895fa057c (5.11): the tracepoints block_rq_insert and block_rq_issue lost their first
+ * argument, the queue; which of the two forms of a program to load is found in user/probe/block.c.
+ */
+static __always_inline struct gendisk *request_disk(struct request *rq)
+{
+	struct request___before_5_17 *old = (void *)rq;
+
+	if (bpf_core_field_exists(old->rq_disk))
+		return READ(old, rq_disk);
+#ifdef KVMLENS_RAW
+	return BPF_CORE_READ(rq, q, disk);
+#else
+	return rq->q->disk;
+#endif
+}
+
+/* Major and minor of the whole disk, as the kernel packs a dev_t; 0: it has no disk. */
+static __always_inline __u32 request_dev(struct request *rq)
+{
+	struct gendisk *disk = request_disk(rq);
+
+	return disk ? READ(disk, major) << 20 | READ(disk, first_minor) : 0;
+}
+
+/* The cgroup that a request is charged to, in the tree of the block controller; 0: none. */
+static __always_inline __u64 request_cgroup_id(struct request *rq)
+{
+	struct bio *bio = READ(rq, bio);
+
+	if (!bpf_core_field_exists(bio->bi_blkg) || !bio)
+		return 0;
+#ifdef KVMLENS_RAW
+	return BPF_CORE_READ(bio, bi_blkg, blkcg, css.cgroup, kn, id);
+#else
+	return bio->bi_blkg->blkcg->css.cgroup->kn->id;
+#endif
 }
 
 #endif

@@ -6,6 +6,7 @@
 #define KVMLENS_THREAD_BPF_H
 
 #include <sched_types.h>
+#include "hist.bpf.h"
 
 /*
  * The records, by slot; slot 0 is never used. Threads are added and removed by user space, the
@@ -60,33 +61,6 @@ static __always_inline void record_end(__u32 *seq)
 {
 	barrier();
 	*(volatile __u32 *)seq = *seq + 1;
-}
-
-/* Index of the first of 24 buckets whose bound 2^(shift + i) is not below ns. */
-static __always_inline __u32 hist_bucket(__u64 ns, __u32 shift)
-{
-	__u64 v = ns ? (ns - 1) >> shift : 0;
-	__u32 i = 0;
-
-	if (v >> 22)
-		return 23;
-	if (v >> 16) {
-		v >>= 16;
-		i += 16;
-	}
-	if (v >> 8) {
-		v >>= 8;
-		i += 8;
-	}
-	if (v >> 4) {
-		v >>= 4;
-		i += 4;
-	}
-	if (v >> 2) {
-		v >>= 2;
-		i += 2;
-	}
-	return i + (v > 1 ? 2 : v);
 }
 
 _Static_assert(SCHED_HIST_BUCKETS == 24, "hist_bucket() is written for 24 buckets");

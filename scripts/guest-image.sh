@@ -33,7 +33,7 @@ die() {
 modules_of() {
 	case $1 in
 	plain) echo virtio_pci virtio_blk virtio_net virtio_balloon virtio_console ;;
-	host) echo kvm kvm-amd tun virtio_net ;;
+	host) echo kvm kvm-amd tun virtio_net loop ;;
 	hostroot) echo virtio_pci 9pnet_virtio 9p overlay kvm kvm-amd tun loop ;;
 	*) die "unknown kind '$1', see --help" ;;
 	esac

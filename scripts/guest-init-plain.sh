@@ -6,6 +6,8 @@
 #   doze=N      N loops that are busy for a moment and then sleep 10 ms, pinned likewise
 #   addr=A/L    static address of eth0; gw=A the default route
 #   write=DEV   4 KiB direct writes to /dev/DEV without end, read=DEV reads
+#   writes=DEV:N,...  N direct writes of 4 KiB to /dev/DEV, and a flush, one device after the other,
+#               once; then a GUEST-WROTE line; reads=DEV:N,... as many reads after that, before the line
 #   wait=S      the loads start S seconds after GUEST-READY, not at once
 #   for=S       and end after S seconds; a GUEST-LOAD line tells /proc/stat a second later, and
 #               another before the wait; in between nothing but the loads runs
@@ -39,6 +41,16 @@ loads() {
 	for dev in $(arg read ''); do
 		pinned 0 sh -c "while :; do dd if=/dev/$dev of=/dev/null bs=4k count=1000 iflag=direct; done"
 	done
+}
+
+writes() {
+	for item in $(arg writes '' | tr , ' '); do
+		dd if=/dev/zero of="/dev/${item%:*}" bs=4k count="${item#*:}" oflag=direct conv=fsync 2>/dev/null
+	done
+	for item in $(arg reads '' | tr , ' '); do
+		dd if="/dev/${item%:*}" of=/dev/null bs=4k count="${item#*:}" iflag=direct 2>/dev/null
+	done
+	echo "GUEST-WROTE $(arg writes '')"
 }
 
 network() {
@@ -98,6 +110,7 @@ guest_agent
 echo "GUEST-READY $(uname -r) $(uptime_s)"
 [ -z "$(arg report '')" ] || report "$(arg report '')" &
 timed_loads &
+[ -z "$(arg writes '')" ] || writes &
 if flag shell; then
 	while :; do setsid cttyhack sh; done
 fi

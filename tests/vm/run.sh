@@ -144,7 +144,8 @@ test_kernel() {
 		--file "$TOP/tests/vm/expect:/test/expect" \
 		--bin "$BUILD/tests/vm/mini:/test/mini" --bin "$KVMLENS:/test/kvmlens" \
 		--bin "$BUILD/tests/bpf/test_memslots:/test/memslots" \
-		--bin "$BUILD/tests/bpf/test_net:/test/test_net" --module sch_ingress --module cls_bpf
+		--bin "$BUILD/tests/bpf/test_net:/test/test_net" --module sch_ingress --module cls_bpf \
+		--bin "$BUILD/tests/bpf/test_block:/test/test_block"
 	tcg_threads=single
 	run_host "$kernel" "$kernel_dir" "$image" "$out/$kernel" "test=$kernel,${SCENARIOS// /,}"
 	[ -n "${KEEP:-}" ] || rm -f "$image"
@@ -175,7 +176,7 @@ main() {
 	command -v qemu-system-x86_64 >/dev/null || skip_all "qemu-system-x86 is not installed"
 	make -s -C "$TOP" B="${BUILD#"$TOP/"}" "${KVMLENS#"$TOP/"}" "${BUILD#"$TOP/"}/tests/vm/mini" \
 		"${BUILD#"$TOP/"}/tests/e2e/reap" "${BUILD#"$TOP/"}/tests/bpf/test_net" \
-		"${BUILD#"$TOP/"}/tests/bpf/test_memslots"
+		"${BUILD#"$TOP/"}/tests/bpf/test_memslots" "${BUILD#"$TOP/"}/tests/bpf/test_block"
 	mkdir -p "$out"
 	# shellcheck disable=SC2086 # words are wanted
 	[ $# -gt 0 ] || set -- $everything

@@ -6,7 +6,22 @@
 #include <unistd.h>
 #include "core/about.h"
 
-#define N_LOSSES (SCHED_LOST_MAX + 9)
+/* After those of enum sched_lost. */
+enum loss {
+	LOSS_REASONS = SCHED_LOST_MAX,
+	LOSS_THREADS,
+	LOSS_TORN,
+	LOSS_DISCOVERY,
+	LOSS_BLOCKED,
+	LOSS_NETWORK,
+	LOSS_STALLS,
+	LOSS_HOST,
+	LOSS_DROPS,
+	LOSS_BLOCK_REQUESTS,
+	LOSS_BLOCK_COUNTERS,
+	LOSS_BLOCK_UNSEEN,
+	N_LOSSES,
+};
 
 struct about {
 	const struct config *config;
@@ -25,15 +40,18 @@ static const char *const loss_names[N_LOSSES] = {
 	[SCHED_LOST_DELAYED] = "wait_not_attributable",
 	[SCHED_LOST_EVENT] = "thread_event_dropped",
 	[SCHED_LOST_SEGMENTS] = "blame_ring_too_short",
-	[SCHED_LOST_MAX] = "exit_reason_no_room",
-	[SCHED_LOST_MAX + 1] = "thread_no_room",
-	[SCHED_LOST_MAX + 2] = "record_torn",
-	[SCHED_LOST_MAX + 3] = "discovery_bound",
-	[SCHED_LOST_MAX + 4] = "command_line_blocked",
-	[SCHED_LOST_MAX + 5] = "network_not_read",
-	[SCHED_LOST_MAX + 6] = "stall_look_late",
-	[SCHED_LOST_MAX + 7] = "host_not_read",
-	[SCHED_LOST_MAX + 8] = "drop_reason_no_room",
+	[LOSS_REASONS] = "exit_reason_no_room",
+	[LOSS_THREADS] = "thread_no_room",
+	[LOSS_TORN] = "record_torn",
+	[LOSS_DISCOVERY] = "discovery_bound",
+	[LOSS_BLOCKED] = "command_line_blocked",
+	[LOSS_NETWORK] = "network_not_read",
+	[LOSS_STALLS] = "stall_look_late",
+	[LOSS_HOST] = "host_not_read",
+	[LOSS_DROPS] = "drop_reason_no_room",
+	[LOSS_BLOCK_REQUESTS] = "block_request_no_room",
+	[LOSS_BLOCK_COUNTERS] = "block_counter_no_room",
+	[LOSS_BLOCK_UNSEEN] = "block_completion_unseen",
 };
 
 struct about *about_new(const struct config *config)
@@ -88,7 +106,14 @@ static void fill_build(struct about *a, enum kvmlens_level level, struct kvmlens
 	build->one = 1;
 }
 
-static void fill_host(struct about *a, struct kvmlens_snapshot *s)
+static uint64_t block_count(struct probe *probe, enum block_count what)
+{
+	bool known = probe_features(probe)->f[FEATURE_BLOCK].state == FEATURE_YES;
+
+	return known ? probe_block_count(probe, what) : ABSENT;
+}
+
+static void fill_host(struct about *a, struct collect *c, struct kvmlens_snapshot *s)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct snap_host *host;
@@ -99,6 +124,8 @@ static void fill_host(struct about *a, struct kvmlens_snapshot *s)
 	host->labels = labels_ref(a->none);
 	host->cpus = cpus > 0 ? (uint64_t)cpus : ABSENT;
 	host->vms = s->vms.n;
+	host->block_requests = block_count(c->probe, BLOCK_UNATTRIBUTED_REQUESTS);
+	host->block_bytes = block_count(c->probe, BLOCK_UNATTRIBUTED_BYTES);
 	for (i = 0; i < s->vms.n; i++) {
 		const struct snap_vm *vm = entities_at(&s->vms, i);
 
@@ -165,15 +192,18 @@ static void fill_losses(struct about *a, const struct about_parts *parts,
 	discover_health(parts->discover, &health);
 	for (i = 0; i < SCHED_LOST_MAX; i++)
 		counts[i] = probe_lost(c->probe, i);
-	counts[SCHED_LOST_MAX] = probe_lost_reasons(c->probe);
-	counts[SCHED_LOST_MAX + 1] = tracker_refused(parts->tracker);
-	counts[SCHED_LOST_MAX + 2] = c->torn;
-	counts[SCHED_LOST_MAX + 3] = health.dropped;
-	counts[SCHED_LOST_MAX + 4] = health.blocked;
-	counts[SCHED_LOST_MAX + 5] = nics_failures(c->nics);
-	counts[SCHED_LOST_MAX + 6] = stall_watch_missed(c->stalls);
-	counts[SCHED_LOST_MAX + 7] = host_failures(parts->host);
-	counts[SCHED_LOST_MAX + 8] = probe_lost_drops(c->probe);
+	counts[LOSS_REASONS] = probe_lost_reasons(c->probe);
+	counts[LOSS_THREADS] = tracker_refused(parts->tracker);
+	counts[LOSS_TORN] = c->torn;
+	counts[LOSS_DISCOVERY] = health.dropped;
+	counts[LOSS_BLOCKED] = health.blocked;
+	counts[LOSS_NETWORK] = nics_failures(c->nics);
+	counts[LOSS_STALLS] = stall_watch_missed(c->stalls);
+	counts[LOSS_HOST] = host_failures(parts->host);
+	counts[LOSS_DROPS] = probe_lost_drops(c->probe);
+	counts[LOSS_BLOCK_REQUESTS] = probe_block_count(c->probe, BLOCK_LOST_INFLIGHT);
+	counts[LOSS_BLOCK_COUNTERS] = probe_block_count(c->probe, BLOCK_LOST_STATS);
+	counts[LOSS_BLOCK_UNSEEN] = probe_block_count(c->probe, BLOCK_LOST_COMPLETIONS);
 	entities_alloc(&s->losses, N_LOSSES, sizeof(struct snap_loss));
 	for (i = 0; i < N_LOSSES; i++) {
 		struct snap_loss *loss = entities_at(&s->losses, i);
@@ -228,7 +258,7 @@ void about_fill(struct about *a, const struct about_parts *parts, const struct a
 	struct collect *c = parts->collect;
 
 	fill_build(a, s->level, s);
-	fill_host(a, s);
+	fill_host(a, c, s);
 	fill_self(a, c, ticks, s);
 	fill_losses(a, parts, s);
 	fill_features(a, c, s);

@@ -6,6 +6,7 @@
 #include "core/collect.h"
 #include "core/disks.h"
 #include "core/guest.h"
+#include "core/host_memory.h"
 #include "core/rates.h"
 #include "core/vcpus.h"
 #include "vm/exit_reason.h"
@@ -15,6 +16,9 @@ void collect_init(struct collect *c)
 	scan_init(&c->scan);
 	c->labels = vmlabels_new(c->config->tags, c->config->n_tags);
 	c->cgroups = cgroup_names_new(NULL);
+	c->devices = devices_new(c->probe);
+	if (c->config->groups & (KVMLENS_MEMORY | KVMLENS_DISK | KVMLENS_IOPS))
+		c->footprints = footprints_new(NULL, c->config->interval_ms);
 	c->blame = blame_new(c->labels, c->cgroups);
 	c->blame_threads = g_array_new(FALSE, FALSE, sizeof(struct blame_thread));
 }
@@ -24,6 +28,8 @@ void collect_clear(struct collect *c)
 	scan_clear(&c->scan);
 	g_array_unref(c->blame_threads);
 	blame_free(c->blame);
+	footprints_free(c->footprints);
+	devices_free(c->devices);
 	cgroup_names_free(c->cgroups);
 	vmlabels_free(c->labels);
 }
@@ -169,6 +175,7 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 	bool guest = guests_wants(c->guests, vm->ident);
 	bool agent = guest_agents_wants(c->agents, vm->ident);
 	bool balloon = vm->balloon.update_s != ABSENT;
+	bool footprint = c->footprints && vm->ident->pid > 0;
 	struct worker_health health = {};
 	size_t i, n = 1;
 
@@ -179,7 +186,8 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 		worker_health(c->workers[i], &health);
 		n = 2;
 	}
-	entities_alloc(&vm->sources, n + guest + agent + balloon, sizeof(struct snap_source));
+	entities_alloc(&vm->sources, n + guest + agent + balloon + footprint,
+		       sizeof(struct snap_source));
 	if (guest)
 		fill_guest_source(c, mono, vm, n);
 	if (agent)
@@ -188,6 +196,11 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 	if (balloon)
 		fill_source(c, vm, n + guest + agent, BALLOON_SOURCE, vm->balloon.fresh,
 			    vm->balloon.age);
+	if (footprint)
+		fill_source(c, vm, n + guest + agent + balloon, "host_memory", c->footprint_ns != 0,
+			    c->footprint_ns
+				    ? (double)(MAX(mono, c->footprint_ns) - c->footprint_ns) / 1e9
+				    : NAN);
 	fill_source(c, vm, 0, "kernel", is_tracked(iv), is_tracked(iv) ? 0 : NAN);
 	if (n == 2)
 		fill_source(c, vm, 1, iv->provider, health.up,
@@ -260,6 +273,19 @@ static uint64_t oldest_stats(const struct collect *c, uint64_t mono)
 	return mono > age ? mono - age : 0;
 }
 
+static void fill_footprint(struct collect *c, struct snap_vm *vm)
+{
+	struct footprint_view view;
+	bool known = host_memory_get(c->footprints, vm->ident, oldest_stats(c, vm->mono_ns), &view);
+
+	host_memory_fill(c->labels, known ? &view : NULL, vm);
+	c->footprint_ns = known ? view.mono_ns : 0;
+	if (!known)
+		return;
+	devices_cgroup(c->devices, vm->ident, view.cgroup);
+	disks_fill_images(c->labels, view.images, view.n_images, vm);
+}
+
 static void fill_stats(struct collect *c, const struct inventory_vm *iv, struct snap_vm *vm)
 {
 	uint64_t mono = 0;
@@ -267,6 +293,8 @@ static void fill_stats(struct collect *c, const struct inventory_vm *iv, struct 
 
 	disks_fill(c->labels, stats, mono, vm);
 	nics_fill(c->nics, c->labels, stats, mono, vm);
+	devices_fill(c->devices, c->labels, vm->mono_ns, vm);
+	fill_footprint(c, vm);
 }
 
 static void fill_vm(struct collect *c, const struct inventory_vm *iv, const struct instant *now,
@@ -303,6 +331,8 @@ void collect_vms(struct collect *c, const struct inventory *inventory,
 	if (!inventory)
 		return;
 	guests_set(c->guests, inventory);
+	devices_begin(c->devices, inventory);
+	host_memory_set(c->footprints, inventory, c->levels);
 	latest_take(&c->latest, c->workers, c->n_workers, oldest_stats(c, now.mono));
 	nics_begin(c->nics, oldest_stats(c, now.mono));
 	entities_alloc(&snapshot->vms, inventory->n_vms, sizeof(struct snap_vm));

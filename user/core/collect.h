@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "core/blame.h"
 #include "core/guestagent.h"
+#include "core/devices.h"
 #include "core/guests.h"
 #include "core/latest.h"
 #include "core/levels.h"
@@ -15,6 +16,7 @@
 #include "core/stall_watch.h"
 #include "core/vmlabels.h"
 #include "probe/probe.h"
+#include "vm/footprints.h"
 #include "vm/inventory.h"
 #include "vm/worker.h"
 
@@ -33,9 +35,13 @@ struct collect {
 	struct cgroup_names *cgroups;
 	struct blame *blame;
 	GArray *blame_threads; /* struct blame_thread of the VM at hand */
+	GArray *blame_records; /* struct sched_blame, what those point to */
+	struct devices *devices;
+	struct footprints *footprints; /* NULL: not read */
 	struct latest latest; /* what providers said last, during a tick */
 	unsigned interval_ms; /* of ticks, now */
 	struct nics *nics; /* NULL: the group is off */
+	uint64_t footprint_ns; /* when that of the VM at hand was read, 0: it is not known */
 	struct rqclock clock;
 	struct scan scan;
 	uint64_t torn; /* records that could not be read in time, since the start */

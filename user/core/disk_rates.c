@@ -122,7 +122,7 @@ void disk_rates_derive(struct snap_vm *vm, const struct snap_vm *before)
 	vm->queue_ms = MAX(vm->disk_ms - vm->device_ms, 0);
 	if (isnan(vm->disk_ms) || isnan(vm->device_ms))
 		vm->queue_ms = NAN;
-	/* A VM whose disks nobody counts is told by what its devices did. */
-	if (!vm->disks.n)
+	/* A VM whose disks no VMM counts is told by what its devices did. */
+	if (isnan(vm->disk_rate.ns))
 		vm->disk_rate = vm->device_rate;
 }

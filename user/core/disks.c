@@ -69,3 +69,63 @@ void disks_fill(struct vmlabels *labels, const struct kvmlens_vm_stats *stats, u
 	}
 	fill_spaces(labels, stats, vm);
 }
+
+static const struct snap_device *device_of(const struct snap_vm *vm, uint32_t dev)
+{
+	for (size_t i = 0; i < vm->devices.n; i++) {
+		const struct snap_device *device = entities_at(&vm->devices, i);
+
+		if (dev && device->dev == dev)
+			return device;
+	}
+	return NULL;
+}
+
+/* A device that is two disks cannot be told apart; a partition is counted on its whole disk. */
+static bool is_whole_disk(const struct image_file *images, unsigned n, unsigned i,
+			  const struct snap_vm *vm)
+{
+	for (unsigned j = 0; j < n; j++)
+		if (j != i && images[j].dev == images[i].dev)
+			return false;
+	return device_of(vm, images[i].dev) != NULL;
+}
+
+static void fill_image_disks(struct vmlabels *labels, const struct image_file *images, unsigned n,
+			     struct snap_vm *vm)
+{
+	size_t disks = 0, at = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		disks += is_whole_disk(images, n, i, vm);
+	entities_alloc(&vm->disks, disks, sizeof(struct snap_disk));
+	for (unsigned i = 0; i < n && at < disks; i++) {
+		struct snap_disk *disk = entities_at(&vm->disks, at);
+
+		if (!is_whole_disk(images, n, i, vm))
+			continue;
+		disk->labels = vmlabels_part(labels, vm->ident, "disk", images[i].name);
+		disk->io = device_of(vm, images[i].dev)->io;
+		/* What the guest waited nobody but QEMU knows. */
+		disk->io.read_ns = disk->io.write_ns = disk->io.flush_ns = ABSENT;
+		at++;
+	}
+}
+
+void disks_fill_images(struct vmlabels *labels, const struct image_file *images, unsigned n,
+		       struct snap_vm *vm)
+{
+	if (vm->disks.n || !n)
+		return;
+	fill_image_disks(labels, images, n, vm);
+	if (vm->spaces.n)
+		return;
+	entities_alloc(&vm->spaces, n, sizeof(struct snap_space));
+	for (unsigned i = 0; i < n; i++) {
+		struct snap_space *space = entities_at(&vm->spaces, i);
+
+		space->labels = vmlabels_two(labels, vm->ident, "disk", images[i].name, SPACE_KIND,
+					     SPACE_IMAGE);
+		disks_space(space, images[i].size, images[i].used);
+	}
+}

@@ -66,8 +66,11 @@ static int track(void *ctx, pid_t tid, pid_t tgid, enum sched_role role, uint32_
 		t->refused++;
 		return slot;
 	}
-	if (is_new)
+	if (is_new) {
 		probe_slot_clear(t->probe, slot);
+		/* Its disks are not to wait for the next tick. */
+		probe_block_vm(t->probe, tgid, true);
+	}
 	if (t->claimed)
 		g_hash_table_add(t->claimed, GINT_TO_POINTER(slot));
 	*ret_slot = slot;

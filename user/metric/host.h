@@ -39,6 +39,7 @@ struct snap_host {
 	uint64_t vms_run_ns; /* of all VMs' threads that were seen, cumulative within a run */
 	struct host_memory memory;
 	struct host_ksm ksm;
+	uint64_t block_requests, block_bytes; /* to the host's disks, and no VM's */
 };
 
 struct snap_host_mode {

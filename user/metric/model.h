@@ -137,6 +137,19 @@ struct snap_source {
 	char why[96]; /* of a source that is not up, where it says; else "" */
 };
 
+/* What the VM's memory costs the host, in bytes. */
+struct snap_host_memory {
+	uint64_t resident, swapped;
+	uint64_t huge; /* part of resident: transparent huge pages */
+	uint64_t hugetlb; /* not part of it */
+};
+
+/* The part on one of the host's NUMA nodes. */
+struct snap_vm_node {
+	struct labels *labels; /* vm, uuid, node */
+	uint64_t resident;
+};
+
 /* Counters of a disk's or a device's IO. What is not known is ABSENT. */
 struct disk_io {
 	uint64_t reads, writes, flushes; /* finished requests */
@@ -167,6 +180,7 @@ struct snap_device {
 	struct disk_io io;
 	struct disk_rates rate;
 	struct hist read_hist, write_hist, flush_hist; /* from issue to completion */
+	uint64_t others, errors; /* neither read, write nor flush; failed ones of any kind */
 	double max_ms; /* the longest request of the last interval */
 };
 
@@ -258,6 +272,8 @@ struct snap_vm {
 	struct entities causes; /* struct snap_cause by enum ready_cause: all, or none */
 	struct entities aggressors; /* struct snap_aggressor, largest first */
 	uint64_t mono_ns; /* when its times were read */
+	struct snap_host_memory host_memory;
+	struct entities memory_nodes; /* struct snap_vm_node */
 	struct disk_rates disk_rate, device_rate; /* all disks; all devices */
 	double disk_ms, device_ms, queue_ms; /* mean latency: guest's, device's, the difference */
 	struct entities disks; /* struct snap_disk */

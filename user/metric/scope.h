@@ -39,6 +39,7 @@
 	X(SPACE, struct snap_space, spaces, "space", "vm, uuid, disk, kind, mount")            \
 	X(CARD, struct snap_card, cards, "card", "vm, uuid, interface, mac")                   \
 	X(GUEST_OS, struct snap_info, guest_os, "guest_os", "vm, uuid, os, kernel")            \
+	X(VM_NODE, struct snap_vm_node, memory_nodes, "vm_node", "vm, uuid, node")             \
 	X(PROCESS, struct snap_process, processes, "process", "vm, uuid, pid, comm, cgroup")   \
 	X(NIC, struct snap_nic, nics, "nic", "vm, uuid, nic")                                  \
 	X(NIC_SIZE, struct snap_nic_size, nic_sizes, "size", "vm, uuid, nic, direction, size") \

@@ -16,6 +16,7 @@
 #include "metric/table_network.h"
 #include "metric/table_process.h"
 #include "metric/table_disk.h"
+#include "metric/table_memory.h"
 #include "metric/table_kvm.h"
 #include "metric/table_blame.h"
 #include "metric/table_stall.h"

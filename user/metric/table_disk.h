@@ -58,3 +58,63 @@ METRIC(SPACE, vm_disk_used, "vm.disk.used", GAUGE, U64, used, "bytes", STANDARD,
 METRIC(SPACE, vm_disk_size, "vm.disk.size", GAUGE, U64, size, "bytes", STANDARD, DISK,
        "guest agent, libvirt, proc",
        "Size of a file system inside the guest, or of a disk as the guest sees it.")
+METRIC(VM, vm_disks_guest_latency, "vm.disks.guest_latency", GAUGE, DOUBLE, disk_ms, "ms", STANDARD,
+       DISK, "libvirt",
+       "Mean time of the reads and writes of the last interval, as the disks of the guest saw it.")
+METRIC(VM, vm_disks_device_latency, "vm.disks.device_latency", GAUGE, DOUBLE, device_ms, "ms",
+       STANDARD, DISK, "bpf",
+       "Mean time that the devices of the host took for the requests of the VM in the last interval.")
+METRIC(VM, vm_disks_queue_latency, "vm.disks.queue_latency", GAUGE, DOUBLE, queue_ms, "ms",
+       STANDARD, DISK, "libvirt, bpf",
+       "The difference of the two: time in the VMM and in the queues of the host. 0 where the page cache of the host answers for a slower device.")
+METRIC(DEVICE, vm_disk_device_read_iops, "vm.disk.device.read_iops", GAUGE, DOUBLE, rate.read_iops,
+       "1/s", DETAILED, IOPS, "bpf", "Reads of the VM a second that the device of the host served.")
+METRIC(DEVICE, vm_disk_device_write_iops, "vm.disk.device.write_iops", GAUGE, DOUBLE,
+       rate.write_iops, "1/s", DETAILED, IOPS, "bpf",
+       "Writes of the VM a second that the device of the host served.")
+METRIC(DEVICE, vm_disk_device_read_throughput, "vm.disk.device.read_throughput", GAUGE, DOUBLE,
+       rate.read_throughput, "bytes/s", DETAILED, DISK, "bpf",
+       "Bytes a second that the VM reads from the device of the host.")
+METRIC(DEVICE, vm_disk_device_write_throughput, "vm.disk.device.write_throughput", GAUGE, DOUBLE,
+       rate.write_throughput, "bytes/s", DETAILED, DISK, "bpf",
+       "Bytes a second that the VM writes to the device of the host.")
+METRIC(DEVICE, vm_disk_device_read_latency, "vm.disk.device.read_latency", GAUGE, DOUBLE,
+       rate.read_ms, "ms", DETAILED, DISK, "bpf",
+       "Mean time of the reads of the last interval, from issue to completion.")
+METRIC(DEVICE, vm_disk_device_write_latency, "vm.disk.device.write_latency", GAUGE, DOUBLE,
+       rate.write_ms, "ms", DETAILED, DISK, "bpf",
+       "Mean time of the writes of the last interval, from issue to completion.")
+METRIC(DEVICE, vm_disk_device_max_latency, "vm.disk.device.max_latency", GAUGE, DOUBLE, max_ms,
+       "ms", DETAILED, DISK, "bpf",
+       "Time of the longest request of the last interval, from issue to completion.")
+METRIC(DEVICE, vm_disk_device_read_bytes_total, "vm.disk.device.read_bytes_total", COUNTER, U64,
+       io.read_bytes, "bytes", DETAILED, DISK, "bpf",
+       "Bytes that the VM has read from the device of the host.")
+METRIC(DEVICE, vm_disk_device_write_bytes_total, "vm.disk.device.write_bytes_total", COUNTER, U64,
+       io.write_bytes, "bytes", DETAILED, DISK, "bpf",
+       "Bytes that the VM has written to the device of the host.")
+METRIC(DEVICE, vm_disk_device_reads_total, "vm.disk.device.reads_total", COUNTER, U64, io.reads,
+       "count", DETAILED, IOPS, "bpf", "Reads of the VM that the device of the host served.")
+METRIC(DEVICE, vm_disk_device_writes_total, "vm.disk.device.writes_total", COUNTER, U64, io.writes,
+       "count", DETAILED, IOPS, "bpf", "Writes of the VM that the device of the host served.")
+METRIC(DEVICE, vm_disk_device_flushes_total, "vm.disk.device.flushes_total", COUNTER, U64,
+       io.flushes, "count", DETAILED, IOPS, "bpf",
+       "Flushes of the VM that the device of the host served.")
+METRIC(DEVICE, vm_disk_device_others_total, "vm.disk.device.others_total", COUNTER, U64, others,
+       "count", DETAILED, IOPS, "bpf", "Requests of the VM of any other kind, discards above all.")
+METRIC(DEVICE, vm_disk_device_errors_total, "vm.disk.device.errors_total", COUNTER, U64, errors,
+       "count", DETAILED, DISK, "bpf", "Requests of the VM that failed on the device of the host.")
+METRIC(DEVICE, vm_disk_device_read_seconds, "vm.disk.device.read_seconds", HISTOGRAM, HIST,
+       read_hist, "seconds", DETAILED, DISK, "bpf",
+       "Reads of the VM, from issue to completion by the device.")
+METRIC(DEVICE, vm_disk_device_write_seconds, "vm.disk.device.write_seconds", HISTOGRAM, HIST,
+       write_hist, "seconds", DETAILED, DISK, "bpf",
+       "Writes of the VM, from issue to completion by the device.")
+METRIC(DEVICE, vm_disk_device_flush_seconds, "vm.disk.device.flush_seconds", HISTOGRAM, HIST,
+       flush_hist, "seconds", DIAGNOSTIC, DISK, "bpf",
+       "Flushes of the VM, from issue to completion by the device.")
+METRIC(HOST, host_disk_unattributed_requests_total, "host.disk.unattributed_requests_total",
+       COUNTER, U64, block_requests, "count", STANDARD, IOPS, "bpf",
+       "Requests to the block devices of the host that are no VM's, or cannot be told to be one's.")
+METRIC(HOST, host_disk_unattributed_bytes_total, "host.disk.unattributed_bytes_total", COUNTER, U64,
+       block_bytes, "bytes", STANDARD, DISK, "bpf", "Bytes of those requests.")

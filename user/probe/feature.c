@@ -43,6 +43,8 @@ static const struct {
 			       "detail level diagnostic, kernel 5.17; drops are counted without"},
 	[FEATURE_KVM_SLOTS] = {"kvm_slots", "where a guest's RAM lies, from KVM's own map of it",
 			       "guest_memory: on; without it the VMM's mappings are searched"},
+	[FEATURE_BLOCK] = {"block", "what VMs ask of the host's disks, and what these take for it",
+			   "group disk or iops; without it there is only what libvirt tells"},
 };
 
 const char *feature_name(enum feature_id id)

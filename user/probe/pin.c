@@ -118,7 +118,7 @@ static int config_btf(int *ret_value)
 	btf__add_field(btf, "sched_abi", u32, 0, 0);
 	btf__add_field(btf, "kvm_abi", u32, 32, 0);
 	btf__add_field(btf, "max_threads", u32, 64, 0);
-	btf__add_field(btf, "pad", u32, 96, 0);
+	btf__add_field(btf, "block_abi", u32, 96, 0);
 	btf__add_field(btf, "build", u64, 128, 0);
 	if (!btf__load_into_kernel(btf))
 		fd = fcntl(btf__fd(btf), F_DUPFD_CLOEXEC, 3);

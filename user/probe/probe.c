@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include "probe/block.h"
 #include "probe/kvm.h"
 #include "probe/memslots.h"
 #include "probe/net.h"
@@ -22,6 +23,7 @@ struct probe {
 	struct kvm *kvm;
 	struct net *net; /* NULL: group network is off */
 	struct memslots *memslots; /* NULL: refused, or not wanted */
+	struct block *block; /* NULL: switched off, or refused */
 	struct threads *threads;
 	struct ring_buffer *ring;
 	probe_event_fn event_fn;
@@ -106,9 +108,27 @@ static void leave_sched(struct probe *p)
 	p->kvm = kvm_open(p->pin, NULL, false, &p->features);
 }
 
-static void open_sched(struct probe *p, const struct pin_config *mine, unsigned without)
+/* Loads alone: what became of the others matters for adoption only. */
+static void open_block(struct probe *p, const struct probe_options *options, bool adopt_maps,
+		       bool adopt_links)
 {
-	struct sched_options options = {.max_threads = mine->max_threads, .without = without};
+	struct block_options block = {.adopt_maps = adopt_maps, .adopt_links = adopt_links};
+
+	block.raw = options->without & (1u << FEATURE_SCHED_BTF);
+	if (options->groups & (KVMLENS_DISK | KVMLENS_IOPS)) {
+		p->block = block_open(p->pin, &block, &p->features);
+		return;
+	}
+	feature_off(&p->features, FEATURE_BLOCK, "groups disk and iops are off");
+	if (p->pin)
+		block_unpin(p->pin);
+}
+
+static void open_parts(struct probe *p, const struct pin_config *mine,
+		       const struct probe_options *wanted)
+{
+	struct sched_options options = {.max_threads = mine->max_threads,
+					.without = wanted->without};
 	struct pin_config theirs = {};
 
 	options.adopt_maps = may_adopt(p, mine, &theirs);
@@ -125,6 +145,8 @@ static void open_sched(struct probe *p, const struct pin_config *mine, unsigned 
 		sched_open(p->pin, &options, &p->features, &p->sched);
 	}
 	p->kvm = kvm_open(p->pin, p->sched, p->adopted, &p->features);
+	open_block(p, wanted, p->adopted && theirs.block_abi == mine->block_abi,
+		   options.adopt_links);
 	if (p->pin)
 		pin_config_write(p->pin, mine);
 	if (!p->sched)
@@ -159,6 +181,7 @@ int probe_open(const struct probe_options *options, struct probe **ret_probe)
 {
 	struct pin_config mine = {.sched_abi = SCHED_ABI_VERSION,
 				  .kvm_abi = KVM_ABI_VERSION,
+				  .block_abi = BLOCK_ABI_VERSION,
 				  .max_threads = options->max_threads};
 	struct probe *p;
 	int err;
@@ -177,11 +200,13 @@ int probe_open(const struct probe_options *options, struct probe **ret_probe)
 	}
 	if (p->pin)
 		net_remove_leftovers(p->pin);
-	mine.build = sched_build() ^ kvm_build();
-	if (options->groups & KVMLENS_CPU)
-		open_sched(p, &mine, options->without);
-	else
+	mine.build = sched_build() ^ kvm_build() ^ block_build();
+	if (options->groups & KVMLENS_CPU) {
+		open_parts(p, &mine, options);
+	} else {
 		leave_sched(p);
+		open_block(p, options, false, false);
+	}
 	open_net(p, options);
 	if (options->memslots)
 		p->memslots = memslots_open(&p->features);
@@ -199,6 +224,7 @@ void probe_close(struct probe *p, bool keep_pins)
 	threads_free(p->threads);
 	net_close(p->net, keep_pins);
 	memslots_close(p->memslots);
+	block_close(p->block, keep_pins);
 	kvm_close(p->kvm, keep_pins);
 	sched_close(p->sched, keep_pins);
 	if (p->pin && !keep_pins)
@@ -386,6 +412,40 @@ uint64_t probe_lost_drops(struct probe *p)
 uint64_t probe_lost_reasons(struct probe *p)
 {
 	return percpu_sum(kvm_lost_fd(p->kvm), 0, p->n_cpus);
+}
+
+int probe_block_vm(struct probe *p, uint32_t tgid, bool there)
+{
+	return p->block ? block_vm_set(p->block, tgid, there) : -ENOTSUP;
+}
+
+int probe_block_cgroup(struct probe *p, uint64_t cgroup, uint32_t tgid)
+{
+	return p->block ? block_cgroup_set(p->block, cgroup, tgid) : -ENOTSUP;
+}
+
+int probe_block_vms(struct probe *p, GArray *tgids)
+{
+	return p->block ? block_vms(p->block, tgids) : -ENOTSUP;
+}
+
+int probe_block_read(struct probe *p, GArray *records, uint32_t *ret_epoch)
+{
+	if (!p->block)
+		return -ENOTSUP;
+	*ret_epoch = block_epoch(p->block);
+	return block_read(p->block, records);
+}
+
+void probe_block_forget(struct probe *p, const struct block_key *key)
+{
+	if (p->block)
+		block_forget(p->block, key);
+}
+
+uint64_t probe_block_count(struct probe *p, enum block_count what)
+{
+	return p->block ? percpu_sum(block_counts_fd(p->block), what, p->n_cpus) : 0;
 }
 
 /* fdinfo of a BPF map or program has lines "map_id:" or "prog_id:", and "memlock:". */

@@ -10,6 +10,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <block_types.h>
 #include <kvm_types.h>
 #include <sched_types.h>
 #include <kvmlens.h>
@@ -87,6 +88,33 @@ typedef void (*probe_reason_fn)(void *arg, const struct kvm_reason_key *key,
 /* Every pair of thread and exit reason. -ENOTSUP when not at diagnostic. */
 int probe_reasons(struct probe *probe, probe_reason_fn fn, void *arg);
 void probe_reason_forget(struct probe *probe, const struct kvm_reason_key *key);
+
+/* What a VM asked of a device, cumulative. */
+struct probe_block {
+	struct block_key key;
+	struct block_value value;
+};
+
+/*
+ * Follow the block requests of a process, or of a cgroup that holds nothing but it (id in the
+ * tree of the block controller), or no longer: there false, tgid 0. -ENOTSUP: group disk is off,
+ * or the kernel cannot; -E2BIG: too many.
+ */
+int probe_block_vm(struct probe *probe, uint32_t tgid, bool there);
+int probe_block_cgroup(struct probe *probe, uint64_t cgroup, uint32_t tgid);
+
+/* Append the processes (uint32_t) that are followed now, those of an earlier run among them. */
+int probe_block_vms(struct probe *probe, GArray *tgids);
+
+/*
+ * Append everything that is counted. *ret_epoch is that of the maxima which are complete now: the
+ * caller is the only one to ask. -ENOTSUP as above.
+ */
+int probe_block_read(struct probe *probe, GArray *records, uint32_t *ret_epoch);
+void probe_block_forget(struct probe *probe, const struct block_key *key);
+
+/* Cumulative counts of enum block_count. */
+uint64_t probe_block_count(struct probe *probe, enum block_count what);
 
 typedef void (*probe_event_fn)(void *arg, const struct sched_event *event);
 
