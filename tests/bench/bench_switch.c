@@ -40,12 +40,12 @@ struct load {
 	int stop;
 };
 
-static void pin_to_cpu0(void)
+static void pin_to_cpu(int cpu)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	CPU_SET(0, &set);
+	CPU_SET(cpu, &set);
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
@@ -54,7 +54,7 @@ static void *player(void *arg)
 	struct load *l = arg;
 	char c = 'x';
 
-	pin_to_cpu0();
+	pin_to_cpu(0);
 	l->tids[1] = (pid_t)syscall(SYS_gettid);
 	while (read(l->ping[0], &c, 1) == 1 && write(l->pong[1], &c, 1) == 1)
 		;
@@ -89,7 +89,7 @@ static void *leader(void *arg)
 {
 	struct load *l = arg;
 
-	pin_to_cpu0();
+	pin_to_cpu(0);
 	l->tids[0] = (pid_t)syscall(SYS_gettid);
 	for (;;) {
 		pthread_barrier_wait(&l->begin);
@@ -175,13 +175,29 @@ static int probe_on(unsigned without)
 	return probe_threads(probe) ? 0 : -1;
 }
 
-/* As on a host whose busy tasks are no VMs: one other thread is tracked. */
+/* As on a host whose busy tasks are no VMs: one thread is tracked, that never runs on this CPU. */
 static int untracked_on(struct load *l)
 {
 	int is_new;
 
 	return probe_on(0) || threads_add(probe_threads(probe), getpid(), getpid(), SCHED_ROLE_VCPU,
 					  0, &is_new) < 0;
+}
+
+/* The same, but a vCPU has run here before: who runs must be known, should it come back. */
+static int beside_on(struct load *l)
+{
+	int slot, is_new;
+
+	if (probe_on(0))
+		return -1;
+	slot = threads_add(probe_threads(probe), l->tids[0], getpid(), SCHED_ROLE_VCPU, SCHED_F_TCG,
+			   &is_new);
+	if (slot < 0)
+		return -1;
+	load_run(l);
+	threads_remove(probe_threads(probe), (uint16_t)slot, 0);
+	return 0;
 }
 
 static int track(struct load *l, unsigned without)
@@ -231,12 +247,13 @@ static void runqlat_off(void)
 	waitpid(runqlat, NULL, 0);
 }
 
-enum { NOTHING, EMPTY, UNTRACKED, BLAMELESS, TRACKED, RUNQLAT, VARIANTS };
+enum { NOTHING, EMPTY, UNTRACKED, BESIDE, BLAMELESS, TRACKED, RUNQLAT, VARIANTS };
 
 static struct variant variants[VARIANTS] = {
 	[NOTHING] = {"nothing", nothing_on, nothing_off},
 	[EMPTY] = {"empty program", empty_on, empty_off},
 	[UNTRACKED] = {"kvmlens, load untracked", untracked_on, probe_off},
+	[BESIDE] = {"kvmlens, load untracked, on a vCPU's CPU", beside_on, probe_off},
 	[BLAMELESS] = {"kvmlens, load tracked, blame off", blameless_on, probe_off},
 	[TRACKED] = {"kvmlens, load tracked, blame on", tracked_on, probe_off},
 	[RUNQLAT] = {"runqlat", runqlat_on, runqlat_off},
@@ -302,6 +319,7 @@ int main(int argc, char **argv)
 	libbpf_set_print(NULL);
 	if (rounds < 1 || rounds > ROUNDS_MAX)
 		rounds = 15;
+	pin_to_cpu((int)sysconf(_SC_NPROCESSORS_ONLN) - 1);
 	load_start(&load, ms * 1e6);
 	if (measure(&load, rounds))
 		return 1;

@@ -198,7 +198,10 @@ static uint64_t blame_by(struct probe *probe, uint16_t slot, uint64_t entity)
 
 #define FAKE_VM 4000000
 
-/* Three "VMs" of one vCPU and a host task share a CPU: each waits for the three others. */
+/*
+ * Three "VMs" of one vCPU, of different weights, and a host task share a CPU: each waits for the
+ * three others.
+ */
 static void test_blame(void)
 {
 	struct probe *probe = open_probe(0);
@@ -209,8 +212,10 @@ static void test_blame(void)
 	int i, j;
 
 	burner_start(&host, BURNER_BUSY, 0);
-	for (i = 0; i < N; i++)
+	for (i = 0; i < N; i++) {
 		begin_as(probe, &t[i], BURNER_BUSY, 0, FAKE_VM + i);
+		setpriority(PRIO_PROCESS, t[i].burner.tid, -20 + 2 * i);
+	}
 	for (i = 0; i < N; i++)
 		ran[i] = t[i].begin.run;
 	burner_schedstat(&host, &run0, &delay);
