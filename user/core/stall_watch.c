@@ -58,13 +58,14 @@ static void find_waiting(struct stall_watch *w, uint64_t now, uint64_t mono)
 static bool read_record(struct stall_watch *w, const struct vm_thread *thread,
 			struct stall_vcpu *ret_vcpu)
 {
-	const struct sched_waiting *waiting;
+	const struct sched_waiting *waiting = NULL;
 	struct sched_thread r;
 
-	if (!thread->slot || threads_read(w->threads, thread->slot, &r) ||
+	if (!thread->slot || threads_peek(w->threads, thread->slot, &r) ||
 	    r.tid != (uint32_t)thread->tid)
 		return false;
-	waiting = g_hash_table_lookup(w->queued, GUINT_TO_POINTER(thread->slot));
+	if (w->waiting->len)
+		waiting = g_hash_table_lookup(w->queued, GUINT_TO_POINTER(thread->slot));
 	*ret_vcpu = (struct stall_vcpu){
 		.state = r.state,
 		.since = r.since,
@@ -119,7 +120,7 @@ static bool still(void *arg, const struct stall_vm *x)
 		const struct stall_seen *seen = &g_array_index(x->now, struct stall_seen, i);
 		struct sched_thread r;
 
-		same = !threads_read(w->threads, seen->slot, &r) && r.tid == (uint32_t)seen->tid &&
+		same = !threads_peek(w->threads, seen->slot, &r) && r.tid == (uint32_t)seen->tid &&
 		       r.switches == seen->vcpu.switches && r.state != SCHED_STATE_RUNNING;
 	}
 	tracker_unlock(w->config.tracker);

@@ -244,7 +244,8 @@ void threads_settle(struct threads *t)
 	t->removed = old;
 }
 
-int threads_read(const struct threads *t, uint16_t slot, struct sched_thread *ret_thread)
+static int read_head(const struct threads *t, uint16_t slot, struct sched_thread *ret_thread,
+		     size_t size)
 {
 	struct sched_thread *r;
 	uint32_t seq;
@@ -257,13 +258,23 @@ int threads_read(const struct threads *t, uint16_t slot, struct sched_thread *re
 		seq = __atomic_load_n(&r->seq, __ATOMIC_ACQUIRE);
 		if (seq & 1)
 			continue;
-		memcpy(ret_thread, r, sizeof(*r));
+		memcpy(ret_thread, r, size);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (__atomic_load_n(&r->seq, __ATOMIC_RELAXED) != seq)
 			continue;
 		return in_use(ret_thread) ? 0 : -ESTALE;
 	}
 	return -EAGAIN;
+}
+
+int threads_read(const struct threads *t, uint16_t slot, struct sched_thread *ret_thread)
+{
+	return read_head(t, slot, ret_thread, sizeof(*ret_thread));
+}
+
+int threads_peek(const struct threads *t, uint16_t slot, struct sched_thread *ret_thread)
+{
+	return read_head(t, slot, ret_thread, offsetof(struct sched_thread, wake_hist));
 }
 
 uint16_t threads_next(const struct threads *t, uint16_t slot)

@@ -48,6 +48,9 @@ void threads_settle(struct threads *threads);
  */
 int threads_read(const struct threads *threads, uint16_t slot, struct sched_thread *ret_thread);
 
+/* The same but for the histograms, which stay as they are: a quarter of the memory. */
+int threads_peek(const struct threads *threads, uint16_t slot, struct sched_thread *ret_thread);
+
 /* Slots in use, for the first adoption pass: next after slot, 0 at the end. */
 uint16_t threads_next(const struct threads *threads, uint16_t slot);
 
