@@ -177,7 +177,7 @@ start_guest sleeper halt 2
 start_guest "$longest" halt 1
 check "new VMs appear" within 15 shows '^▸ sleeper '
 check "the columns of a terminal of 80" titles_at_80
-check "a long name loses its middle" shows '^▸ a-name-tha….*日本 +1 '
+check "a long name loses its middle" shows '^▸ a-name-t….*日本 +1 '
 check "a burner waits for its CPU" within 20 shows '^▸ burner-[ab] +1 +[0-9.]+ +[0-9.]+ +[2-9][0-9]\.'
 check "burners come first" within 5 burners_first
 check "the ready time shown is the kernel's" ready_agrees burner-a
@@ -189,13 +189,18 @@ check "a filter leaves one VM" within 5 only_vm burner-b
 keys Enter
 check "expanded, its vCPU is shown" within 5 shows '^    vCPU 0 '
 check "and its other threads" shows '^    emulator'
+keys Up w
+check "one VM alone: what it is short of and why" within 5 shows '^burner-b: short of CPU'
+check "and who ran while it waited" within 5 shows 'WHO RAN WHILE IT WAITED'
+keys q
+check "q goes back to the table" within 5 shows '^  NAME '
 keys Escape
 check "Esc shows all again" within 5 shows '^▸ sleeper '
 keys N
 check "sorted by name" within 5 shows 'by NAME'
 keys a
 check "the sum of the vCPUs" within 5 shows 'sum of vCPUs'
-keys a R '?'
+keys a R '?' NPage
 check "help lists keys and columns" within 5 shows 'U  %USED'
 keys q
 check "and goes back" within 5 titles_at_80
@@ -209,7 +214,7 @@ keys p
 
 terminal resize-window -x 130 -y 30
 check "a wider terminal has more columns" within 5 shows 'EXIT/s STATE'
-check "with the VM's state" within 10 shows '(running|up) '
+check "with the VM's state" within 10 shows '(running|up)( |$)'
 terminal resize-window -x 20 -y 5
 check "a tiny one keeps name and ready time" within 5 shows '^  NAME +%RDY$'
 terminal resize-window -x 80 -y 24
@@ -226,6 +231,9 @@ check "and no colour is used" not colours_used
 keys C-c
 check "Ctrl-C ends it too" quits_cleanly
 
+timeout 60 "$KVMLENS" top burner-a --interval 1s --once >"$TEST_TMP/once" 2>"$TEST_TMP/stderr" </dev/null
+check "one VM, to a file: exit status 0" [ $? -eq 0 ]
+check "with what it is short of" grep -q '^burner-a: short of CPU' "$TEST_TMP/once"
 timeout 60 "$KVMLENS" top --interval 1s --once >"$TEST_TMP/once" 2>"$TEST_TMP/stderr" </dev/null
 check "once, to a file: exit status 0" [ $? -eq 0 ]
 check "a table with rates" grep -qE '^  burner-a +1 +[0-9.]+ +[0-9.]+ +[0-9.]+' "$TEST_TMP/once"
