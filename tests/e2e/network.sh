@@ -28,7 +28,7 @@ cleanup() {
 	for pid in "${qemus[@]}"; do kill -9 "$pid" 2>/dev/null; done
 	wait "${qemus[@]}" 2>/dev/null
 	[ -z "${AGENT_PID:-}" ] || kill -9 "$AGENT_PID" 2>/dev/null
-	[ -z "${node:-}" ] || rm -f "$node"
+	[ -z "${made:-}" ] || rm -f "$made"
 }
 trap cleanup EXIT
 
@@ -144,20 +144,22 @@ qemus+=("$far")
 macvtap=
 if ip link add klbr type bridge && ip link set klbr up && ip addr add 10.77.4.1/24 dev klbr &&
 	ip link add link klbr name klmv type macvtap mode bridge && ip link set klmv up; then
-	node=/dev/tap$(cat /sys/class/net/klmv/ifindex 2>/dev/null || ip -j link show klmv |
+	node=/dev/tap$(ip -j link show klmv |
 		python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["ifindex"])')
-	if [ -e "$node" ]; then
-		echo "# $node is somebody's: no macvtap here"
+	mounted=$TEST_TMP/sys
+	mkdir -p "$mounted" && mount -t sysfs sysfs "$mounted"
+	IFS=: read -r major minor <"$(echo "$mounted"/class/net/klmv/macvtap/tap*/dev)"
+	umount "$mounted"
+	if [ ! -e "$node" ]; then
+		made=$node
+		mknod "$node" c "$major" "$minor"
+	elif [ "$(stat -c %t:%T "$node")" != "$(printf '%x:%x' "$major" "$minor")" ]; then
+		echo "# $node is somebody else's: no macvtap here"
 		node=
 	fi
 fi
 if [ -n "${node:-}" ]; then
 	macvtap=klmv
-	mounted=$TEST_TMP/sys
-	mkdir -p "$mounted" && mount -t sysfs sysfs "$mounted"
-	IFS=: read -r major minor <"$(echo "$mounted"/class/net/klmv/macvtap/tap*/dev)"
-	umount "$mounted"
-	mknod "$node" c "$major" "$minor"
 	exec 5<>"$node"
 	mac=$(ip -j link show klmv | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["address"])')
 	qemu macvtap -S -netdev tap,id=n,fd=5,vhost=off -device "virtio-net-pci,netdev=n,mac=$mac"

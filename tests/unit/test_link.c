@@ -93,6 +93,9 @@ static void test_bad_messages(void)
 	CU_ASSERT_FALSE(link.counted);
 	CU_ASSERT_EQUAL(link_parse(m.bytes, m.len - 1, &link), -EINVAL);
 	CU_ASSERT_EQUAL(link_parse(m.bytes, 3, &link), -EINVAL);
+	((struct nlmsghdr *)(void *)m.bytes)->nlmsg_len = 0xfc000000;
+	CU_ASSERT_EQUAL(link_parse(m.bytes, m.len, &link), -EINVAL);
+	((struct nlmsghdr *)(void *)m.bytes)->nlmsg_len = m.len;
 	((struct nlmsghdr *)(void *)m.bytes)->nlmsg_type = RTM_DELLINK;
 	CU_ASSERT_EQUAL(link_parse(m.bytes, m.len, &link), -EINVAL);
 }

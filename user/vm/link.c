@@ -86,7 +86,9 @@ int link_parse(const void *message, size_t len, struct link *ret_link)
 	const struct ifinfomsg *info;
 	struct link link = {0};
 
-	if (len > INT32_MAX || !mnl_nlmsg_ok(head, len) || head->nlmsg_type != RTM_NEWLINK ||
+	/* mnl_nlmsg_ok() takes a length above INT_MAX for a negative one. */
+	if (len < sizeof(*head) || len > INT32_MAX || head->nlmsg_len > len ||
+	    !mnl_nlmsg_ok(head, (int)len) || head->nlmsg_type != RTM_NEWLINK ||
 	    mnl_nlmsg_get_payload_len(head) < sizeof(*info))
 		return -EINVAL;
 	info = mnl_nlmsg_get_payload(head);
