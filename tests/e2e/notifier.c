@@ -4,6 +4,7 @@
  * input are commands, each answered by one line:
  *	firing|resolved|nodata VM SERIAL	queue one piece of news for every channel
  *	burst N		the same, firing, for N VMs
+ *	spread N	the same, each of a group of its own
  *	state		what the channels say of themselves, as JSON
  *	rss		resident memory in KiB
  */
@@ -28,7 +29,15 @@ struct post {
 	const struct config *config;
 	unsigned first, n, serial;
 	enum alert_status status;
+	bool spread; /* no two have one group */
 };
+
+static void make(struct news *news, const struct post *post, unsigned vm)
+{
+	news_make(news, vm, post->serial, post->status);
+	if (post->spread)
+		g_snprintf(news->group, sizeof(news->group), "vm-ready-%u", vm);
+}
 
 static int post_job(sqlite3 *db, void *arg)
 {
@@ -39,7 +48,7 @@ static int post_job(sqlite3 *db, void *arg)
 		for (size_t i = 0; i < post->config->n_channels && !r; i++) {
 			struct news news;
 
-			news_make(&news, vm, post->serial, post->status);
+			make(&news, post, vm);
 			r = queue_insert(db, post->config->channels[i].name, &news.n);
 		}
 	return r;
@@ -53,7 +62,7 @@ static int post_in_memory(struct notifier *notifier, const struct post *post)
 		for (size_t i = 0; i < post->config->n_channels && !r; i++) {
 			struct news news;
 
-			news_make(&news, vm, post->serial, post->status);
+			make(&news, post, vm);
 			r = deliver_offer(notifier->deliver, post->config->channels[i].name,
 					  &news.n);
 		}
@@ -121,7 +130,8 @@ static void obey(struct notifier *notifier, const char *line)
 		print_state(notifier);
 	} else if (strcmp(line, "rss") == 0) {
 		print_rss();
-	} else if (sscanf(line, "burst %u", &post.n) == 1) {
+	} else if (sscanf(line, "burst %u", &post.n) == 1 ||
+		   (post.spread = sscanf(line, "spread %u", &post.n) == 1)) {
 		run_post(notifier, &post);
 	} else {
 		for (int s = ALERT_FIRING; s <= ALERT_NODATA; s++)

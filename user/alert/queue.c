@@ -23,6 +23,10 @@ static const char *const migrations[] = {
 	" max_age_ms INTEGER NOT NULL, messages INTEGER NOT NULL DEFAULT 0,"
 	" alerts INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0,"
 	" refused INTEGER NOT NULL DEFAULT 0)",
+	/* Whatever waits for one channel, no look for another, and no message, goes through it. */
+	"CREATE INDEX notify_queue_order ON notify_queue (channel, id);"
+	"CREATE INDEX notify_queue_age ON notify_queue (channel, queued_ms);"
+	"CREATE INDEX notify_queue_group ON notify_queue (channel, grp, status, id)",
 };
 
 const struct store_component queue_component = {"notify", migrations, G_N_ELEMENTS(migrations)};

@@ -51,6 +51,10 @@ class Agent:
                                  f"127.0.0.1:{self.port}", "--interval", "500ms", stdout=log, stderr=log)
         assert until(lambda: "kvmlens_ticks_total" in self.page("/metrics")), open(path("agent.log")).read()
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
     def page(self, where):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{where}", timeout=5) as answer:
@@ -117,8 +121,7 @@ channels:
     check("all ticks together took less than the one that hangs",
           next(agent.metric("kvmlens_tick_seconds_total")) < HANG_S, agent.page("/metrics"))
 
-    agent.process.kill()
-    agent.process.wait()
+    agent.kill()
     agent = Agent(config)
     check("killed and started again, it still fires", until(lambda: "waiting" in agent.page("/api/v1/alerts")),
           agent.page("/api/v1/alerts"))
@@ -144,14 +147,55 @@ channels:
     check("a clean end", agent.process.wait(30) == 0)
 
 
+def test_backlog():
+    """A thousand messages that cannot be sent; the agent is killed with them, and while it sends them."""
+    hook = Receiver()
+    hook.status = 503
+    config = write("backlog.yaml", f"""
+alerts: {{enabled: false}}
+channels: [{{name: hook, type: webhook, url: "{hook.url}", group_wait: 0s, retry_max: 1s}}]
+""")
+    notifier = delivery.Notifier(config, path("agent.db"))
+    notifier.post("spread 1000")
+    notifier.stop()
+
+    def waiting():
+        return list(agent.metric("kvmlens_notify_waiting"))
+    agent = Agent(config)
+    check("a thousand messages wait", until(lambda: waiting() == [1000.0] and hook.times), waiting())
+    agent.kill()
+    hook.status = 200
+    for some in (100, 500):
+        agent = Agent(config)
+        until(lambda some=some: len(hook.posts) > some)
+        agent.kill()
+    agent = Agent(config)
+    check("over three kills all are delivered", until(lambda: waiting() == [0.0]), waiting())
+    bodies = {}
+    for _, headers, body in hook.posts:
+        bodies.setdefault(headers["Idempotency-Key"], set()).add(body)
+    check("none lost, none doubled but under its own key", len(bodies) == 1000 and all(
+        len(b) == 1 for b in bodies.values()) and len(hook.posts) <= 1003, (len(bodies), len(hook.posts)))
+    check("in their order", list(bodies) == [f"{vm:016x}-1" for vm in range(1000)], list(bodies)[:10])
+    agent.process.terminate()
+    agent.process.wait(30)
+
+
+def end_children():
+    while children:
+        child = children.pop()
+        child.kill()
+        child.wait()
+
+
 signal.alarm(240)
 try:
     certificates()
     main()
+    end_children()
+    test_backlog()
 finally:
-    for child in children:
-        child.kill()
-        child.wait()
+    end_children()
 print(f"1..{delivery.tests}")
 sys.stdout.flush()
 os._exit(delivery.failed != 0)

@@ -87,6 +87,7 @@ class Receiver(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one piece: else each waits for an acknowledgement
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
