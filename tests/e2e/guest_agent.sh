@@ -103,14 +103,14 @@ mkfifo "$TEST_TMP/in"
 exec 7<>"$TEST_TMP/in"
 qemu-system-x86_64 -name guest=raw,debug-threads=on -accel tcg -cpu max -m 128 -smp 1 -nodefaults \
 	-display none -kernel "$kernel/vmlinuz" -initrd "$image" \
-	-append "console=ttyS0 quiet panic=-1 fill=60" \
+	-append "console=ttyS0 quiet panic=-1 fill=76" \
 	-drive "file=$TEST_TMP/raw.fs,format=raw,if=virtio" \
 	-drive "file=$TEST_TMP/raw.swap,format=raw,if=virtio" -device virtio-serial \
 	-chardev "socket,id=ga,path=$TEST_TMP/ga.sock,server=on,wait=off" \
 	-device virtserialport,chardev=ga,name=org.qemu.guest_agent.0 \
 	-serial stdio <&7 >"$TEST_TMP/raw.console" 2>"$TEST_TMP/raw.log" &
 raw_pid=$!
-domain_xml managed mem=128 vcpus=2 kernel="$kernel/vmlinuz" initrd="$image" append="fill=60" agent=1 \
+domain_xml managed mem=128 vcpus=2 kernel="$kernel/vmlinuz" initrd="$image" append="fill=76" agent=1 \
 	tap=klga0 serial="$TEST_TMP/managed.console" disk="$TEST_TMP/managed.fs" disk="$TEST_TMP/managed.swap" \
 	>"$TEST_TMP/managed.xml"
 virsh_ create "$TEST_TMP/managed.xml" >/dev/null || exit 1

@@ -8,5 +8,5 @@ METRIC(INFO, vm_info, "vm.info", GAUGE, U64, one, "info", BASIC, NONE, "libvirt,
        "Always 1; its labels tell what the VM is.")
 METRIC(SOURCE, vm_source_up, "vm.source.up", GAUGE, U64, up, "bool", STANDARD, NONE, "kvmlens",
        "1 while this source of the values of the VM answers.")
-METRIC(SOURCE, vm_source_age, "vm.source.age", GAUGE, DOUBLE, age, "seconds", DETAILED, NONE,
+METRIC(SOURCE, vm_source_age, "vm.source.age", GAUGE, DOUBLE, age, "seconds", STANDARD, NONE,
        "kvmlens", "Time since the last answer of this source.")
