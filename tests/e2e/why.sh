@@ -252,13 +252,6 @@ if quota_begin why-c 20000 100000; then
 else
 	skip "its quota is named" "no cgroup with a cpu controller can be made"
 fi
-while [ ${#others[@]} -gt 0 ]; do
-	end_other
-done
-burn "$cpu" -15
-check "its pinning beside an idle CPU is named" says why-c cpu.pinning
-end_other
-
 "$KVMLENS" why nobody --provider proc --store none >"$TEST_TMP/said" 2>&1
 check "a VM that is not there: exit status 6" [ $? -eq 6 ]
 

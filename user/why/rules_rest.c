@@ -147,13 +147,12 @@ bool why_disk_latency(const struct evidence *e, struct why_finding *f)
 
 bool why_disk_full(const struct evidence *e, struct why_finding *f)
 {
-	double used = worst(e, "vm.disk.usage_percent", "disk", f);
+	/* A file system of the guest; an image that is written in full is nothing bad. */
+	double used = worst(e, "vm.disk.usage_percent", "mount", f);
 
-	if (isnan(used))
-		used = worst(e, "vm.disk.usage_percent", "mount", f);
 	if (!(used >= 90))
 		return false;
-	why_say(f, "its disk %s is %.1f %% full", f->who, used);
+	why_say(f, "its file system %s is %.1f %% full", f->who, used);
 	return found(f, used, 5 + 2 * (used - 90));
 }
 
