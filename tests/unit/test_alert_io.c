@@ -5,11 +5,13 @@
 #include <jansson.h>
 #include <string.h>
 #include "alert/keeper.h"
+#include "alert/peek.h"
 #include "alert/promrules.h"
 #include "alert/queue.h"
 #include "alert/replay.h"
 #include "alert/state.h"
 #include "export/json.h"
+#include "tui/health.h"
 #include "unit/alert_lab.h"
 #include "unit/fake_snapshot.h"
 #include "unit/suite.h"
@@ -197,6 +199,60 @@ static void test_page(void)
 	site_remove(&site);
 }
 
+/* What fires is in the next snapshot, as metrics and as a line on the screen. */
+static void test_snapshot(void)
+{
+	struct kvmlens_snapshot *snapshot = snapshot_of(3, 5, LAB_START_MS + 1000);
+	const struct snap_alert *alert;
+	const struct snap_alerts *all;
+	g_autoptr(GArray) problems = NULL;
+	struct site site;
+
+	site_init(&site);
+	feed(&site, 2, 20, LAB_START_MS);
+	keeper_fill(site.keeper, snapshot);
+	all = snapshot->alerts.v;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(all);
+	CU_ASSERT_EQUAL(all->rules, 1);
+	CU_ASSERT_EQUAL(all->firing, 2);
+	CU_ASSERT_EQUAL(all->fired, 2);
+	CU_ASSERT_EQUAL_FATAL(((struct snap_vm *)entities_at(&snapshot->vms, 0))->alerts.n, 1);
+	CU_ASSERT_EQUAL(((struct snap_vm *)entities_at(&snapshot->vms, 2))->alerts.n, 0);
+	alert = ((struct snap_vm *)entities_at(&snapshot->vms, 0))->alerts.v;
+	CU_ASSERT_STRING_EQUAL(labels_get(alert->labels, "rule"), "r");
+	CU_ASSERT_STRING_EQUAL(labels_get(alert->labels, "severity"), "warning");
+	CU_ASSERT_EQUAL(alert->firing, 1);
+	problems = health_problems(snapshot, 0, 1000, false);
+	CU_ASSERT_EQUAL_FATAL(problems->len, 1);
+	CU_ASSERT_STRING_EQUAL(g_array_index(problems, struct problem, 0).text,
+			       "2 alerts fire: r of vm-0000, r of vm-0001");
+	kvmlens_snapshot_unref(snapshot);
+	site_close(&site);
+	site_remove(&site);
+}
+
+/* Another process sees the same in the file, while its agent lives. */
+static void test_peek(void)
+{
+	int64_t now_ms = g_get_real_time() / 1000;
+	struct kvmlens_snapshot *snapshot = snapshot_of(2, 5, now_ms);
+	struct alert_peek *peek;
+	struct site site;
+
+	site_init(&site);
+	peek = alert_peek_new(site.path);
+	feed(&site, 2, 20, now_ms);
+	alert_peek_feed(peek, snapshot);
+	alert_peek_fill(peek, snapshot);
+	CU_ASSERT_EQUAL_FATAL(snapshot->alerts.n, 1);
+	CU_ASSERT_EQUAL(((struct snap_alerts *)snapshot->alerts.v)->firing, 2);
+	CU_ASSERT_EQUAL(((struct snap_vm *)entities_at(&snapshot->vms, 1))->alerts.n, 1);
+	alert_peek_free(peek);
+	kvmlens_snapshot_unref(snapshot);
+	site_close(&site);
+	site_remove(&site);
+}
+
 /* Every scalar of a snapshot, as text lines. */
 static int put_line(void *arg, const struct metric *metric, const struct snap_vm *vm,
 		    const struct labels *labels, const struct metric_value *value)
@@ -315,6 +371,8 @@ int main(void)
 		{"a rule taken away", test_rule_gone},
 		{"silences", test_silences},
 		{"the page", test_page},
+		{"in the next snapshot", test_snapshot},
+		{"seen from beside", test_peek},
 		{"a recording comes back", test_replay},
 		{"a broken recording", test_replay_refuses},
 		{"expressions for Prometheus", test_expressions},
