@@ -460,6 +460,15 @@ static void test_evidence(void)
 	evidence_free(e);
 }
 
+static void test_label(void)
+{
+	g_autofree char *value = evidence_label("x=\"1\",by=\"a\\\\n\\n\\\"b\"", "by");
+	g_autofree char *other = evidence_label("xby=\"1\",b=\"by=\"", "by");
+
+	CU_ASSERT_STRING_EQUAL(value, "a\\n \"b");
+	CU_ASSERT_PTR_NULL(other);
+}
+
 /* Hostile names and every metric there is: from snapshots, over a window. */
 static void test_snapshots(void)
 {
@@ -505,10 +514,11 @@ static void test_snapshots(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		{"rules", test_rules},	       {"the main cause", test_main_cause},
-		{"lines", test_lines},	       {"nothing wrong", test_nothing_wrong},
-		{"JSON", test_json},	       {"evidence", test_evidence},
-		{"snapshots", test_snapshots}, CU_TEST_INFO_NULL,
+		{"rules", test_rules},	{"the main cause", test_main_cause},
+		{"lines", test_lines},	{"nothing wrong", test_nothing_wrong},
+		{"JSON", test_json},	{"evidence", test_evidence},
+		{"labels", test_label}, {"snapshots", test_snapshots},
+		CU_TEST_INFO_NULL,
 	};
 
 	return suite_run("why", tests);

@@ -214,11 +214,11 @@ char *evidence_label(const char *text, const char *label)
 		text += strcspn(text, "\"");
 		text += *text == '"';
 		for (; *text && *text != '"'; text++) {
-			if (*text == '\\' && text[1])
-				text++;
+			bool escaped = *text == '\\' && text[1];
+
+			text += escaped;
 			if (found)
-				g_string_append_c(value,
-						  *text == 'n' && text[-1] == '\\' ? ' ' : *text);
+				g_string_append_c(value, escaped && *text == 'n' ? ' ' : *text);
 		}
 		if (found)
 			return g_string_free(value, FALSE);
