@@ -174,6 +174,17 @@ for i in "${!modes[@]}"; do
 		"$(value "vm_disk_device_write_bytes_total{$disk,device=\"$device\"}")" $((n * 4096))
 done
 
+# Only a cgroup of its own tells whose a flush is; what libvirt makes depends on the host.
+pid=$(cat "$TEST_TMP/lv/run/libvirt/qemu/v1.pid")
+if grep -qE '^([0-9]+:([a-z]+,)*blkio(,[a-z]+)*|0:):.*qemu-' "/proc/$pid/cgroup" &&
+	bpftool map dump pinned /sys/fs/bpf/kvmlens/block_cgroups | grep -q "\"value\": $pid\b"; then
+	same "flushes as the device got them" \
+		"$(value "vm_disk_device_flushes_total{$disk,device=\"${loops[0]#/dev/}\"}")" \
+		"$(value "vm_disk_flushes_total{$disk,disk=\"vda\"}")"
+else
+	echo "# the domain has no cgroup of its own for its block requests"
+fi
+
 # One disk alone: what /proc/diskstats says of it meanwhile. A flush is a write without data there.
 labels="$disk,device=\"${loops[1]#/dev/}\""
 ours=$(value "vm_disk_device_write_seconds_sum{$labels}")
@@ -225,5 +236,14 @@ else
 	same "no NUMA nodes where the kernel has none" "$nodes" 0
 fi
 kill -CONT "$raw"
+
+# --- a crash: the next start goes on where this one was --------------------------------------------
+kill -9 "$AGENT_PID"
+wait "$AGENT_PID" 2>/dev/null
+agent_start "$TEST_TMP/agent2.log" --detail diagnostic --interval 500ms --uri "$LIBVIRT_URI" \
+	--store none || exit 1
+settled "vm_disk_device_writes_total{$labels}" $slow_writes
+same "counters of devices survive a crash" "$(value "vm_disk_device_writes_total{$labels}")" \
+	$slow_writes
 echo "1..$number"
 [ $failures -eq 0 ]
