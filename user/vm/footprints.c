@@ -13,6 +13,7 @@
 #define DEADLINE_MS 2000
 #define PARKED_MAX 4
 #define WALK_SHARE 50 /* a walk of t is followed by 50 t without one */
+#define WALK_PAUSE_NS 60000000000ull /* below detailed, where there may be very many VMs */
 
 /* One VM; of the thread, but for view, which is under the lock. */
 struct vm {
@@ -59,7 +60,9 @@ static void take_answer(struct footprints *f, struct vm *vm, const struct footpr
 	if (job->err)
 		return;
 	if (job->walk)
-		vm->walk_at = job->view.mono_ns + WALK_SHARE * job->walk_ns;
+		vm->walk_at = job->view.mono_ns +
+			      MAX(WALK_SHARE * job->walk_ns,
+				  vm->target.level < KVMLENS_DETAILED ? WALK_PAUSE_NS : 0);
 	g_mutex_lock(&f->lock);
 	vm->view = job->view;
 	vm->known = true;
@@ -127,6 +130,8 @@ static void take_wanted(struct footprints *f)
 			footprint_init(&vm->view.memory);
 			g_hash_table_insert(f->vms, GINT_TO_POINTER(t->pid), vm);
 		}
+		if (vm->target.level < t->level)
+			vm->walk_at = 0;
 		vm->target = *t;
 	}
 	f->changed = false;

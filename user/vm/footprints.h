@@ -3,7 +3,8 @@
  * What VMs take of the host, read from /proc and the cgroup trees on a thread of its own: the
  * kernel walks a VM's pages for some of it, under a lock that a wedged process may hold. Each VM
  * has a deadline; one that hangs is left alone until it answers, and costs its own values only.
- * Walking pages is done so rarely that it takes 2 % of a CPU at most for each VM.
+ * Walking pages is done so rarely that it takes 2 % of a CPU at most for each VM, and below
+ * detailed once a minute: resident and swapped memory are known without it.
  */
 #ifndef KVMLENS_VM_FOOTPRINTS_H
 #define KVMLENS_VM_FOOTPRINTS_H
