@@ -188,7 +188,7 @@ fi
 # One disk alone: what /proc/diskstats says of it meanwhile. A flush is a write without data there.
 labels="$disk,device=\"${loops[1]#/dev/}\""
 ours=$(value "vm_disk_device_write_seconds_sum{$labels}")
-theirs=$(((after[1] - before[1])))
+theirs=$((after[1] - before[1]))
 echo "# native: the device took $ours s by us, $theirs ms by /proc/diskstats, flush included"
 same "nothing below the loop devices is counted again" \
 	"$(grep -c '^vm_disk_device_writes_total{vm="v1"' "$TEST_TMP/page")" ${#modes[@]}
