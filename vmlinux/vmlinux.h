@@ -102,7 +102,7 @@ struct thread_info {
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;
-	int on_rq;
+	unsigned int on_rq; /* of another size in 7.2: CO-RE adapts unsigned ones alone */
 	char comm[16];
 	struct css_set *cgroups;
 	struct task_group *sched_task_group;
