@@ -50,11 +50,13 @@ for ((i = 0; i < number; i++)); do
 		tap="pa$i" tap="pb$i" >"$TEST_TMP/xml"
 	virsh_ create --paused "$TEST_TMP/xml" >/dev/null || exit 1
 done
-inside prometheus-libvirt-exporter --libvirt.uri="$LIBVIRT_URI" \
+# Not through the function: its shell would be the process that is measured.
+enter=(nsenter --target "$LIBVIRTD_PID" --mount --net --)
+"${enter[@]}" prometheus-libvirt-exporter --libvirt.uri="$LIBVIRT_URI" \
 	--web.listen-address=127.0.0.1:19177 >"$TEST_TMP/exporter.log" 2>&1 &
 pids+=($!)
 theirs=$!
-inside "$KVMLENS" run --listen 127.0.0.1:10177 --interval ${interval}s --uri "$LIBVIRT_URI" --store none \
+"${enter[@]}" "$KVMLENS" run --listen 127.0.0.1:10177 --interval ${interval}s --uri "$LIBVIRT_URI" --store none \
 	>"$TEST_TMP/kvmlens.log" 2>&1 &
 pids+=($!)
 ours=$!
