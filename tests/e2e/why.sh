@@ -37,9 +37,9 @@ skip() {
 	echo "ok $tests - $1 # SKIP $2"
 }
 
-# start_guest NAME ACCEL: a boot sector that loops, on one CPU.
+# start_guest NAME ACCEL [NICE]: a boot sector that loops, on one CPU.
 start_guest() {
-	taskset -c "$cpu" qemu-system-x86_64 -accel "$2" -m 16 -nodefaults -no-user-config \
+	nice -n "${3:-0}" taskset -c "$cpu" qemu-system-x86_64 -accel "$2" -m 16 -nodefaults -no-user-config \
 		-display none -name "guest=$1,debug-threads=on" -boot a \
 		-drive "file=$TEST_TMP/spin.img,format=raw,if=floppy,file.locking=off" \
 		-qmp "unix:$TEST_TMP/$1.qmp,server=on,wait=off" >"$TEST_TMP/$1.log" 2>&1 &
@@ -231,7 +231,7 @@ agent_stop
 # Emulated vCPUs that loop; who is to be named goes first, whatever else the machine does. Every
 # other CPU is busy: otherwise it is the pinning that is to blame.
 stop_guest why-a
-start_guest why-c tcg
+start_guest why-c tcg -10
 for ((i = 0; i < cpu; i++)); do
 	burn "$i" 19
 done
@@ -241,8 +241,8 @@ stop_guest why-b
 burn "$cpu" -15
 check "a process of the host is named" says why-c cpu.host_task cgroup:
 end_other
-renice -n -15 -p "${guests[why-c]}" >/dev/null
-taskset -c 0 python3 "$TEST_TMP/qmp.py" "$TEST_TMP/why-c.qmp" query-qmp-schema 1000000 &
+renice -n -18 -p "${guests[why-c]}" >/dev/null
+nice -n -10 taskset -c 0 python3 "$TEST_TMP/qmp.py" "$TEST_TMP/why-c.qmp" query-qmp-schema 1000000 &
 others+=($!)
 check "its own emulator thread is named" says why-c cpu.own_threads self
 end_other
