@@ -80,15 +80,26 @@ static struct evidence *evidence_of(GPtrArray *all, const struct store_series *s
 	return e;
 }
 
-static int load_list(const struct why *why, struct store_reader *reader, const char *vm,
-		     GPtrArray *all, struct evidence *one)
+/* Every VM's series, to each its own. */
+static int load_vms(const struct why *why, struct store_reader *reader, const char *vm,
+		    GPtrArray *all)
 {
 	g_autoptr(GPtrArray) series = NULL;
 	int r = store_list(reader, vm, &series);
 
 	for (guint i = 0; !r && i < series->len; i++)
-		r = load_series(why, reader, series->pdata[i],
-				one ? one : evidence_of(all, series->pdata[i]));
+		r = load_series(why, reader, series->pdata[i], evidence_of(all, series->pdata[i]));
+	return r;
+}
+
+/* The host's, which bear on every VM. */
+static int load_host(const struct why *why, struct store_reader *reader, struct evidence *e)
+{
+	g_autoptr(GPtrArray) series = NULL;
+	int r = store_list(reader, "", &series);
+
+	for (guint i = 0; !r && i < series->len; i++)
+		r = load_series(why, reader, series->pdata[i], e);
 	return r;
 }
 
@@ -134,7 +145,7 @@ static struct insights *insights_for(const struct why *why)
 static int from_store(const struct why *why, struct store_reader *reader)
 {
 	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(free_evidence);
-	int r = load_list(why, reader, why->vm, all, NULL), told = 0;
+	int r = load_vms(why, reader, why->vm, all), told = 0;
 	struct insights *in = insights_for(why);
 
 	for (guint i = 0; !r && i < all->len; i++) {
@@ -143,7 +154,7 @@ static int from_store(const struct why *why, struct store_reader *reader)
 		/* A VM that is gone has nothing of late. */
 		if (evidence_seconds(e) <= 0 || (!why->asked && !is_fresh(e, why->until_ms)))
 			continue;
-		r = load_list(why, reader, "", NULL, e);
+		r = load_host(why, reader, e);
 		if (r)
 			break;
 		tell(why, e, "from the history");
