@@ -26,7 +26,7 @@ static double now_ms(void)
 static char *rules_text(double threshold)
 {
 	static const char *const names[] = {"vm.cpu.ready_time", "vm.cpu.steal_time",
-					    "vm.cpu.usage", "vm.up", "vm.cpu.wake_time"};
+					    "vm.cpu.usage", "vm.up", "vm.cpu.halted_time"};
 	GString *text = g_string_new("rules:\n");
 
 	for (unsigned i = 0; i < RULES; i++)
@@ -89,7 +89,7 @@ static int add(void *arg, const struct metric *metric, const struct snap_vm *vm,
 static double pass_ms(void)
 {
 	static const enum metric_id ids[] = {M_vm_cpu_ready_time, M_vm_cpu_steal_time,
-					     M_vm_cpu_usage, M_vm_up, M_vm_cpu_wake_time};
+					     M_vm_cpu_usage, M_vm_up, M_vm_cpu_halted_time};
 	struct fake_spec spec = {.vms = VMS, .vcpus = 1, .level = KVMLENS_STANDARD};
 	struct kvmlens_snapshot *snapshot = fake_snapshot(&spec);
 	double best = 1e9, sum = 0;

@@ -321,7 +321,7 @@ level_shown() {
 text = sys.stdin.read()
 # What the lowest level has that shows it, of the VM and of its parts.
 shown = ("diagnostic" if "vm.cpu.core.usage" in text else
-	"standard" if "vm.cpu.wake_time" in text else "basic")
+	"standard" if "vm.cpu.halted_time" in text else "basic")
 sys.exit(json.loads(text)["seq"] < 1 or shown != sys.argv[1])' "$1" 2>/dev/null && return
 		sleep 0.1
 	done

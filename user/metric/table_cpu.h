@@ -9,7 +9,7 @@ METRIC(VM, vm_cpu_ready_time, "vm.cpu.ready_time", GAUGE, DOUBLE, rate.ready, "p
 METRIC(VM, vm_cpu_steal_time, "vm.cpu.steal_time", GAUGE, DOUBLE, rate.steal, "percent", BASIC, CPU,
        "bpf",
        "The part of ready time that began by being preempted, in percent of wall time, averaged over the vCPUs.")
-METRIC(VM, vm_cpu_wake_time, "vm.cpu.wake_time", GAUGE, DOUBLE, rate.wake, "percent", STANDARD, CPU,
+METRIC(VM, vm_cpu_wake_time, "vm.cpu.wake_time", GAUGE, DOUBLE, rate.wake, "percent", DETAILED, CPU,
        "bpf",
        "The part of ready time that began with a wakeup, in percent of wall time, averaged over the vCPUs.")
 METRIC(VM, vm_cpu_guest_time, "vm.cpu.guest_time", GAUGE, DOUBLE, rate.guest, "percent", STANDARD,

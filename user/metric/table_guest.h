@@ -59,7 +59,7 @@ METRIC(VM, vm_cpu_guest_steal_seconds_total, "vm.cpu.guest_steal_seconds_total",
 METRIC(VM, vm_cpu_guest_queue_seconds_total, "vm.cpu.guest_queue_seconds_total", COUNTER, NS,
        guest.queue_ns, "seconds", DETAILED, CPU, "guest memory, guest agent",
        "Time that tasks inside the guest waited for one of its CPUs.")
-METRIC(VM, vm_guest_load1, "vm.guest.load1", GAUGE, DOUBLE, guest.load1, "count", STANDARD, CPU,
+METRIC(VM, vm_guest_load1, "vm.guest.load1", GAUGE, DOUBLE, guest.load1, "count", DETAILED, CPU,
        "guest memory, guest agent", "Load average of the guest over 1 minute.")
 METRIC(VM, vm_guest_load5, "vm.guest.load5", GAUGE, DOUBLE, guest.load5, "count", DETAILED, CPU,
        "guest memory, guest agent", "Load average of the guest over 5 minutes.")
