@@ -78,7 +78,7 @@ TEST_PROG   := $(TEST_MAIN:%.c=$(B)/%)
 TEST_PART   := $(patsubst %.c,$(B)/%.o,$(filter-out $(TEST_MAIN),$(TEST_SRC)))
 UNIT        := $(filter $(B)/tests/unit/%,$(TEST_PROG))
 FUZZ        := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SECONDS ?= 30
+FUZZ_SECONDS ?= 60
 
 .PHONY: all setup run demo check check-unit check-bpf check-vm check-e2e check-built asan fuzz bench lint \
         docs format install uninstall clean help tests unit-programs fuzz-programs tools \
