@@ -25,22 +25,60 @@ struct why {
 	bool asked; /* for that time, so that nothing else will do */
 };
 
-static void tell(const struct why *why, const struct evidence *e, const char *source)
+/* What moved with it over the last hour: neighbours, resources, and what runs out. */
+static GPtrArray *last_hour(struct insights *in, const char *uuid)
 {
+	for (guint i = 0; in && i < insights_vms(in); i++)
+		if (!strcmp(insights_uuid(in, i), uuid))
+			return insights_of(in, i, INSIGHT_WHY);
+	return NULL;
+}
+
+static json_t *last_hour_json(const GPtrArray *said)
+{
+	json_t *list = json_array();
+
+	for (guint i = 0; i < said->len; i++) {
+		const struct insight *insight = g_ptr_array_index(said, i);
+
+		json_array_append_new(list, json_pack("{s:s, s:s}", "topic", insight->topic, "text",
+						      insight->text));
+	}
+	return list;
+}
+
+static void tell_json(const struct why *why, const struct evidence *e, const GArray *findings,
+		      const char *source, const GPtrArray *said)
+{
+	json_t *json = why_json(e, findings, source);
+
+	if (said)
+		json_object_set_new(json, "last_hour", last_hour_json(said));
+	json_dumpf(json, why->cli->out, JSON_COMPACT);
+	fputc('\n', why->cli->out);
+	json_decref(json);
+}
+
+/* in may be NULL: what is said is of another time, or there is no history. */
+static void tell(const struct why *why, const struct evidence *e, const char *source,
+		 struct insights *in)
+{
+	g_autoptr(GPtrArray) said = last_hour(in, evidence_uuid(e)), lines = NULL;
 	g_autoptr(GArray) findings = why_judge(e);
-	g_autoptr(GPtrArray) lines = NULL;
-	json_t *json;
 
 	if (why->cli->flags->format == FORMAT_JSON) {
-		json = why_json(e, findings, source);
-		json_dumpf(json, why->cli->out, JSON_COMPACT);
-		fputc('\n', why->cli->out);
-		json_decref(json);
+		tell_json(why, e, findings, source, said);
 		return;
 	}
 	lines = why_lines(e, findings, source);
 	for (guint i = 0; i < lines->len; i++)
 		fprintf(why->cli->out, "%s\n", (char *)lines->pdata[i]);
+	for (guint i = 0; said && i < said->len; i++) {
+		const struct insight *insight = g_ptr_array_index(said, i);
+
+		if (strcmp(insight->topic, "usual"))
+			fprintf(why->cli->out, "in the last hour: %s\n", insight->text);
+	}
 }
 
 /* Scopes that no rule asks for, and that have the most series. */
@@ -113,30 +151,12 @@ static bool is_fresh(const struct evidence *e, int64_t now_ms)
 	return evidence_seconds(e) > 0 && evidence_end_ms(e) > now_ms - FRESH_MS;
 }
 
-/* What moved with it over the last hour: neighbours, resources, and what runs out. */
-static void tell_insights(const struct why *why, struct insights *in, const char *uuid)
-{
-	for (guint i = 0; in && i < insights_vms(in); i++) {
-		g_autoptr(GPtrArray) said = NULL;
-
-		if (strcmp(insights_uuid(in, i), uuid))
-			continue;
-		said = insights_of(in, i, INSIGHT_WHY);
-		for (guint k = 0; k < said->len; k++) {
-			const struct insight *insight = g_ptr_array_index(said, k);
-
-			if (strcmp(insight->topic, "usual"))
-				fprintf(why->cli->out, "in the last hour: %s\n", insight->text);
-		}
-	}
-}
-
-/* NULL: what is said is of another time, or for a program. */
+/* NULL: what is said is of another time. */
 static struct insights *insights_for(const struct why *why)
 {
 	struct insights *in = NULL;
 
-	if (!why->asked && why->cli->flags->format != FORMAT_JSON)
+	if (!why->asked)
 		insights_open(why->cli->config->store, &in); /* without it less is said */
 	return in;
 }
@@ -157,8 +177,7 @@ static int from_store(const struct why *why, struct store_reader *reader)
 		r = load_host(why, reader, e);
 		if (r)
 			break;
-		tell(why, e, "from the history");
-		tell_insights(why, in, evidence_uuid(e));
+		tell(why, e, "from the history", in);
 		told++;
 	}
 	insights_close(in);
@@ -268,7 +287,7 @@ static enum exit_code live(const struct why *why, struct kvmlens_collector *coll
 	if (!watch(why, collector, stop_fd, all))
 		return EXIT_FAILED;
 	for (guint i = 0; i < all->len; i++)
-		tell(why, all->pdata[i], "seen just now");
+		tell(why, all->pdata[i], "seen just now", NULL);
 	return EXIT_DONE;
 }
 

@@ -195,7 +195,8 @@ static void say_culprit(struct insights *in, size_t victim, const struct ranks *
 /* What a VM's pain may be due to: the host's values, and those of the devices below its disks. */
 static bool is_resource(const char *metric)
 {
-	return g_str_has_prefix(metric, "host.") || g_str_has_prefix(metric, "vm.disk.device.");
+	return g_str_has_prefix(metric, "host.") || g_str_has_prefix(metric, "vm.disk.device.") ||
+	       !strcmp(metric, "vm.disks.device_latency");
 }
 
 static void take_resources(struct insights *in, const char *vm, GPtrArray *all)
@@ -212,32 +213,65 @@ static void take_resources(struct insights *in, const char *vm, GPtrArray *all)
 	}
 }
 
-/* The resource whose course explains the pain best. */
-static void say_resource(struct insights *in, const struct ranks *pain, const char *metric,
-			 const GPtrArray *resources)
-{
-	struct correlation best = {.p = 1};
-	const struct store_series *by = NULL;
+/* What explains a pain best so far. */
+struct cause {
+	struct correlation c;
+	const struct store_series *pain, *by; /* NULL: nothing does */
+};
 
+/* tests: how many explanations of the pain are tried in all. */
+static void explain(struct insights *in, const struct store_series *pain, const struct ranks *ranks,
+		    const GPtrArray *resources, guint tests, struct cause *best)
+{
 	for (guint i = 0; i < resources->len; i++) {
 		const struct store_series *s = g_ptr_array_index(resources, i);
 		g_autofree double *values = grid_load(in->reader, s, &in->fine, FINE_LEAST);
 		struct correlation c;
+		struct ranks of_resource;
+
+		if (!values || ranks_init(&of_resource, values, in->fine.n, DRIFT))
+			continue;
+		c = correlate(ranks, &of_resource, LAGS);
+		ranks_clear(&of_resource);
+		if (c.p * tests < CORRELATE_ALPHA && fabs(c.rho) > fabs(best->c.rho))
+			*best = (struct cause){c, pain, s};
+	}
+}
+
+static void say_cause(struct insights *in, const struct cause *cause)
+{
+	const struct store_series *pain = cause->pain, *by = cause->by;
+
+	if (!by)
+		return;
+	insight_say(in, "because", "%s%s%s%s follows %s%s%s%s by %d s (rank correlation %.2f)",
+		    pain->metric, *pain->labels ? "{" : "", pain->labels, *pain->labels ? "}" : "",
+		    by->metric, *by->labels ? "{" : "", by->labels, *by->labels ? "}" : "",
+		    cause->c.lag * (FINE_MS / 1000), cause->c.rho);
+}
+
+/* Of the VM's disks or cards the one that a resource explains best. */
+static void say_pain(struct insights *in, size_t vm, const char *metric, bool by_neighbour,
+		     const GPtrArray *resources)
+{
+	g_autoptr(GPtrArray) pains = NULL;
+	struct cause best = {.c = {.p = 1}};
+
+	if (store_find(in->reader, insight_vm(in, vm)->uuid, metric, NULL, &pains))
+		return;
+	for (guint i = 0; i < pains->len; i++) {
+		const struct store_series *s = g_ptr_array_index(pains, i);
+		g_autofree double *values = grid_load(in->reader, s, &in->fine, FINE_LEAST);
 		struct ranks ranks;
 
 		if (!values || ranks_init(&ranks, values, in->fine.n, DRIFT))
 			continue;
-		c = correlate(pain, &ranks, LAGS);
+		if (by_neighbour)
+			say_culprit(in, vm, &ranks);
+		explain(in, s, &ranks, resources, resources->len * pains->len, &best);
 		ranks_clear(&ranks);
-		if (c.p * resources->len >= CORRELATE_ALPHA || fabs(c.rho) <= fabs(best.rho))
-			continue;
-		best = c;
-		by = s;
 	}
-	if (by)
-		insight_say(in, "because", "%s follows %s%s%s%s by %d s (rank correlation %.2f)",
-			    metric, by->metric, *by->labels ? "{" : "", by->labels,
-			    *by->labels ? "}" : "", best.lag * (FINE_MS / 1000), best.rho);
+	say_cause(in, &best);
 }
 
 static void say_why(struct insights *in, size_t vm)
@@ -245,23 +279,12 @@ static void say_why(struct insights *in, size_t vm)
 	static const char *const pains[] = {"vm.cpu.ready_time", "vm.disk.read_latency",
 					    "vm.disk.write_latency", "vm.network.rx_dropped",
 					    "vm.network.tx_dropped"};
-	const char *uuid = insight_vm(in, vm)->uuid;
 	g_autoptr(GPtrArray) resources = store_series_array();
 
 	take_resources(in, "", resources);
-	take_resources(in, uuid, resources);
-	for (size_t i = 0; i < G_N_ELEMENTS(pains); i++) {
-		g_autofree double *values =
-			grid_load_one(in->reader, uuid, pains[i], NULL, &in->fine, FINE_LEAST);
-		struct ranks ranks;
-
-		if (!values || ranks_init(&ranks, values, in->fine.n, DRIFT))
-			continue;
-		if (i == 0)
-			say_culprit(in, vm, &ranks);
-		say_resource(in, &ranks, pains[i], resources);
-		ranks_clear(&ranks);
-	}
+	take_resources(in, insight_vm(in, vm)->uuid, resources);
+	for (size_t i = 0; i < G_N_ELEMENTS(pains); i++)
+		say_pain(in, vm, pains[i], i == 0, resources);
 }
 
 static void say_pair(struct insights *in, size_t vm)
