@@ -52,7 +52,7 @@ guint lab_step(struct alert_lab *lab, const double *ready, unsigned n, int64_t t
 	struct kvmlens_snapshot *snapshot = fake_snapshot(&spec);
 
 	snapshot->wall_ms = lab->now_ms;
-	snapshot->mono_ns = 0;
+	snapshot->mono_ns = lab->mono_ns;
 	for (unsigned i = 0; i < n; i++)
 		((struct snap_vm *)entities_at(&snapshot->vms, i))->rate.ready = ready[i];
 	g_ptr_array_set_size(lab->events, 0);

@@ -15,6 +15,7 @@ struct alert_lab {
 	GPtrArray *events; /* struct alert_event *, of the last step */
 	struct silences *silences; /* NULL: none */
 	int64_t now_ms;
+	uint64_t mono_ns; /* of the next step; 0: the wall clock alone is looked at */
 };
 
 /* Rules as YAML text, without default ones; a mistake ends the test. */

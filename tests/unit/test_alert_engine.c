@@ -418,6 +418,70 @@ static void test_news(void)
 	lab_clear(&lab);
 }
 
+/* The wall clock is set, forth and back: nothing takes longer, and stamps are of the new time. */
+static void test_clock(void)
+{
+	struct silence silence = {.rule = "r", .vm = "vm-0000"};
+	const struct notification *n;
+	struct alert_lab lab;
+	double value = 11;
+
+	lab_init(&lab, "rules:\n" READY("r", "", "duration: 20s"));
+	for (int i = 0; i < 3; i++) {
+		lab.mono_ns += TICK * UINT64_C(1000000);
+		/* An hour forth behind the first step. */
+		lab_step(&lab, &value, 1, i ? TICK : TICK + 3600000);
+		CU_ASSERT_EQUAL_FATAL(lab.events->len, 1);
+		CU_ASSERT_EQUAL(lab_event(&lab, 0)->notify, i == 2);
+	}
+	n = &lab_event(&lab, 0)->notification;
+	CU_ASSERT_EQUAL(n->starts_ms, lab.now_ms - TICK);
+	/* Two hours back. A silence is of the clock that people see. */
+	lab.now_ms -= 7200000;
+	lab.silences = silences_new();
+	silence.since_ms = lab.now_ms - 1;
+	silence.until_ms = lab.now_ms + 60000;
+	silences_add(lab.silences, &silence);
+	lab.mono_ns += TICK * UINT64_C(1000000);
+	lab_step(&lab, &value, 1, TICK);
+	CU_ASSERT_EQUAL_FATAL(lab.events->len, 1);
+	CU_ASSERT_EQUAL(lab_event(&lab, 0)->change, CHANGE_KEPT);
+	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->quiet, "silenced");
+	value = 1;
+	lab.mono_ns += TICK * UINT64_C(1000000);
+	lab_step(&lab, &value, 1, TICK);
+	CU_ASSERT_EQUAL_FATAL(lab.events->len, 1);
+	n = &lab_event(&lab, 0)->notification;
+	CU_ASSERT_EQUAL(n->status, ALERT_RESOLVED);
+	CU_ASSERT_EQUAL(n->ends_ms, lab.now_ms - TICK);
+	CU_ASSERT_EQUAL(n->starts_ms, n->ends_ms - 2 * TICK);
+	lab_clear(&lab);
+}
+
+/* The same while nothing ran. */
+static void test_restart_earlier(void)
+{
+	static const char yaml[] = "rules:\n" READY("r", "", "duration: 20s");
+	struct alert_record record = {0};
+	struct alert_lab lab;
+	double value = 11;
+
+	lab_init(&lab, yaml);
+	CU_ASSERT_EQUAL(lab_step(&lab, &value, 1, TICK), 1);
+	alert_engine_each(lab.engine, keep_record, &record);
+	lab_clear(&lab);
+	lab_init(&lab, yaml);
+	lab.now_ms -= 3600000;
+	CU_ASSERT_EQUAL(alert_engine_restore(lab.engine, &record), 0);
+	lab_step(&lab, &value, 1, TICK);
+	lab_step(&lab, &value, 1, TICK);
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, &value, 1, TICK), 1);
+	CU_ASSERT_EQUAL(lab_event(&lab, 0)->change, CHANGE_FIRING);
+	lab_clear(&lab);
+	g_free(record.rule_id);
+	labels_unref(record.labels);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -432,6 +496,8 @@ int main(void)
 		{"matching", test_matching},
 		{"other rules", test_reload},
 		{"a restart", test_restart},
+		{"a clock that is set", test_clock},
+		{"a restart with an earlier clock", test_restart_earlier},
 		{"random series against a model", test_random},
 		{"news over random series", test_news},
 		CU_TEST_INFO_NULL,

@@ -3,6 +3,9 @@
 #include <string.h>
 #include "alert/engine_internal.h"
 
+/* So far apart the two clocks are by no rounding. */
+#define CLOCK_SET_MS 1000
+
 const char *alert_state_name(enum alert_state state)
 {
 	static const char *const names[] = {"inactive", "pending", "firing", "nodata"};
@@ -219,16 +222,53 @@ static void look_host(struct alert_engine *engine)
 		look_scope(engine, scope, NULL, NULL);
 }
 
+static void move_time(int64_t *ms, int64_t by)
+{
+	if (*ms)
+		*ms = MAX(*ms + by, 1);
+}
+
+/* The wall clock was set: all is as long ago as it was, by the clock that others see. */
+static void move_clock(struct alert_engine *engine, int64_t by)
+{
+	GHashTableIter iter;
+	struct alert *alert;
+
+	engine->now_ms += by;
+	engine->rewrite = true;
+	g_hash_table_iter_init(&iter, engine->alerts);
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&alert)) {
+		move_time(&alert->record.since_ms, by);
+		move_time(&alert->record.fired_ms, by);
+		move_time(&alert->record.over_ms, by);
+		move_time(&alert->record.seen_ms, by);
+		move_time(&alert->record.sent_ms, by);
+		move_time(&alert->gone_ms, by);
+	}
+}
+
 /* Time goes on evenly, whatever becomes of the wall clock meanwhile. */
 static void set_clock(struct alert_engine *engine)
 {
 	const struct kvmlens_snapshot *s = engine->snapshot;
 
-	if (engine->now_ms && engine->mono_ns && s->mono_ns > engine->mono_ns)
+	if (engine->now_ms && engine->mono_ns && s->mono_ns > engine->mono_ns) {
 		engine->now_ms += (int64_t)((s->mono_ns - engine->mono_ns + 500000) / 1000000);
-	else if (s->wall_ms > engine->now_ms)
+		if (ABS(s->wall_ms - engine->now_ms) >= CLOCK_SET_MS)
+			move_clock(engine, s->wall_ms - engine->now_ms);
+	} else if (s->wall_ms > engine->now_ms) {
 		engine->now_ms = s->wall_ms;
+	}
 	engine->mono_ns = s->mono_ns;
+}
+
+/* What is later than now is so by a clock that was set back while nothing ran. */
+static void bound_times(struct alert_record *record, int64_t now_ms)
+{
+	record->since_ms = MIN(record->since_ms, now_ms);
+	record->fired_ms = MIN(record->fired_ms, now_ms);
+	record->over_ms = MIN(record->over_ms, now_ms);
+	record->sent_ms = MIN(record->sent_ms, now_ms);
 }
 
 /* What was not running meanwhile cannot say that values were missing. */
@@ -246,6 +286,7 @@ static void take_up(struct alert_engine *engine)
 		if (!alert->restored)
 			continue;
 		alert->restored = false;
+		bound_times(&alert->record, engine->now_ms);
 		if (alert->record.state == STATE_PENDING &&
 		    engine->now_ms - alert->record.seen_ms > alert->rule->no_data_after_ms)
 			alert->record.since_ms = engine->now_ms;
