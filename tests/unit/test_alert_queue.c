@@ -290,6 +290,38 @@ static void test_firing(void)
 	end();
 }
 
+/* The message that an alert is over is lost: it is told again no more all the same. */
+static void test_firing_lost_end(void)
+{
+	static const struct queue_limits limits = {10, 60000};
+	g_autofree char *dropped = NULL, *refused = NULL, *late = NULL;
+
+	begin();
+	CU_ASSERT_EQUAL(queue_configure(db, "a", &limits), 0);
+	insert("a", 1, 1, ALERT_FIRING);
+	insert("a", 2, 1, ALERT_FIRING);
+	CU_ASSERT_EQUAL(store_db_exec(db, "UPDATE notify_queue SET queued_ms = queued_ms * 2"), 0);
+	expect("a", QUEUE_SENT_KEEP, "0001-1,0002-1");
+	insert("a", 1, 2, ALERT_RESOLVED);
+	expect("a", QUEUE_SENT_KEEP, ""); /* an hour later: too old */
+	CU_ASSERT_EQUAL(stats_of("a").dropped, 1);
+	dropped = firing("a");
+	CU_ASSERT_STRING_EQUAL(dropped, "0002-1 ");
+	insert("a", 2, 2, ALERT_RESOLVED);
+	CU_ASSERT_EQUAL(store_db_exec(db, "UPDATE notify_queue SET queued_ms = queued_ms * 2"), 0);
+	expect("a", QUEUE_REFUSED, "0002-2");
+	refused = firing("a");
+	CU_ASSERT_STRING_EQUAL(refused, "");
+	/* It was over already when it was told that it fires. */
+	insert("a", 3, 1, ALERT_FIRING);
+	insert("a", 3, 2, ALERT_RESOLVED);
+	CU_ASSERT_EQUAL(store_db_exec(db, "UPDATE notify_queue SET queued_ms = queued_ms * 2"), 0);
+	expect("a", QUEUE_SENT_KEEP, "0003-1");
+	late = firing("a");
+	CU_ASSERT_STRING_EQUAL(late, "");
+	end();
+}
+
 /* A state change that is rolled back has no message. */
 static void test_atomic(void)
 {
@@ -359,6 +391,7 @@ int main(void)
 		{"group wait", test_group_wait},
 		{"refused", test_refused},
 		{"what fires", test_firing},
+		{"the end of what fires is lost", test_firing_lost_end},
 		{"atomic", test_atomic},
 		{"a damaged row", test_damaged_row},
 		{"key of a message", test_key},

@@ -127,6 +127,25 @@ static int append(sqlite3 *db, const char *channel, const struct notification *n
 	return store_db_run(s);
 }
 
+/*
+ * What is over is told again no more, whatever becomes of the message that says so: should that be
+ * dropped or refused, the endpoint lets go of the alert by itself.
+ */
+static int forget_firing(sqlite3 *db, const char *channel, const struct notification *n)
+{
+	int r = 0;
+	g_autoptr(sqlite3_stmt) s = NULL;
+
+	if (n->status != ALERT_RESOLVED)
+		return 0;
+	s = store_db_prepare(db, "DELETE FROM notify_firing WHERE channel = ? AND alert = ?", &r);
+	if (!s)
+		return r;
+	sqlite3_bind_text(s, 1, channel, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 2, n->alert_id, -1, SQLITE_STATIC);
+	return store_db_run(s);
+}
+
 int queue_insert(sqlite3 *db, const char *channel, const struct notification *n)
 {
 	json_auto_t *json = notification_encode(n);
@@ -135,6 +154,8 @@ int queue_insert(sqlite3 *db, const char *channel, const struct notification *n)
 
 	if (!r)
 		r = append(db, channel, n, body);
+	if (!r)
+		r = forget_firing(db, channel, n);
 	free(body);
 	return r ? r : drop_surplus(db, channel);
 }
@@ -312,12 +333,14 @@ int queue_take(sqlite3 *db, const char *channel, gint64 now_ms, gint64 group_wai
 
 static int keep_firing(sqlite3 *db, const char *channel, gint64 batch)
 {
-	/* The newest of an alert is what counts; only that is left by REPLACE. */
-	int r = run(db,
-		    "REPLACE INTO notify_firing (channel, alert, body) SELECT channel, alert, body"
-		    " FROM notify_queue WHERE channel = ?1 AND batch = ?2 AND status <> 'resolved'"
-		    " ORDER BY id",
-		    channel, batch);
+	/* The newest of an alert is what counts, which REPLACE leaves, if it is not over by now. */
+	int r = run(
+		db,
+		"REPLACE INTO notify_firing (channel, alert, body) SELECT channel, alert, body"
+		" FROM notify_queue q WHERE channel = ?1 AND batch = ?2 AND status <> 'resolved'"
+		" AND NOT EXISTS (SELECT 1 FROM notify_queue o WHERE o.channel = ?1"
+		" AND o.alert = q.alert AND o.id > q.id AND o.status = 'resolved') ORDER BY id",
+		channel, batch);
 
 	if (r)
 		return r;
