@@ -351,6 +351,28 @@ static void check_expr(const char *yaml, const char *expected)
 	lab_clear(&lab);
 }
 
+static void check_rendered(const char *yaml, const char *expected)
+{
+	struct alert_lab lab;
+	textbuf_auto out = {0};
+
+	lab_init(&lab, yaml);
+	promrules_render(lab.rules, &out);
+	CU_ASSERT_PTR_NOT_NULL(g_strstr_len(out.data, (gssize)out.len, expected));
+	lab_clear(&lab);
+}
+
+/* {metric} is the rule's, but for series that have a label of that name. */
+static void test_templates(void)
+{
+	check_rendered("rules:\n  - id: r\n    text: \"{vm}: {metric}\"\n    condition: {metric: "
+		       "vm.cpu.usage, operator: gt, threshold: 2}\n",
+		       "{{ $labels.vm }}: vm.cpu.usage'");
+	check_rendered("rules:\n  - id: r\n    type: forecast\n    text: \"{vm}: {metric}\"\n    "
+		       "condition: {metric: vm.memory.usage_percent}\n",
+		       "{{ $labels.vm }}: {{ $labels.metric }}'");
+}
+
 static void test_expressions(void)
 {
 	check_expr("rules:\n  - id: r\n    no_data: resolve\n    condition: {metric: vm.cpu.usage, "
@@ -376,6 +398,7 @@ int main(void)
 		{"a recording comes back", test_replay},
 		{"a broken recording", test_replay_refuses},
 		{"expressions for Prometheus", test_expressions},
+		{"texts for Prometheus", test_templates},
 		CU_TEST_INFO_NULL,
 	};
 

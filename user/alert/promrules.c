@@ -71,6 +71,13 @@ static void put_keys(GString *out, const struct metric *metric)
 			g_string_append_printf(out, ", %s", *key);
 }
 
+static bool has_key(const struct metric *metric, const char *name)
+{
+	g_auto(GStrv) keys = g_strsplit(metric_scopes[metric->scope].keys, ", ", -1);
+
+	return g_strv_contains((const char *const *)keys, name);
+}
+
 /* While it fires: other bounds, and what is missing is as it was while the VM is there. */
 static void put_firing(GString *out, const struct alert_rule *rule, const char *sign)
 {
@@ -147,6 +154,8 @@ static char *template_of(const struct alert_rule *rule, const char *text)
 			g_string_append(out, "whom vm_cpu_top_aggressor names");
 		else if (strcmp(name, "since") == 0)
 			g_string_append(out, "then");
+		else if (strcmp(name, "metric") == 0 && !has_key(rule->metric, name))
+			g_string_append(out, rule->metric->name);
 		else
 			g_string_append_printf(out, "{{ $labels.%s }}", name);
 	}
