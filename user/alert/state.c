@@ -327,6 +327,7 @@ int state_silences(sqlite3 *db, int64_t now_ms, struct silences **ret_silences)
 }
 
 #define BUSY_MS 5000
+#define SILENCE_KEPT_MS INT64_C(604800000) /* after its end: a week */
 
 int state_open_beside(const char *path, sqlite3 **ret_db)
 {
@@ -346,6 +347,19 @@ int state_open_beside(const char *path, sqlite3 **ret_db)
 	return 0;
 }
 
+/* Those that ended long ago, so that a script that silences every night fills nothing. */
+static int drop_ended(sqlite3 *db, int64_t now_ms)
+{
+	int r = 0;
+	g_autoptr(sqlite3_stmt) drop =
+		store_db_prepare(db, "DELETE FROM silence WHERE until_ms < ?", &r);
+
+	if (!drop)
+		return r;
+	sqlite3_bind_int64(drop, 1, now_ms - SILENCE_KEPT_MS);
+	return store_db_run(drop);
+}
+
 int state_silence_add(sqlite3 *db, const struct silence *silence, int64_t *ret_id)
 {
 	int r = 0;
@@ -356,6 +370,9 @@ int state_silence_add(sqlite3 *db, const struct silence *silence, int64_t *ret_i
 		&r);
 
 	if (!put)
+		return r;
+	r = drop_ended(db, silence->since_ms);
+	if (r)
 		return r;
 	sqlite3_bind_int64(put, 1, silence->since_ms);
 	sqlite3_bind_int64(put, 2, silence->until_ms);

@@ -11,7 +11,7 @@
 #define DEFAULT_FOR "1h"
 #define FOR_MAX_MS INT64_C(7776000000) /* 90 days */
 
-static int open_store(struct cli *cli, sqlite3 **ret_db)
+static enum exit_code open_store(struct cli *cli, sqlite3 **ret_db)
 {
 	const char *path = cli->config->store;
 	g_autofree char *shown = text_path(path);
@@ -22,21 +22,26 @@ static int open_store(struct cli *cli, sqlite3 **ret_db)
 			  r == -ENOENT ? "there is no store that a silence could be kept in; "
 					 "kvmlens run makes one"
 				       : g_strerror(-r));
-	return r;
+	return exit_code_of(r);
 }
 
-static enum exit_code begin(struct cli *cli, sqlite3 *db, int64_t ms)
+static enum exit_code begin(struct cli *cli, int64_t ms)
 {
 	const struct cli_flags *flags = cli->flags;
-	int64_t now = g_get_real_time() / 1000, id;
+	int64_t now = g_get_real_time() / 1000, id = 0;
+	g_autoptr(sqlite3) db = NULL;
+	enum exit_code code = open_store(cli, &db);
 	const struct silence silence = {.since_ms = now,
 					.until_ms = now + ms,
 					.rule = flags->rule,
 					.vm = flags->vm,
 					.comment = flags->comment};
 	char when[ALERT_TIME_MAX];
-	int r = state_silence_add(db, &silence, &id);
+	int r;
 
+	if (code)
+		return code;
+	r = state_silence_add(db, &silence, &id);
 	if (r) {
 		cli_error(cli, "silence: %s",
 			  r == -ENOSPC ? "there are too many; end one first" : g_strerror(-r));
@@ -47,7 +52,7 @@ static enum exit_code begin(struct cli *cli, sqlite3 *db, int64_t ms)
 	return EXIT_DONE;
 }
 
-static enum exit_code run_begin(struct cli *cli, sqlite3 *db)
+static enum exit_code run_begin(struct cli *cli)
 {
 	const char *span = cli->flags->for_time ? cli->flags->for_time : DEFAULT_FOR;
 	int64_t ms;
@@ -60,19 +65,24 @@ static enum exit_code run_begin(struct cli *cli, sqlite3 *db)
 		cli_error(cli, "silence: say what, with --vm NAME or --rule ID; '*' is everything");
 		return EXIT_USAGE;
 	}
-	return begin(cli, db, ms);
+	return begin(cli, ms);
 }
 
-static enum exit_code run_list(struct cli *cli, sqlite3 *db)
+static enum exit_code run_list(struct cli *cli)
 {
 	static const struct table_column columns[] = {
 		{"ID", true, 0},     {"UNTIL", false, 0},   {"VM", false, 40},
 		{"RULE", false, 40}, {"COMMENT", false, 0},
 	};
 	struct silences *silences = NULL;
+	g_autoptr(sqlite3) db = NULL;
+	enum exit_code code = open_store(cli, &db);
 	struct table *table;
-	int r = state_silences(db, g_get_real_time() / 1000, &silences);
+	int r;
 
+	if (code)
+		return code;
+	r = state_silences(db, g_get_real_time() / 1000, &silences);
 	if (r) {
 		cli_error(cli, "silence: %s", g_strerror(-r));
 		silences_free(silences);
@@ -96,12 +106,17 @@ static enum exit_code run_list(struct cli *cli, sqlite3 *db)
 	return EXIT_DONE;
 }
 
-static enum exit_code run_end(struct cli *cli, sqlite3 *db)
+static enum exit_code run_end(struct cli *cli)
 {
 	char *end;
 	gint64 id = g_ascii_strtoll(cli->args[1], &end, 10);
-	int r = *end || id <= 0 ? -ENOENT : state_silence_end(db, id, g_get_real_time() / 1000);
+	g_autoptr(sqlite3) db = NULL;
+	enum exit_code code = open_store(cli, &db);
+	int r;
 
+	if (code)
+		return code;
+	r = *end || id <= 0 ? -ENOENT : state_silence_end(db, id, g_get_real_time() / 1000);
 	if (r == 0) {
 		fprintf(cli->out, "silence %lld is over\n", (long long)id);
 		return EXIT_DONE;
@@ -113,22 +128,15 @@ static enum exit_code run_end(struct cli *cli, sqlite3 *db)
 	return EXIT_FAILED;
 }
 
-static enum exit_code dispatch(struct cli *cli, sqlite3 *db)
+enum exit_code cmd_silence(struct cli *cli)
 {
 	if (!cli->n_args)
-		return run_begin(cli, db);
+		return run_begin(cli);
 	if (cli->n_args == 1 && strcmp(cli->args[0], "list") == 0)
-		return run_list(cli, db);
+		return run_list(cli);
 	if (cli->n_args == 2 && strcmp(cli->args[0], "end") == 0)
-		return run_end(cli, db);
+		return run_end(cli);
 	cli_error(cli,
 		  "silence: write silence --vm NAME --for 1h, silence list, or silence end ID");
 	return EXIT_USAGE;
-}
-
-enum exit_code cmd_silence(struct cli *cli)
-{
-	g_autoptr(sqlite3) db = NULL;
-
-	return open_store(cli, &db) ? EXIT_FAILED : dispatch(cli, db);
 }
