@@ -138,7 +138,7 @@ static __always_inline void finish(const struct block_key *key, __u64 bytes, __u
  * The address was given to another request, so that the one before has ended; its completion was
  * not seen. The kernel skips a program that interrupts itself.
  */
-static __always_inline void finish_unseen(const struct block_inflight *entry)
+static __always_inline void finish_unseen(struct block_inflight *entry)
 {
 	struct block_key key = {
 		.tgid = entry->tgid, .dev = entry->dev, .op = entry->op, .by = entry->by};
@@ -146,6 +146,7 @@ static __always_inline void finish_unseen(const struct block_inflight *entry)
 
 	if (!entry->issued_at)
 		return;
+	entry->issued_at = 0;
 	count(BLOCK_LOST_COMPLETIONS, 1);
 	value = value_of(&key);
 	if (!value)
@@ -251,6 +252,8 @@ static __always_inline int completed(struct request *rq, int error, __u32 bytes)
 	whose.by = entry->by;
 	if (entry->issued_at)
 		finish(&whose, entry->bytes, now - entry->issued_at, error);
+	/* An interrupted CPU may hold the bucket, and an entry that stays must not count twice. */
+	entry->issued_at = 0;
 	bpf_map_delete_elem(&block_inflight, &key);
 	return 0;
 }

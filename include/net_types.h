@@ -9,6 +9,9 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
+/* Bumped on any change of a layout in this file; decides whether pinned maps may be adopted. */
+#define NET_ABI_VERSION 1
+
 #define NET_TAPS_MAX 2048
 #define NET_DROPS_MAX 16384
 

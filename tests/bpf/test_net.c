@@ -24,6 +24,7 @@
 #include "vm/link.h"
 
 #define DIR "/sys/fs/bpf/kvmlens-test-net"
+#define MANY 60 /* taps: more than one message of a dump holds */
 #define RING 500 /* packets that a tap keeps */
 
 struct rig {
@@ -321,6 +322,85 @@ static void test_neighbour(void)
 	rig_end(&rig);
 }
 
+/* An older qdisc has the place of clsact, and no way out: that is counted, and not tried again. */
+static void test_refused(void)
+{
+	struct net_target target;
+	struct net *net;
+	struct rig rig;
+
+	if (!has_tc())
+		return;
+	rig_begin(&rig);
+	CU_ASSERT_EQUAL_FATAL(system("tc qdisc add dev kltest0 ingress"), 0);
+	net = open_net(&rig, 1u << FEATURE_NET_TCX, false, false);
+	target = (struct net_target){rig.ifindex, true, false};
+	net_sync(net, &target, 1);
+	CU_ASSERT_EQUAL(net_refused(net), 1);
+	net_close(net, false);
+	rig_end(&rig);
+}
+
+static int open_named(const char *name)
+{
+	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	g_strlcpy(ifr.ifr_name, name, IFNAMSIZ);
+	if (fd >= 0 && ioctl(fd, TUNSETIFF, &ifr)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static gpointer come_and_go(gpointer stop)
+{
+	while (!g_atomic_int_get((gint *)stop))
+		close(open_named("klchurn0"));
+	return NULL;
+}
+
+static unsigned count_many(const GArray *links)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < links->len; i++)
+		n += g_str_has_prefix(g_array_index(links, struct link, i).name, "klmany");
+	return n;
+}
+
+/* A dump that others interrupt is done again: it is whole, or an error. */
+static void test_whole(void)
+{
+	gint64 until = g_get_monotonic_time() + 2 * G_USEC_PER_SEC;
+	unsigned whole = 0, parts = 0;
+	int taps[MANY];
+	gint stop = 0;
+	GThread *thread;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		g_autofree char *name = g_strdup_printf("klmany%u", i);
+
+		taps[i] = open_named(name);
+		CU_ASSERT_FATAL(taps[i] >= 0);
+	}
+	thread = g_thread_new("churn", come_and_go, &stop);
+	while (g_get_monotonic_time() < until) {
+		g_autoptr(GArray) links = g_array_new(FALSE, FALSE, sizeof(struct link));
+		bool done = !link_dump(links);
+
+		whole += done && count_many(links) == MANY;
+		parts += done && count_many(links) != MANY;
+	}
+	g_atomic_int_set(&stop, 1);
+	g_thread_join(thread);
+	CU_ASSERT_TRUE(whole > 0);
+	CU_ASSERT_EQUAL(parts, 0);
+	for (unsigned i = 0; i < MANY; i++)
+		close(taps[i]);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -329,6 +409,8 @@ int main(void)
 		{"drops by reason", test_drops},
 		{"a crash", test_crash},
 		{"somebody else's filter", test_neighbour},
+		{"a tap that refuses", test_refused},
+		{"a dump that is interrupted", test_whole},
 		CU_TEST_INFO_NULL,
 	};
 

@@ -87,8 +87,10 @@ static void file_open(struct talk *t, const json_t *arguments)
 		char reply[32];
 
 		snprintf(reply, sizeof(reply), "{\"return\":%zu}\n", i + 1000);
-		if (path && !strcmp(path, paths[i]))
+		if (path && !strcmp(path, paths[i])) {
+			g_atomic_int_inc(&t->agent->files);
 			say_text(t, reply);
+		}
 	}
 }
 
@@ -127,9 +129,10 @@ static void serve_sound(struct talk *t, const char *command, const json_t *argum
 		file_open(t, arguments);
 	else if (!strcmp(command, "guest-file-read"))
 		file_read(t, arguments);
-	else if (!strcmp(command, "guest-file-close"))
+	else if (!strcmp(command, "guest-file-close")) {
+		g_atomic_int_add(&t->agent->files, -1);
 		say_text(t, "{\"return\":{}}\n");
-	else if (!strcmp(command, "guest-get-fsinfo"))
+	} else if (!strcmp(command, "guest-get-fsinfo"))
 		say_text(t,
 			 "{\"return\":[{\"name\":\"vda1\",\"mountpoint\":\"/\",\"type\":\"ext4\","
 			 "\"total-bytes\":1000,\"used-bytes\":250,\"disk\":[]}]}\n");
@@ -190,6 +193,10 @@ static bool serve_fault(struct talk *t, int fault, const char *command, const js
 	case FAKE_REFUSES:
 		say_text(t, "{\"error\":{\"class\":\"GenericError\",\"desc\":\"no \\u0007\"}}\n");
 		break;
+	case FAKE_UNREAD:
+		if (!strcmp(command, "guest-file-read"))
+			break;
+		/* fall through */
 	default:
 		serve_sound(t, command, arguments);
 	}

@@ -20,6 +20,7 @@ enum fake_fault {
 	FAKE_REFUSES, /* an error for every command but guest-info */
 	FAKE_DISABLED, /* nothing but guest-get-fsinfo is allowed */
 	FAKE_ENDLESS, /* a command that never ends */
+	FAKE_UNREAD, /* opens files, and does not tell what is in them */
 };
 
 struct fake_agent {
@@ -27,6 +28,7 @@ struct fake_agent {
 	gint opens, asked; /* links opened, requests served */
 	gint starts; /* commands started in the guest */
 	gint ticks; /* what its clocks show; a tick more at each look */
+	gint files; /* open in the guest */
 	gint owes; /* a reply of an earlier talk is still to come */
 };
 

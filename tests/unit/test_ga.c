@@ -91,6 +91,8 @@ static void check_fault(enum fake_fault fault, int expected)
 	CU_ASSERT_STRING_EQUAL(result->fs[0].device, "vda1");
 	CU_ASSERT_EQUAL(result->view->n_tasks, 1);
 	CU_ASSERT_EQUAL(agent.opens, 2);
+	/* What was open when the talk broke off has been closed in the next. */
+	CU_ASSERT_EQUAL(g_atomic_int_get(&agent.files), 0);
 	ga_session_free(s);
 }
 
@@ -98,6 +100,7 @@ static void test_silent(void)
 {
 	check_fault(FAKE_SILENT, -ETIMEDOUT);
 	check_fault(FAKE_STUCK, -ETIMEDOUT);
+	check_fault(FAKE_UNREAD, -ETIMEDOUT);
 }
 
 static void test_garbage(void)

@@ -17,6 +17,7 @@ enum loss {
 	LOSS_STALLS,
 	LOSS_HOST,
 	LOSS_DROPS,
+	LOSS_TAPS,
 	LOSS_BLOCK_REQUESTS,
 	LOSS_BLOCK_COUNTERS,
 	LOSS_BLOCK_UNSEEN,
@@ -49,6 +50,7 @@ static const char *const loss_names[N_LOSSES] = {
 	[LOSS_STALLS] = "stall_look_late",
 	[LOSS_HOST] = "host_not_read",
 	[LOSS_DROPS] = "drop_reason_no_room",
+	[LOSS_TAPS] = "tap_not_hooked",
 	[LOSS_BLOCK_REQUESTS] = "block_request_no_room",
 	[LOSS_BLOCK_COUNTERS] = "block_counter_no_room",
 	[LOSS_BLOCK_UNSEEN] = "block_completion_unseen",
@@ -201,6 +203,7 @@ static void fill_losses(struct about *a, const struct about_parts *parts,
 	counts[LOSS_STALLS] = stall_watch_missed(c->stalls);
 	counts[LOSS_HOST] = host_failures(parts->host);
 	counts[LOSS_DROPS] = probe_lost_drops(c->probe);
+	counts[LOSS_TAPS] = probe_lost_taps(c->probe);
 	counts[LOSS_BLOCK_REQUESTS] = probe_block_count(c->probe, BLOCK_LOST_INFLIGHT);
 	counts[LOSS_BLOCK_COUNTERS] = probe_block_count(c->probe, BLOCK_LOST_STATS);
 	counts[LOSS_BLOCK_UNSEEN] = probe_block_count(c->probe, BLOCK_LOST_COMPLETIONS);

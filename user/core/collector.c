@@ -229,7 +229,6 @@ static void start_nics(struct kvmlens_collector *c)
 	inventory_unref(inventory);
 	if (nics_start(c->collect.nics))
 		stop_nics(c);
-	g_clear_pointer(&c->host, host_free);
 }
 
 static int start_discovery(struct kvmlens_collector *c)
@@ -351,6 +350,7 @@ void kvmlens_collector_stop(struct kvmlens_collector *c)
 	guests_free(c->collect.guests);
 	c->collect.guests = NULL;
 	stop_nics(c);
+	g_clear_pointer(&c->host, host_free);
 	guest_agents_free(c->collect.agents);
 	c->collect.agents = NULL;
 	collect_clear(&c->collect);

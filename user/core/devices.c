@@ -4,7 +4,8 @@
 #include "core/devices.h"
 #include "vm/stacking.h"
 
-#define SEED_TICKS 64 /* from one look at whom the kernel follows to the next */
+/* From one look at whom the kernel follows, and at what devices are called, to the next. */
+#define SEED_TICKS 64
 
 /* A VM that the kernel was told of. */
 struct known {
@@ -22,7 +23,7 @@ struct loop {
 struct devices {
 	struct probe *probe;
 	GHashTable *known; /* tgid to struct known */
-	GHashTable *names; /* dev to its name, of devices that the last tick had */
+	GHashTable *names; /* dev to its name, which another device may have later */
 	GHashTable *loops; /* dev to struct loop */
 	GArray *records; /* struct probe_block, by tgid, then by dev */
 	uint64_t tick;
@@ -187,8 +188,11 @@ void devices_begin(struct devices *d, const struct inventory *inventory)
 	d->up = d->probe && !probe_block_read(d->probe, d->records, &d->epoch);
 	if (!d->up)
 		return;
-	if (d->tick++ % SEED_TICKS == 0)
+	if (d->tick++ % SEED_TICKS == 0) {
 		seed(d);
+		g_hash_table_remove_all(d->names);
+		g_hash_table_remove_all(d->loops);
+	}
 	g_array_sort(d->records, by_vm_and_device);
 	for (unsigned i = 0; i < inventory->n_vms; i++)
 		if (inventory->vms[i].ident->pid > 0)

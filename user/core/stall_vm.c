@@ -252,10 +252,34 @@ static void judge_main_loop(struct stall_vm *x, struct stall_round *round)
 	x->main_before = *m;
 }
 
+/* Most VMs run, or want nothing: that is seen without a copy of what their vCPUs do. */
+static bool may_stall(const struct stall_vm *x, bool said_paused)
+{
+	bool any = false;
+
+	for (guint i = 0; i < x->now->len; i++) {
+		const struct stall_vcpu *v = &seen(x->now, i)->vcpu;
+
+		if (v->state == SCHED_STATE_RUNNING)
+			return false;
+		any |= wants(v, said_paused);
+	}
+	return any;
+}
+
+static uint64_t since_now(const struct stall_vm *x, bool said_paused)
+{
+	g_autofree struct stall_vcpu *row = NULL;
+
+	if (!may_stall(x, said_paused))
+		return 0;
+	row = row_of(x->now);
+	return stall_since(row, x->now->len, said_paused);
+}
+
 void stall_vm_judge(struct stall_vm *x, const struct inventory_vm *iv, struct stall_round *round)
 {
-	g_autofree struct stall_vcpu *row = row_of(x->now);
-	uint64_t since = stall_since(row, x->now->len, iv->state == KVMLENS_VM_PAUSED);
+	uint64_t since = since_now(x, iv->state == KVMLENS_VM_PAUSED);
 	GArray *old = x->before;
 
 	if (x->since && (!since || !same_threads(x) || any_ran(x)))

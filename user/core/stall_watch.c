@@ -77,18 +77,26 @@ static bool read_record(struct stall_watch *w, const struct vm_thread *thread,
 	return true;
 }
 
-/* False: not every vCPU's record could be read. */
+/*
+ * False: not every vCPU's record could be read. Of a VM that nothing has been held against, and of
+ * which one vCPU runs, the others do not matter.
+ */
 static bool read_vm(struct stall_watch *w, const struct inventory_vm *iv, struct stall_vm *x)
 {
+	bool runs = false;
+
 	g_array_set_size(x->now, 0);
 	for (unsigned i = 0; i < iv->n_threads; i++) {
 		const struct vm_thread *t = &iv->threads[i];
 		struct stall_seen seen = {.tid = t->tid, .slot = t->slot};
 
 		if (t->role == SCHED_ROLE_VCPU) {
+			if (runs)
+				continue;
 			if (!read_record(w, t, &seen.vcpu))
 				return false;
 			g_array_append_val(x->now, seen);
+			runs = !x->since && seen.vcpu.state == SCHED_STATE_RUNNING;
 		} else if (t->tid == iv->ident->pid) {
 			x->has_main = read_record(w, t, &x->main_now);
 		}
@@ -261,8 +269,11 @@ struct stall_watch *stall_watch_start(const struct stall_watch_config *config)
 	w->vms = g_hash_table_new_full(NULL, NULL, NULL, free_vm);
 	g_mutex_init(&w->lock);
 	g_cond_init(&w->wake);
-	w->thread = g_thread_new("stalls", run, w);
-	return w;
+	w->thread = g_thread_try_new("stalls", run, w, NULL);
+	if (w->thread)
+		return w;
+	stall_watch_stop(w);
+	return NULL;
 }
 
 void stall_watch_stop(struct stall_watch *w)
@@ -273,7 +284,8 @@ void stall_watch_stop(struct stall_watch *w)
 	w->stop = true;
 	g_cond_broadcast(&w->wake);
 	g_mutex_unlock(&w->lock);
-	g_thread_join(w->thread);
+	if (w->thread)
+		g_thread_join(w->thread);
 	g_hash_table_unref(w->vms);
 	g_hash_table_unref(w->queued);
 	g_array_unref(w->waiting);

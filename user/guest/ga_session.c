@@ -20,6 +20,8 @@ struct ga_session {
 	unsigned allowed; /* 1 << enum ga_command, since the link was opened */
 	uint64_t running; /* process in the guest that has not been seen to end, 0: none */
 	uint64_t command; /* the last that was started */
+	uint64_t handle; /* of a file in the guest */
+	bool left_open; /* that file: the talk broke off before it was closed */
 	unsigned answer_ms;
 	char os[GA_TEXT_LEN], kernel[GUEST_NAME_LEN]; /* asked for once, as guest-info is */
 	gint64 until; /* us of the monotonic clock: the end of this look */
@@ -111,39 +113,49 @@ static int ask_handle(struct ga_session *s, enum ga_command command, const char 
 	return r ?: ga_reply_number(value, ret_handle);
 }
 
-static int read_handle(struct ga_session *s, uint64_t handle, GString *data)
+/* An agent keeps what is open over talks, and can open only so many. */
+static int close_handle(struct ga_session *s)
 {
-	json_auto_t *read = NULL, *closed = NULL;
+	json_auto_t *closed = NULL;
+	char request[128];
+	int r;
+
+	snprintf(request, sizeof(request),
+		 "{\"execute\":\"guest-file-close\",\"arguments\":{\"handle\":%" G_GUINT64_FORMAT
+		 "}}",
+		 s->handle);
+	r = harmless(ask(s, request, &closed));
+	s->left_open = r != 0;
+	return r;
+}
+
+static int read_handle(struct ga_session *s, GString *data)
+{
+	json_auto_t *read = NULL;
 	char request[128];
 	int r;
 
 	snprintf(request, sizeof(request),
 		 "{\"execute\":\"guest-file-read\",\"arguments\":{\"handle\":%" G_GUINT64_FORMAT
 		 ",\"count\":%u}}",
-		 handle, FILE_MAX);
+		 s->handle, FILE_MAX);
 	r = ask(s, request, &read);
 	if (!r)
 		r = ga_reply_file(read, FILE_MAX, data);
-	if (harmless(r))
-		return r;
-	snprintf(request, sizeof(request),
-		 "{\"execute\":\"guest-file-close\",\"arguments\":{\"handle\":%" G_GUINT64_FORMAT
-		 "}}",
-		 handle);
-	return ask(s, request, &closed);
+	return harmless(r) ? r : close_handle(s);
 }
 
 /* Data is empty where the guest has no such file. */
 static int read_file(struct ga_session *s, const char *path, GString *data)
 {
 	g_autofree char *arguments = g_strdup_printf("\"path\":\"%s\"", path);
-	uint64_t handle;
 	int r;
 
 	g_string_truncate(data, 0);
-	r = ask_handle(s, GA_FILE_OPEN, arguments, &handle);
+	r = ask_handle(s, GA_FILE_OPEN, arguments, &s->handle);
+	s->left_open = !r;
 	if (!r)
-		r = read_handle(s, handle, data);
+		r = read_handle(s, data);
 	return harmless(r);
 }
 
@@ -353,6 +365,8 @@ static int open_link(struct ga_session *s)
 	s->running = 0;
 	r = ask(s, "{\"execute\":\"guest-info\"}", &value);
 	r = r ?: ga_reply_commands(value, &s->allowed);
+	if (!r && s->left_open)
+		r = close_handle(s);
 	return r ?: ask_os(s);
 }
 

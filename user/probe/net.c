@@ -49,6 +49,7 @@ struct net {
 	unsigned number; /* of the sync */
 	unsigned without;
 	bool tcx, tried[PARTS];
+	gint refused; /* taps that could not be hooked; atomic */
 	GMutex lock; /* guards what follows */
 	struct features features;
 	bool changed;
@@ -270,6 +271,7 @@ static void sync_tap(struct net *net, const struct net_target *target)
 		err = hook(net, target->ifindex, h);
 		h->sizes = !err;
 		h->refused = err && err != -ENODEV;
+		g_atomic_int_add(&net->refused, h->refused);
 	}
 	watch(net, target->ifindex, h, target->drops && is_on(net, PART_DROPS));
 }
@@ -364,6 +366,11 @@ void net_drops(struct net *net, net_drop_fn fn, void *arg)
 int net_lost_fd(const struct net *net)
 {
 	return net->maps[MAP_LOST].fd;
+}
+
+unsigned net_refused(const struct net *net)
+{
+	return g_atomic_int_get(&net->refused);
 }
 
 void net_features(struct net *net, struct features *features)
@@ -482,12 +489,4 @@ void net_close(struct net *net, bool keep_pins)
 	g_hash_table_unref(net->taps);
 	g_mutex_clear(&net->lock);
 	g_free(net);
-}
-
-uint64_t net_build(void)
-{
-	size_t size;
-	const void *bytes = net_bpf__elf_bytes(&size);
-
-	return object_hash(0xcbf29ce484222325ull, bytes, size);
 }

@@ -63,9 +63,10 @@ void net_drops(struct net *net, net_drop_fn fn, void *arg);
 /* The map of what found no room, by enum net_lost; -1: none. Any thread. */
 int net_lost_fd(const struct net *net);
 
+/* Taps so far that could not be hooked although they are there. Any thread. */
+unsigned net_refused(const struct net *net);
+
 /* Bring this subsystem's rows up to date. Any thread. */
 void net_features(struct net *net, struct features *features);
-
-uint64_t net_build(void);
 
 #endif

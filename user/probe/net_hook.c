@@ -57,6 +57,110 @@ int net_hook_tcx(uint32_t ifindex, int ingress_fd, int egress_fd, struct net_hoo
 	return 0;
 }
 
+/* What the kernel lists of an interface below parent, each message to fn; -errno. */
+static int dump(struct mnl_socket *nl, uint16_t type, uint32_t ifindex, uint32_t parent,
+		mnl_cb_t fn, void *arg)
+{
+	_Alignas(struct nlmsghdr) char buf[16384];
+	struct nlmsghdr *head = mnl_nlmsg_put_header(buf);
+	struct tcmsg *tc;
+	ssize_t got;
+	int r = MNL_CB_OK;
+
+	head->nlmsg_type = type;
+	head->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	head->nlmsg_seq = parent;
+	tc = mnl_nlmsg_put_extra_header(head, sizeof(*tc));
+	tc->tcm_ifindex = (int)ifindex;
+	tc->tcm_parent = parent;
+	if (mnl_socket_sendto(nl, head, head->nlmsg_len) < 0)
+		return -errno;
+	while (r > MNL_CB_STOP) {
+		got = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+		if (got < 0)
+			return -errno;
+		r = mnl_cb_run(buf, got, parent, mnl_socket_get_portid(nl), fn, arg);
+	}
+	return r < 0 ? -errno : 0;
+}
+
+static struct mnl_socket *open_netlink(void)
+{
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+
+	if (!nl || !mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID))
+		return nl;
+	mnl_socket_close(nl);
+	return NULL;
+}
+
+static int count_filter(const struct nlmsghdr *head, void *data)
+{
+	*(unsigned *)data += head->nlmsg_type == RTM_NEWTFILTER;
+	return MNL_CB_OK;
+}
+
+/* Filters of one direction of a clsact; more than none where it cannot be told. */
+static unsigned filters(struct mnl_socket *nl, uint32_t ifindex, uint32_t parent)
+{
+	unsigned n = 0;
+
+	return dump(nl, RTM_GETTFILTER, ifindex, parent, count_filter, &n) ? 1 : n;
+}
+
+unsigned net_hook_filters(uint32_t ifindex)
+{
+	struct mnl_socket *nl = open_netlink();
+	unsigned n = 1;
+
+	if (!nl)
+		return n;
+	n = filters(nl, ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)) +
+	    filters(nl, ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS));
+	mnl_socket_close(nl);
+	return n;
+}
+
+struct search {
+	uint32_t ifindex;
+	bool found;
+};
+
+static int see_qdisc(const struct nlmsghdr *head, void *data)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(head);
+	struct search *search = data;
+	const struct nlattr *attr;
+
+	if (head->nlmsg_type != RTM_NEWQDISC || mnl_nlmsg_get_payload_len(head) < sizeof(*tc) ||
+	    tc->tcm_ifindex != (int)search->ifindex || tc->tcm_parent != TC_H_CLSACT)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, head, sizeof(*tc))
+	{
+		const char *kind = mnl_attr_get_payload(attr);
+
+		search->found |= mnl_attr_get_type(attr) == TCA_KIND &&
+				 !strncmp(kind, "clsact", mnl_attr_get_payload_len(attr));
+	}
+	return MNL_CB_OK;
+}
+
+/*
+ * What stands in the place of clsact may be "ingress", as libvirt makes it for bandwidth: that
+ * takes filters for what goes out as well, and runs them on what comes in.
+ */
+static bool is_clsact(uint32_t ifindex)
+{
+	struct search search = {.ifindex = ifindex};
+	struct mnl_socket *nl = open_netlink();
+
+	if (!nl)
+		return false;
+	dump(nl, RTM_GETQDISC, ifindex, 0, see_qdisc, &search);
+	mnl_socket_close(nl);
+	return search.found;
+}
+
 static int attach_filter(uint32_t ifindex, enum bpf_tc_attach_point point, int prog_fd)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = point);
@@ -77,7 +181,7 @@ int net_hook_clsact(uint32_t ifindex, int ingress_fd, int egress_fd, struct net_
 	probe_log_begin();
 	err = bpf_tc_hook_create(&both);
 	*ret_made = !err;
-	if (err && err != -EEXIST)
+	if (err && (err != -EEXIST || !is_clsact(ifindex)))
 		return err;
 	err = attach_filter(ifindex, BPF_TC_INGRESS, ingress_fd);
 	if (!err)
@@ -88,52 +192,6 @@ int net_hook_clsact(uint32_t ifindex, int ingress_fd, int egress_fd, struct net_
 	}
 	*ret_hook = hook;
 	return 0;
-}
-
-static int count_filter(const struct nlmsghdr *head, void *data)
-{
-	*(unsigned *)data += head->nlmsg_type == RTM_NEWTFILTER;
-	return MNL_CB_OK;
-}
-
-/* Filters of one direction of a clsact; more than none where it cannot be told. */
-static unsigned filters(struct mnl_socket *nl, uint32_t ifindex, uint32_t parent)
-{
-	_Alignas(struct nlmsghdr) char buf[16384];
-	struct nlmsghdr *head = mnl_nlmsg_put_header(buf);
-	unsigned n = 0;
-	struct tcmsg *tc;
-	ssize_t got;
-	int r = MNL_CB_OK;
-
-	head->nlmsg_type = RTM_GETTFILTER;
-	head->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	head->nlmsg_seq = parent;
-	tc = mnl_nlmsg_put_extra_header(head, sizeof(*tc));
-	tc->tcm_ifindex = (int)ifindex;
-	tc->tcm_parent = parent;
-	if (mnl_socket_sendto(nl, head, head->nlmsg_len) < 0)
-		return 1;
-	while (r > MNL_CB_STOP) {
-		got = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-		if (got < 0)
-			return 1;
-		r = mnl_cb_run(buf, got, parent, mnl_socket_get_portid(nl), count_filter, &n);
-	}
-	return n;
-}
-
-unsigned net_hook_filters(uint32_t ifindex)
-{
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	unsigned n = 1;
-
-	if (nl && !mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID))
-		n = filters(nl, ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)) +
-		    filters(nl, ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS));
-	if (nl)
-		mnl_socket_close(nl);
-	return n;
 }
 
 static bool remove_filter(uint32_t ifindex, enum bpf_tc_attach_point point)

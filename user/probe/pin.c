@@ -119,7 +119,9 @@ static int config_btf(int *ret_value)
 	btf__add_field(btf, "kvm_abi", u32, 32, 0);
 	btf__add_field(btf, "max_threads", u32, 64, 0);
 	btf__add_field(btf, "block_abi", u32, 96, 0);
-	btf__add_field(btf, "build", u64, 128, 0);
+	btf__add_field(btf, "net_abi", u32, 128, 0);
+	btf__add_field(btf, "pad", u32, 160, 0);
+	btf__add_field(btf, "build", u64, 192, 0);
 	if (!btf__load_into_kernel(btf))
 		fd = fcntl(btf__fd(btf), F_DUPFD_CLOEXEC, 3);
 	btf__free(btf);

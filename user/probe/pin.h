@@ -10,7 +10,8 @@
 struct pin_config {
 	uint32_t sched_abi, kvm_abi;
 	uint32_t max_threads;
-	uint32_t block_abi;
+	uint32_t block_abi, net_abi;
+	uint32_t pad;
 	uint64_t build; /* hash of the objects whose programs are attached */
 };
 

@@ -29,7 +29,7 @@ struct probe {
 	probe_event_fn event_fn;
 	void *event_arg;
 	int n_cpus;
-	bool adopted;
+	bool adopted, adopts_net;
 	enum kvmlens_level level;
 	uint64_t memory; /* 0: to be counted */
 };
@@ -147,6 +147,7 @@ static void open_parts(struct probe *p, const struct pin_config *mine,
 	p->kvm = kvm_open(p->pin, p->sched, p->adopted, &p->features);
 	open_block(p, wanted, p->adopted && theirs.block_abi == mine->block_abi,
 		   options.adopt_links);
+	p->adopts_net = p->adopted && theirs.net_abi == mine->net_abi;
 	if (p->pin)
 		pin_config_write(p->pin, mine);
 	if (!p->sched)
@@ -162,7 +163,7 @@ static void open_parts(struct probe *p, const struct pin_config *mine,
 /* Loads alone, and after start_afresh(). */
 static void open_net(struct probe *p, const struct probe_options *wanted)
 {
-	struct net_options options = {.adopt_maps = p->adopted,
+	struct net_options options = {.adopt_maps = p->adopts_net,
 				      .sizes = wanted->level >= KVMLENS_DETAILED,
 				      .drops = wanted->level >= KVMLENS_DIAGNOSTIC,
 				      .without = wanted->without};
@@ -182,6 +183,7 @@ int probe_open(const struct probe_options *options, struct probe **ret_probe)
 	struct pin_config mine = {.sched_abi = SCHED_ABI_VERSION,
 				  .kvm_abi = KVM_ABI_VERSION,
 				  .block_abi = BLOCK_ABI_VERSION,
+				  .net_abi = NET_ABI_VERSION,
 				  .max_threads = options->max_threads};
 	struct probe *p;
 	int err;
@@ -407,6 +409,11 @@ uint64_t probe_lost(struct probe *p, enum sched_lost why)
 uint64_t probe_lost_drops(struct probe *p)
 {
 	return p->net ? percpu_sum(net_lost_fd(p->net), NET_LOST_DROPS, p->n_cpus) : 0;
+}
+
+uint64_t probe_lost_taps(struct probe *p)
+{
+	return p->net ? net_refused(p->net) : 0;
 }
 
 uint64_t probe_lost_reasons(struct probe *p)

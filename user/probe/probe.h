@@ -134,6 +134,9 @@ void probe_net_abandon(struct probe *probe);
 uint64_t probe_lost(struct probe *probe, enum sched_lost why);
 uint64_t probe_lost_reasons(struct probe *probe);
 
+/* Taps that could not be hooked although their VM's level asks for it. */
+uint64_t probe_lost_taps(struct probe *probe);
+
 /* Drops of packets whose reason found no room. */
 uint64_t probe_lost_drops(struct probe *probe);
 

@@ -11,7 +11,7 @@
 #include "vm/footprint_read.h"
 
 #define DEADLINE_MS 2000
-#define PARKED_MAX 4
+#define PARKED_MAX 64 /* a hung VMM holds one: it takes as many to cost the other VMs theirs */
 #define WALK_SHARE 50 /* a walk of t is followed by 50 t without one */
 #define WALK_PAUSE_NS 60000000000ull /* below detailed, where there may be very many VMs */
 

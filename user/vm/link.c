@@ -13,6 +13,7 @@
 
 #define BUFFER 65536
 #define ANSWER_S 2 /* the kernel answers a dump at once, or waits for its lock without an end */
+#define DUMP_TRIES 5
 #define PROC_COUNTERS 16
 
 bool link_name_valid(const char *name)
@@ -136,7 +137,7 @@ static struct nlmsghdr *make_request(char *buf)
 	return head;
 }
 
-int link_dump(GArray *links)
+static int dump_once(GArray *links)
 {
 	__attribute__((cleanup(close_socket))) struct mnl_socket *nl = NULL;
 	struct timeval deadline = {.tv_sec = ANSWER_S};
@@ -159,9 +160,22 @@ int link_dump(GArray *links)
 			return -errno;
 		r = mnl_cb_run(buf, n, 1, mnl_socket_get_portid(nl), add_link, &dump);
 	}
-	if (r < 0 && errno != EINTR) /* interrupted: an interface came or went meanwhile */
+	if (r < 0)
 		return -errno;
 	return dump.too_many ? -E2BIG : 0;
+}
+
+/* Interrupted: an interface came or went meanwhile, and what was dumped is not all. */
+int link_dump(GArray *links)
+{
+	guint before = links->len;
+	int r = -EINTR;
+
+	for (unsigned try = 0; r == -EINTR && try < DUMP_TRIES; try++) {
+		g_array_set_size(links, before);
+		r = dump_once(links);
+	}
+	return r;
 }
 
 /* "  vnet0: bytes packets errs drop fifo frame compressed multicast bytes packets errs drop ..." */
