@@ -430,7 +430,7 @@ static void test_secrets_odd(void)
 {
 	g_autofree char *path = g_build_filename(folder, "fifo", NULL);
 	struct config_channel channel = {.type = CHANNEL_SLACK, .url_file = path};
-	g_autofree char *missing = NULL, *fifo = NULL, *scheme = NULL;
+	g_autofree char *missing = NULL, *fifo = NULL, *scheme = NULL, *clear = NULL;
 	struct secrets secrets = {0};
 
 	CU_ASSERT_EQUAL(secrets_read(&channel, &secrets, &missing), -ENOENT);
@@ -441,6 +441,13 @@ static void test_secrets_odd(void)
 	CU_ASSERT_TRUE(g_file_set_contents(path, "ftp://SECRET", -1, NULL));
 	CU_ASSERT_EQUAL(secrets_read(&channel, &secrets, &scheme), -EINVAL);
 	CU_ASSERT_PTR_NULL(strstr(scheme, "SECRET"));
+	/* What a URL of the configuration may not do, one of a file may not either. */
+	channel.type = CHANNEL_WEBHOOK;
+	channel.token_file = path;
+	CU_ASSERT_TRUE(g_file_set_contents(path, "http://SECRET.example.org/", -1, NULL));
+	CU_ASSERT_EQUAL(secrets_read(&channel, &secrets, &clear), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(clear, "clear text"));
+	CU_ASSERT_PTR_NULL(strstr(clear, "SECRET"));
 	g_unlink(path);
 }
 

@@ -132,6 +132,10 @@ static void test_loopback(void)
 {
 	static const char *const urls[] = {"http://127.0.0.1:1/x", "http://localhost/",
 					   "http://localhost:8080/", "http://[::1]/"};
+	/* Whose they are only they themselves know. */
+	static const char *const others[] = {"http://127.0.0.1.example.org/",
+					     "http://127.example.org:80/",
+					     "http://localhost.example.org/"};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(urls); i++) {
 		g_autofree char *text = g_strdup_printf("channels: [{name: a, type: webhook, "
@@ -141,6 +145,12 @@ static void test_loopback(void)
 		g_autofree char *error = NULL;
 
 		CU_ASSERT_EQUAL(load(c, text, &error), 0);
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(others); i++) {
+		const struct config_channel channel = {.type = CHANNEL_WEBHOOK,
+						       .token_file = (char *)"/t"};
+
+		CU_ASSERT_TRUE(config_channel_exposes(&channel, others[i]));
 	}
 }
 

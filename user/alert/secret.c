@@ -92,11 +92,17 @@ static int check_url(const struct config_channel *channel, const struct secrets 
 	const char *const safe = mail ? "smtps://" : "https://";
 	const char *const plain = mail ? "smtp://" : "http://";
 
-	if (!secrets->url || g_str_has_prefix(secrets->url, safe) ||
-	    g_str_has_prefix(secrets->url, plain))
+	if (!secrets->url)
 		return 0;
-	*ret_why = g_strdup_printf("url_file: what it holds does not begin with %s or %s", safe,
-				   plain);
+	if (!g_str_has_prefix(secrets->url, safe) && !g_str_has_prefix(secrets->url, plain))
+		*ret_why = g_strdup_printf("url_file: what it holds does not begin with %s or %s",
+					   safe, plain);
+	else if (config_channel_exposes(channel, secrets->url))
+		*ret_why = g_strdup_printf("url_file: it would send its secret in clear text; "
+					   "use %s",
+					   safe);
+	else
+		return 0;
 	return -EINVAL;
 }
 

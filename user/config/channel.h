@@ -43,4 +43,7 @@ struct config_channel {
 /* "email" ... */
 const char *config_channel_type_name(enum channel_type type);
 
+/* Would a password or token cross the network in clear text? url has a scheme. */
+bool config_channel_exposes(const struct config_channel *channel, const char *url);
+
 #endif

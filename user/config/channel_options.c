@@ -245,22 +245,31 @@ static void verify_keys(const struct config_channel *channel, GString *why)
 	}
 }
 
+/* By its address: a name that only begins like one leads anywhere. */
 static bool is_loopback(const char *url)
 {
 	const char *host = strstr(url, "://") + 3;
 	const char *at = strpbrk(host, "/@");
+	size_t digits;
 
 	host = at && *at == '@' ? at + 1 : host;
-	return g_str_has_prefix(host, "127.") || g_str_has_prefix(host, "[::1]") ||
+	digits = strspn(host, "0123456789.");
+	return (g_str_has_prefix(host, "127.") && strchr(":/", host[digits])) ||
+	       g_str_has_prefix(host, "[::1]") ||
 	       (g_str_has_prefix(host, "localhost") && !g_ascii_isalnum(host[9]) &&
 		!strchr("-.", host[9] ? host[9] : 'x'));
 }
 
-static bool encrypts(const struct config_channel *channel)
+static bool encrypts(const struct config_channel *channel, const char *url)
 {
-	return g_str_has_prefix(channel->url, "https://") ||
-	       g_str_has_prefix(channel->url, "smtps://") ||
+	return g_str_has_prefix(url, "https://") || g_str_has_prefix(url, "smtps://") ||
 	       (channel->type == CHANNEL_EMAIL && channel->starttls);
+}
+
+bool config_channel_exposes(const struct config_channel *channel, const char *url)
+{
+	return (channel->password_file || channel->token_file) && !encrypts(channel, url) &&
+	       !is_loopback(url);
 }
 
 static void verify_url(const struct config_channel *channel, GString *why)
@@ -280,8 +289,7 @@ static void verify_url(const struct config_channel *channel, GString *why)
 	else if (channel->url && strchr(strstr(channel->url, "://") + 3, '@'))
 		g_string_append(why, "its \"url\" holds a user name; use username and "
 				     "password_file");
-	else if (channel->url && (channel->password_file || channel->token_file) &&
-		 !encrypts(channel) && !is_loopback(channel->url))
+	else if (channel->url && config_channel_exposes(channel, channel->url))
 		g_string_append_printf(why, "would send its secret in clear text; use %s", safe);
 }
 
