@@ -260,11 +260,15 @@ static int add_directory(struct rule_set *set, const struct config *config, char
 {
 	const char *path = config->alerts.rules_dir;
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GDir) dir = g_dir_open(path, 0, &error);
 	const char *name;
 	int err = 0;
 
-	if (!dir && strcmp(path, RULES_DEFAULT_DIR) == 0)
+	/* Any other failure must not pass for rules that were taken away. */
+	if (strcmp(path, RULES_DEFAULT_DIR) == 0 &&
+	    (g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT) ||
+	     g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_ACCES)))
 		return 0;
 	if (!dir) {
 		g_autofree char *shown = text_path(path);
