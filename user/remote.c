@@ -55,8 +55,8 @@ static json_t *run_detail(void *arg, const json_t *request)
 	if (err == -ENOSPC)
 		return control_error(err, "too many VMs have a level of their own for a while; end "
 					  "one with --for 0");
-	if (err)
-		return control_error(err, "no level of its own is in force");
+	if (err) /* which is no VM that is missing */
+		return control_error(-ENODATA, "no level of its own is in force");
 	return json_pack("{s:I}", "vms", (json_int_t)n);
 }
 

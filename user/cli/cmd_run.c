@@ -35,6 +35,10 @@ static enum exit_code reload_to(struct reloader *reloader, FILE *err)
 		agent_reload(reloader->agent, config);
 	if (!code)
 		config_free(config);
+	if (!code && !reloader->agent) {
+		cli_error(&cli, "the agent is still starting; try again");
+		code = EXIT_FAILED;
+	}
 	notify_manager("READY=1");
 	g_mutex_unlock(&reloader->lock);
 	return code;

@@ -163,9 +163,9 @@ void help_markdown(FILE *out)
 	      "`, if it exists, or `--config FILE`. Flags win over the file. "
 	      "`kvmlens help config` prints\na commented file to start from, `kvmlens check-config "
 	      "FILE` checks one.\n\n"
-	      "SIGHUP makes a running agent read it again: interval and detail change at once, and "
-	      "what needs a restart is\nlogged. A file with a mistake changes nothing; the message has "
-	      "its line.\n\n"
+	      "SIGHUP or `kvmlens reload` makes a running agent read it again: interval, detail and "
+	      "alert rules change\nat once, and what needs a restart is logged. A file with a "
+	      "mistake changes nothing; the message has its line.\n\n"
 	      "| key | flag | meaning | allowed | default | example |\n|---|---|---|---|---|---|\n",
 	      out);
 	markdown_keys(config_options, "", out);
