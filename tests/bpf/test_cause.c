@@ -25,6 +25,7 @@
 #define OTHER_PID 4000001
 #define CGROUPS "/sys/fs/cgroup/cpu"
 #define KEEPERS_MAX 64
+#define HOPPERS 8
 
 struct rig {
 	struct probe *probe;
@@ -307,6 +308,8 @@ static void test_quota(void)
 	CU_ASSERT_EQUAL(mkdir(dir, 0755), 0);
 	CU_ASSERT_EQUAL(write_file(dir, "cpu.cfs_period_us", "50000"), 0);
 	CU_ASSERT_EQUAL(write_file(dir, "cpu.cfs_quota_us", "10000"), 0);
+	/* Within its quota it goes before whatever else the machine does. */
+	CU_ASSERT_EQUAL(write_file(dir, "cpu.shares", "262144"), 0);
 	CU_ASSERT_EQUAL(move_to(dir, r.victim.tid), 0);
 	burner_work(&r.victim);
 	burner_sleep_ms(seconds * 1000);
@@ -352,15 +355,16 @@ static void test_softirq(void)
 	end(&r);
 }
 
-/* One thread that goes through a new cgroup every half a millisecond, if it gets its CPU. */
+/* One thread that goes through cgroups: each is made, runs for a moment, rests and is removed. */
 struct hopper {
 	pthread_t thread;
 	volatile int stop;
-	unsigned hops, failed;
+	unsigned id, hops, failed;
 };
 
 static void *hop(void *arg)
 {
+	struct timespec rest = {.tv_nsec = 50000};
 	struct hopper *h = arg;
 	char dir[128];
 	cpu_set_t set;
@@ -370,15 +374,39 @@ static void *hop(void *arg)
 	CPU_SET(0, &set);
 	sched_setaffinity(0, sizeof(set), &set);
 	while (!h->stop) {
-		uint64_t until = burner_now() + 500000;
+		uint64_t until = burner_now() + 200000;
 
-		snprintf(dir, sizeof(dir), CGROUPS "/kvmlens-test-hop-%u", h->hops++);
+		snprintf(dir, sizeof(dir), CGROUPS "/kvmlens-test-hop-%u-%u", h->id, h->hops++);
 		h->failed += mkdir(dir, 0755) || move_to(dir, tid);
 		while (burner_now() < until)
 			;
+		nanosleep(&rest, NULL);
 		h->failed += move_to(CGROUPS, tid) || rmdir(dir);
 	}
 	return NULL;
+}
+
+static void hoppers_start(struct hopper *h)
+{
+	for (unsigned i = 0; i < HOPPERS; i++) {
+		h[i].id = i;
+		CU_ASSERT_EQUAL(pthread_create(&h[i].thread, NULL, hop, &h[i]), 0);
+	}
+}
+
+/* Returns how many cgroups there were. */
+static unsigned hoppers_end(struct hopper *h)
+{
+	unsigned hops = 0;
+
+	for (unsigned i = 0; i < HOPPERS; i++)
+		h[i].stop = 1;
+	for (unsigned i = 0; i < HOPPERS; i++) {
+		pthread_join(h[i].thread, NULL);
+		CU_ASSERT_EQUAL(h[i].failed, 0);
+		hops += h[i].hops;
+	}
+	return hops;
 }
 
 static uint64_t resident_pages(void)
@@ -395,9 +423,9 @@ static uint64_t resident_pages(void)
 
 static void test_cgroups(void)
 {
-	struct hopper h = {};
+	struct hopper hoppers[HOPPERS] = {};
 	uint64_t pages = 0, until;
-	unsigned ticks = 0;
+	unsigned ticks = 0, hops;
 	size_t most = 0;
 	struct rig r;
 
@@ -406,7 +434,9 @@ static void test_cgroups(void)
 		return;
 	}
 	begin(&r, true);
-	CU_ASSERT_EQUAL(pthread_create(&h.thread, NULL, hop, &h), 0);
+	/* Each new group weighs as much as a thread of this. */
+	setpriority(PRIO_PROCESS, r.victim.tid, 0);
+	hoppers_start(hoppers);
 	burner_work(&r.victim);
 	until = burner_now() + cgroup_seconds * 1000000000ull;
 	while (burner_now() < until) {
@@ -420,12 +450,11 @@ static void test_cgroups(void)
 			pages = resident_pages();
 	}
 	CU_ASSERT_TRUE(resident_pages() < pages + 1024 * 1024 / 4096);
-	h.stop = 1;
-	pthread_join(h.thread, NULL);
-	printf(" %u cgroups, at most %zu entities", h.hops, most);
+	hops = hoppers_end(hoppers);
+	printf(" %u cgroups a second, at most %zu entities", hops / cgroup_seconds, most);
 	CU_ASSERT_TRUE(most > 0 && most <= BLAME_ENTITIES_MAX);
-	CU_ASSERT_EQUAL(h.failed, 0);
-	CU_ASSERT_TRUE(h.hops > 20 * cgroup_seconds);
+	/* 500 and more, but on a machine with much else to do. */
+	CU_ASSERT_TRUE(hops > 50 * cgroup_seconds);
 	end(&r);
 }
 
