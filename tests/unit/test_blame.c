@@ -164,6 +164,32 @@ static void rig_close(struct rig *r)
 	inventory_unref(r->inventory);
 }
 
+/* Labels of what came once are forgotten; those that a snapshot has stay the same. */
+static void test_many_labels(void)
+{
+	const struct vm_ident *ident;
+	struct labels *kept, *again;
+	struct rig r;
+
+	rig_open(&r);
+	ident = r.inventory->vms[0].ident;
+	kept = vmlabels_part(r.labels, ident, "by", "kept");
+	for (unsigned i = 0; i < 20000; i++) {
+		char by[32];
+
+		if (i % 10 == 0)
+			vmlabels_begin(r.labels);
+		g_snprintf(by, sizeof(by), "cgroup:/%u", i);
+		labels_unref(vmlabels_part(r.labels, ident, "by", by));
+	}
+	CU_ASSERT_TRUE(vmlabels_count(r.labels, ident) < 2000);
+	again = vmlabels_part(r.labels, ident, "by", "kept");
+	CU_ASSERT_PTR_EQUAL(again, kept);
+	labels_unref(again);
+	labels_unref(kept);
+	rig_close(&r);
+}
+
 static const struct snap_vm *rig_tick(struct rig *r)
 {
 	struct snap_vm *vm;
@@ -329,6 +355,7 @@ int main(void)
 		{"what CPUs did", test_cpuload},
 		{"kinds of blame", test_kinds},
 		{"short-lived cgroups", test_eviction},
+		{"labels of what is gone", test_many_labels},
 		CU_TEST_INFO_NULL,
 	};
 

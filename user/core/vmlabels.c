@@ -2,10 +2,13 @@
 #include <stdio.h>
 #include "core/vmlabels.h"
 
+#define PARTS_MAX 512 /* from so many on, those that no snapshot has are forgotten */
+
 struct vm_parts {
 	const struct vm_ident *ident; /* a reference */
 	GHashTable *vcpus; /* id to struct labels */
 	GHashTable *parts; /* "key=value" to struct labels */
+	guint sweep_at;
 	struct labels *info, *info_from;
 	uint64_t used;
 };
@@ -57,10 +60,34 @@ static gboolean unused(gpointer key, gpointer value, gpointer tick)
 	return ((struct vm_parts *)value)->used != *(uint64_t *)tick;
 }
 
+static gboolean is_alone(gpointer key, gpointer labels, gpointer data)
+{
+	return labels_alone(labels);
+}
+
+/* A VM may live for years, and be named with each of a host's short-lived cgroups once. */
+static void sweep(gpointer key, gpointer value, gpointer data)
+{
+	struct vm_parts *p = value;
+
+	if (g_hash_table_size(p->parts) < p->sweep_at)
+		return;
+	g_hash_table_foreach_remove(p->parts, is_alone, NULL);
+	p->sweep_at = MAX(PARTS_MAX, 2 * g_hash_table_size(p->parts));
+}
+
 void vmlabels_begin(struct vmlabels *v)
 {
 	g_hash_table_foreach_remove(v->vms, unused, &v->tick);
+	g_hash_table_foreach(v->vms, sweep, NULL);
 	v->tick++;
+}
+
+unsigned vmlabels_count(const struct vmlabels *v, const struct vm_ident *ident)
+{
+	const struct vm_parts *p = g_hash_table_lookup(v->vms, ident);
+
+	return p ? g_hash_table_size(p->parts) : 0;
 }
 
 static struct vm_parts *parts_of(struct vmlabels *v, const struct vm_ident *ident)
@@ -70,6 +97,7 @@ static struct vm_parts *parts_of(struct vmlabels *v, const struct vm_ident *iden
 	if (!p) {
 		p = g_new0(struct vm_parts, 1);
 		p->ident = vm_ident_ref((struct vm_ident *)ident);
+		p->sweep_at = PARTS_MAX;
 		p->vcpus = g_hash_table_new_full(NULL, NULL, NULL, unref_labels);
 		p->parts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, unref_labels);
 		g_hash_table_insert(v->vms, (gpointer)ident, p);

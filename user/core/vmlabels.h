@@ -16,6 +16,9 @@ void vmlabels_free(struct vmlabels *labels);
 /* Begin a tick; what is not asked for until the next begin is forgotten then. */
 void vmlabels_begin(struct vmlabels *labels);
 
+/* How many of a VM are kept, but for those of its vCPUs. */
+unsigned vmlabels_count(const struct vmlabels *labels, const struct vm_ident *ident);
+
 /* Each returns a reference that the caller owns. */
 struct labels *vmlabels_vcpu(struct vmlabels *labels, const struct vm_ident *ident, uint32_t vcpu);
 

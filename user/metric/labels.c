@@ -161,6 +161,13 @@ void labels_unref(struct labels *labels)
 		g_free(labels);
 }
 
+int labels_alone(const struct labels *labels)
+{
+	const struct labels_block *block = (const struct labels_block *)labels;
+
+	return g_atomic_int_get(&block->ref) == 1;
+}
+
 const char *labels_get(const struct labels *labels, const char *key)
 {
 	for (size_t i = 0; i < labels->n; i++)

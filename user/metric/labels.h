@@ -29,6 +29,9 @@ struct labels *labels_new_one(const struct labels *base, const char *key, const 
 struct labels *labels_ref(struct labels *labels);
 void labels_unref(struct labels *labels);
 
+/* Has nobody a reference but the caller? */
+int labels_alone(const struct labels *labels);
+
 /* The value of key, or NULL. Lives as long as labels. */
 const char *labels_get(const struct labels *labels, const char *key);
 
