@@ -11,10 +11,10 @@ fi
 top=$(dirname "$(readlink -f "$0")")/../..
 kernel=$1 seconds=$2 out=$3
 work=$(mktemp -d)
-guests=() # processes
+qemus=() others=() # processes
 
 cleanup() {
-	kill "${guests[@]}" 2>/dev/null || true
+	kill "${qemus[@]}" "${others[@]}" 2>/dev/null || true
 	wait
 	rm -rf "$work"
 }
@@ -42,9 +42,19 @@ guest() {
 		-device virtio-net-pci,netdev=n \
 		-drive "file=$work/$1,if=virtio,format=raw,cache=none,aio=native,throttling.iops-total=150" \
 		</dev/null &
-	guests+=($!)
+	qemus+=($!)
 	chatter "$2" &
-	guests+=($!)
+	others+=($!)
+}
+
+# Within a minute.
+booted() {
+	local i
+	for ((i = 0; i < 120; i++)); do
+		if grep -q GUEST-READY "$work/$1.console" 2>/dev/null; then return; fi
+		sleep 0.5
+	done
+	return 1
 }
 
 mount -t bpf bpf /sys/fs/bpf
@@ -54,10 +64,13 @@ guest idle 1 1 ""
 guest doze 2 2 "doze=2"
 guest disk 3 1 "write=vda"
 guest burst 4 1 "doze=1 burn=1 wait=60 for=$((seconds / 3))"
-sleep 15
+for name in idle doze disk burst; do
+	booted "$name" || { echo "guest $name did not boot" && exit 1; }
+done
 "$top/build/kvmlens" run --json "$out" --interval 1s --detail detailed --store none --listen none &
 agent=$!
-guests+=($agent)
+others+=("$agent")
 sleep "$seconds"
 kill -TERM $agent
 wait $agent
+kill -0 "${qemus[@]}" || { echo "a guest died on the way" && exit 1; }

@@ -33,6 +33,15 @@ const char *const *fake_hostile_names_all(void)
 	return all;
 }
 
+struct fake_spec fake_hostile_spec(unsigned vms, unsigned vcpus, enum kvmlens_level level)
+{
+	return (struct fake_spec){.vms = vms,
+				  .vcpus = vcpus,
+				  .level = level,
+				  .names = fake_hostile_names_all(),
+				  .everything = true};
+}
+
 static const char *name_of(const struct fake_spec *spec, unsigned v)
 {
 	for (unsigned i = 0; spec->names && spec->names[i]; i++)

@@ -41,6 +41,9 @@ extern const char *const fake_hostile_names[];
 /* fake_hostile_names with one of 10,000 letters among them. */
 const char *const *fake_hostile_names_all(void);
 
+/* VMs that are called so, with every metric. */
+struct fake_spec fake_hostile_spec(unsigned vms, unsigned vcpus, enum kvmlens_level level);
+
 /* Names apart, the identity of VM number v. Free with vm_ident_unref. */
 struct vm_ident *fake_ident(const struct fake_spec *spec, unsigned v);
 

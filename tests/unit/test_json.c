@@ -137,11 +137,7 @@ static void test_unknown(void)
 
 static void test_hostile(void)
 {
-	struct fake_spec spec = {.vms = 16,
-				 .vcpus = 1,
-				 .level = KVMLENS_DIAGNOSTIC,
-				 .names = fake_hostile_names_all(),
-				 .everything = true};
+	struct fake_spec spec = fake_hostile_spec(16, 1, KVMLENS_DIAGNOSTIC);
 	struct kvmlens_snapshot *snapshot = fake_snapshot(&spec);
 	json_t *lines = lines_of(snapshot);
 
@@ -174,11 +170,7 @@ static void test_document(void)
 
 static void test_table(void)
 {
-	struct fake_spec spec = {.vms = 16,
-				 .vcpus = 2,
-				 .level = KVMLENS_DIAGNOSTIC,
-				 .names = fake_hostile_names_all(),
-				 .everything = true};
+	struct fake_spec spec = fake_hostile_spec(16, 2, KVMLENS_DIAGNOSTIC);
 	struct kvmlens_snapshot *snapshot = fake_snapshot(&spec);
 	textbuf_auto out = {0};
 	unsigned values = 0, lines = 0;

@@ -142,11 +142,7 @@ static void test_blocks(void)
 /* A series once a page: no two lines have the same name and labels. */
 static void test_no_series_twice(void)
 {
-	struct fake_spec spec = {.vms = 20,
-				 .vcpus = 3,
-				 .level = KVMLENS_DIAGNOSTIC,
-				 .names = fake_hostile_names_all(),
-				 .everything = true};
+	struct fake_spec spec = fake_hostile_spec(20, 3, KVMLENS_DIAGNOSTIC);
 	g_autofree char *text = page_of(&spec, false);
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -219,10 +215,8 @@ static void test_promtool(void)
 	}
 	for (int level = KVMLENS_BASIC; level <= KVMLENS_DIAGNOSTIC; level++) {
 		struct fake_spec plain = {.vms = 3, .vcpus = 4, .level = level, .everything = true};
-		struct fake_spec hostile = {.vms = 16, .vcpus = 2, .level = level};
+		struct fake_spec hostile = fake_hostile_spec(16, 2, level);
 
-		hostile.names = fake_hostile_names_all();
-		hostile.everything = true;
 		promtool(&plain);
 		promtool(&hostile);
 	}
