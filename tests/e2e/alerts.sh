@@ -154,3 +154,16 @@ told_is firing 1 || fail "told twice: $(cat "$TEST_TMP/told")"
 grep -q quiet "$TEST_TMP/told" && fail "a silenced alert was told"
 # shellcheck disable=SC2086
 "$KVMLENS" alerts history $config
+
+# What an agent left behind is shown, and said to be old once no agent can have written it.
+# shellcheck disable=SC2086
+"$KVMLENS" alerts $config >"$TEST_TMP/left" 2>"$TEST_TMP/left.err" || fail "nothing to be listed"
+[ ! -s "$TEST_TMP/left.err" ] || fail "fresh and said to be old: $(cat "$TEST_TMP/left.err")"
+python3 -c 'import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+with db:
+    db.execute("UPDATE alert_meta SET value = value - 3600000")' "$TEST_TMP/history.db" || fail "the store"
+# shellcheck disable=SC2086
+"$KVMLENS" alerts $config >"$TEST_TMP/old" 2>"$TEST_TMP/left.err" || fail "nothing to be listed"
+grep -q 'no agent has looked at the rules since' "$TEST_TMP/left.err" || fail "nobody is warned"
+cmp "$TEST_TMP/left" "$TEST_TMP/old" || fail "the list is another"

@@ -5,9 +5,6 @@
 #include "alert/state.h"
 #include "alert/view.h"
 
-/* An agent that runs writes at least once a minute. */
-#define ALIVE_MS 180000
-
 struct alert_peek {
 	char *path;
 	sqlite3 *db; /* of the thread that feeds; NULL: not open */
@@ -46,7 +43,7 @@ static struct alert_view *read_view(sqlite3 *db)
 {
 	struct alert_view *view;
 
-	if (g_get_real_time() / 1000 - state_last_ms(db) > ALIVE_MS)
+	if (g_get_real_time() / 1000 - state_last_ms(db) > STATE_ALIVE_MS)
 		return NULL;
 	view = alert_view_empty();
 	if (state_each_alert(db, add_kept, view) == 0) {

@@ -10,6 +10,7 @@
 #include "store/db.h"
 
 #define STATE_LOG_MAX 100000 /* entries of the history */
+#define STATE_ALIVE_MS 180000 /* an agent that runs writes at least once a minute */
 
 extern const struct store_component alert_component;
 

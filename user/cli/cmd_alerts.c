@@ -103,6 +103,19 @@ static enum exit_code end_listing(struct listing *listing, int r, const char *no
 	return exit_code_of(r);
 }
 
+/* What an agent left that runs no more is not how things are. */
+static void warn_of_age(const struct cli *cli, sqlite3 *db)
+{
+	int64_t last_ms = state_last_ms(db);
+	char when[ALERT_TIME_MAX];
+
+	if (last_ms && g_get_real_time() / 1000 - last_ms > STATE_ALIVE_MS)
+		cli_error(cli,
+			  "alerts: no agent has looked at the rules since %s; this is how it was "
+			  "then",
+			  alert_time(last_ms, when));
+}
+
 static enum exit_code run_list(struct cli *cli)
 {
 	g_autoptr(sqlite3) db = NULL;
@@ -111,6 +124,7 @@ static enum exit_code run_list(struct cli *cli)
 
 	if (code)
 		return code;
+	warn_of_age(cli, db);
 	begin_listing(&listing, cli, alert_columns, G_N_ELEMENTS(alert_columns));
 	return end_listing(&listing, state_each_alert(db, list_alert, &listing), "nothing fires");
 }
