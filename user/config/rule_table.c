@@ -270,7 +270,8 @@ const struct config_option rule_options[] = {
 	 AS_BOOL(struct config_rule, enabled),
 	 .def = "true",
 	 .value = "true|false",
-	 .help = "false switches the rule off, a default one too",
+	 .help = "false switches the rule off, also a default one of that id; its condition is "
+		 "written all the same",
 	 .example = "enabled: true"},
 	{.name = "raise_detail",
 	 AS_BOOL(struct config_rule, raise_detail),
