@@ -80,7 +80,8 @@ stale() {
 }
 
 gone() {
-	watched && row "$seen" 'vm_up\{vm="raw"' && ! row "$seen" 'vm_(memory_used|process_cpu_usage|disk_used)\{vm="raw"'
+	watched && row "$seen" 'vm_up\{vm="raw"' && ! row "$seen" 'vm_(memory_used|process_cpu_usage)\{vm="raw"' &&
+		! row "$seen" 'vm_disk_used\{vm="raw",.*kind="filesystem"'
 }
 
 never_missing() {
