@@ -10,10 +10,12 @@ for tool in qemu-system-x86_64 taskset python3 curl; do
 done
 [ "$(nproc)" -ge 2 ] || { echo "needs two CPUs"; exit 77; }
 . "$(dirname "$0")/lib/agent.sh"
+. "$(dirname "$0")/lib/libvirtd.sh"
+. "$(dirname "$0")/lib/domain.sh"
 
 tests=0 failures=0 others=()
 declare -A guests
-: "${TEST_TMP:=$(mktemp -d)}" "${KVMLENS:=build/kvmlens}"
+: "${TEST_TMP:=$(mktemp -d)}" "${BUILD:=build}" "${KVMLENS:=$BUILD/kvmlens}"
 cpu=$(($(nproc) - 1))
 accel=tcg
 [ ! -w /dev/kvm ] || accel=kvm
@@ -37,12 +39,12 @@ skip() {
 	echo "ok $tests - $1 # SKIP $2"
 }
 
-# start_guest NAME ACCEL [NICE]: a boot sector that loops, on one CPU.
+# start_guest NAME ACCEL [NICE [ARG...]]: a boot sector that loops, on one CPU.
 start_guest() {
 	nice -n "${3:-0}" taskset -c "$cpu" qemu-system-x86_64 -accel "$2" -m 16 -nodefaults -no-user-config \
 		-display none -name "guest=$1,debug-threads=on" -boot a \
 		-drive "file=$TEST_TMP/spin.img,format=raw,if=floppy,file.locking=off" \
-		-qmp "unix:$TEST_TMP/$1.qmp,server=on,wait=off" >"$TEST_TMP/$1.log" 2>&1 &
+		-qmp "unix:$TEST_TMP/$1.qmp,server=on,wait=off" "${@:4}" >"$TEST_TMP/$1.log" 2>&1 &
 	guests[$1]=$!
 }
 
@@ -59,9 +61,9 @@ renice_threads() {
 	done
 }
 
-# qmp NAME COMMAND [TIMES]: ask its monitor, which its main loop answers.
+# qmp NAME COMMAND [TIMES [ARGUMENTS]]: ask its monitor, which its main loop answers.
 qmp() {
-	python3 "$TEST_TMP/qmp.py" "$TEST_TMP/$1.qmp" "$2" "${3:-1}"
+	python3 "$TEST_TMP/qmp.py" "$TEST_TMP/$1.qmp" "$2" "${3:-1}" "${4:-{\}}"
 }
 
 cat >"$TEST_TMP/qmp.py" <<'END'
@@ -70,11 +72,15 @@ s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
 f = s.makefile('rw')
 f.readline()
-for command in ['qmp_capabilities'] + [sys.argv[2]] * int(sys.argv[3]):
-    f.write('{"execute": "%s"}\n' % command)
+arguments = sys.argv[4] if len(sys.argv) > 4 else '{}'
+for command, given in [('qmp_capabilities', '{}')] + [(sys.argv[2], arguments)] * int(sys.argv[3]):
+    f.write('{"execute": "%s", "arguments": %s}\n' % (command, given))
     f.flush()
-    while '"return"' not in f.readline():
-        pass
+    answer = f.readline()
+    while '"return"' not in answer:
+        if not answer or '"error"' in answer:
+            sys.exit(answer)
+        answer = f.readline()
 END
 
 burn() { # burn CPU [NICE]: a process that never rests; its id is the last of others
@@ -83,8 +89,15 @@ burn() { # burn CPU [NICE]: a process that never rests; its id is the last of ot
 }
 
 end_other() {
-	kill "${others[-1]}" && wait "${others[-1]}" 2>/dev/null
+	kill "${others[-1]}" 2>/dev/null
+	wait "${others[-1]}" 2>/dev/null
 	unset 'others[-1]'
+}
+
+end_others() {
+	while [ ${#others[@]} -gt 0 ]; do
+		end_other
+	done
 }
 
 # The value of a metric of a VM, with more of its labels; 0 where it is absent.
@@ -143,17 +156,97 @@ quota_end() { # quota_end VM
 	group=
 }
 
-# says VM RULE [WHO]: `why` names this rule as the main cause of the waiting, and who is to blame.
-# On a machine that is busy with other things it may need another look.
+# look VM RULE [WHO]: `why` names this rule as the main cause of the waiting, and who is to blame.
+look() {
+	timeout 60 "$KVMLENS" why "$1" --provider proc --store none --interval 300ms --format json \
+		>"$TEST_TMP/said" 2>&1 && python3 "$TEST_TMP/main.py" "$TEST_TMP/said" "$2" "${3:-}"
+}
+
+# says VM RULE [WHO]: look. On a machine that is busy with other things it may need another one.
 says() {
 	local try
 	for try in 1 2 3; do
-		timeout 60 "$KVMLENS" why "$1" --provider proc --store none --interval 300ms \
-			--format json >"$TEST_TMP/said" 2>&1 &&
-			python3 "$TEST_TMP/main.py" "$TEST_TMP/said" "$2" "${3:-}" && return
+		look "$@" && return
 		echo "# look $try"
 	done
 	return 1
+}
+
+# Clock ticks: of a CPU's idle time, of its softirqs, of all else that it did; of a thread.
+idle_ticks() {
+	awk -v c="cpu$1" '$1 == c { print $5 + $6 }' /proc/stat
+}
+
+softirq_ticks() {
+	awk -v c="cpu$1" '$1 == c { print $8 }' /proc/stat
+}
+
+busy_ticks() {
+	awk -v c="cpu$1" '$1 == c { print $2 + $3 + $4 }' /proc/stat
+}
+
+thread_ticks() {
+	sed 's/.*) //' "$1/stat" | awk '{ print $12 + $13 }'
+}
+
+# What only shows if the machine lets it: the kernel's own numbers tell whether a look is a proof.
+# says_if CONDITION VM RULE [WHO]: CONDITION_ticks are counted before and after each look, and
+# CONDITION_held judges what they grew by in so many ticks. One that never held is not judged.
+says_if() {
+	local what=$1 before begin try judged=
+	shift
+	for try in 1 2 3; do
+		begin=$EPOCHREALTIME
+		before=$("${what}_ticks")
+		look "$@" && named=1 || named=
+		if "${what}_held" "$(since "$begin" | awk -v hz="$(getconf CLK_TCK)" '{ print $1 * hz }')" \
+			"$before" "$("${what}_ticks")"; then
+			[ -z "$named" ] || return 0
+			judged=1
+		fi
+		echo "# look $try"
+	done
+	[ -z "$judged" ] || return 1
+	echo "# not judged: this machine had too much else to do"
+}
+
+# Of all CPUs but that of the VMs, the one that idled the least.
+pinning_ticks() {
+	local i
+	for ((i = 0; i < cpu; i++)); do
+		idle_ticks "$i"
+	done | xargs
+}
+
+pinning_held() {
+	awk -v t="$1" -v a="$2" -v b="$3" 'BEGIN {
+		n = split(a, before); split(b, after); least = t
+		for (i = 1; i <= n; i++) if (after[i] - before[i] < least) least = after[i] - before[i]
+		printf "# the other CPUs idled for %.0f %% of it or more\n", 100 * least / t
+		exit !(least >= 0.75 * t) }'
+}
+
+# Softirqs, all else on that CPU, and the VM's part of that.
+softirq_load_ticks() {
+	echo "$(softirq_ticks 0) $(busy_ticks 0) $(thread_ticks "/proc/${guests[why-e]}")"
+}
+
+softirq_load_held() {
+	awk -v t="$1" -v a="$2" -v b="$3" 'BEGIN {
+		split(a, x); split(b, y); s = y[1] - x[1]; rest = y[2] - x[2] - (y[3] - x[3])
+		printf "# softirqs took %.0f %% of the CPU, others than the VM %.0f %%\n",
+			100 * s / t, 100 * rest / t
+		exit !(s >= 0.25 * t && rest < s / 2) }'
+}
+
+io_thread_ticks() {
+	thread_ticks "$io_thread"
+}
+
+io_thread_held() {
+	awk -v t="$1" -v a="$2" -v b="$3" 'BEGIN {
+		printf "# the IO thread took %.0f %% of the CPU\n", 100 * (b - a) / t
+		exit !(b - a >= 0.2 * t) }'
 }
 
 cat >"$TEST_TMP/main.py" <<'END'
@@ -175,6 +268,7 @@ cleanup() {
 		wait "${guests[$name]}" 2>/dev/null
 	done
 	[ -z "${group:-}" ] || rmdir "$group" 2>/dev/null
+	libvirtd_stop
 }
 trap cleanup EXIT
 
@@ -227,6 +321,28 @@ check "the history knows of it, in at most ten lines" \
 	"$TEST_TMP/said"
 agent_stop
 
+# --- one that virsh suspends -------------------------------------------------------------------------
+if command -v virsh >/dev/null && libvirtd_start "$TEST_TMP/lv"; then
+	head -c 1M /dev/zero >"$TEST_TMP/boot.img"
+	dd if="$TEST_TMP/spin.img" of="$TEST_TMP/boot.img" conv=notrunc status=none
+	domain_xml why-v vcpus=1 mem=64 "disk=$TEST_TMP/boot.img" >"$TEST_TMP/why-v.xml"
+	virsh_ create "$TEST_TMP/why-v.xml" >/dev/null
+	agent_start "$TEST_TMP/agent" --interval 500ms --detail detailed --uri "$LIBVIRT_URI" \
+		--store none || exit 1
+	check "a domain of libvirt runs" within 30 at_least 1 vm_cpu_run_seconds_total why-v
+	virsh_ suspend why-v >/dev/null
+	sleep 1
+	check "virsh suspend is told as paused" within 10 is 5 vm_stall_last_cause why-v
+	check "and lasts" is 1 vm_stall_active why-v
+	virsh_ resume why-v >/dev/null
+	check "until it is resumed" within 10 is 0 vm_stall_active why-v
+	check "it was one stall, of that cause" within 10 is 1 vm_stall_cause_total why-v 'cause="paused"'
+	agent_stop
+	libvirtd_stop
+else
+	skip "virsh suspend is told as paused" "libvirt is not installed"
+fi
+
 # --- the main cause --------------------------------------------------------------------------------
 # Emulated vCPUs that loop; who is to be named goes first, whatever else the machine does. Every
 # other CPU is busy: otherwise it is the pinning that is to blame.
@@ -251,6 +367,44 @@ if quota_begin why-c 20000 100000; then
 	quota_end why-c
 else
 	skip "its quota is named" "no cgroup with a cpu controller can be made"
+fi
+# A disk that an IO thread serves, written as fast as it can.
+start_guest why-i tcg -10 -object iothread,id=io0 -blockdev null-co,node-name=disk0,size=$((1 << 30))
+stop_guest why-c
+if within 10 qmp why-i nbd-server-start 1 \
+	"{\"addr\": {\"type\": \"unix\", \"data\": {\"path\": \"$TEST_TMP/nbd\"}}}" 2>/dev/null &&
+	qmp why-i block-export-add 1 \
+		'{"type": "nbd", "id": "e0", "node-name": "disk0", "writable": true, "iothread": "io0"}'; then
+	for io_thread in /proc/"${guests[why-i]}"/task/*; do
+		[ "$(cat "$io_thread/comm")" != "IO io0" ] || break
+	done
+	renice_threads why-i -18
+	nice -n -19 taskset -c 0 qemu-img bench -w -c 2000000000 -d 16 -s 65536 -f raw \
+		"nbd+unix:///disk0?socket=$TEST_TMP/nbd" >"$TEST_TMP/writer" 2>&1 &
+	others+=($!)
+	check "its own IO thread is named" says_if io_thread why-i cpu.own_threads self
+else
+	skip "its own IO thread is named" "this QEMU does not export disks by an IO thread"
+fi
+stop_guest why-i
+end_others
+start_guest why-c tcg
+start_guest why-d tcg
+for vm in why-c why-d; do
+	renice_threads $vm -15
+done
+check "its pinning is named, where other CPUs idle" says_if pinning why-c cpu.pinning
+stop_guest why-c
+stop_guest why-d
+cpu=0 start_guest why-e tcg
+"$BUILD/tests/e2e/blast" "$cpu" 2>"$TEST_TMP/blast" &
+others+=($!)
+sleep 1
+if kill -0 "${others[-1]}" 2>/dev/null; then
+	check "softirqs of another's packets are named" says_if softirq_load why-e cpu.interrupts
+	end_other
+else
+	skip "softirqs of another's packets are named" "no packet steering here"
 fi
 "$KVMLENS" why nobody --provider proc --store none >"$TEST_TMP/said" 2>&1
 check "a VM that is not there: exit status 6" [ $? -eq 6 ]

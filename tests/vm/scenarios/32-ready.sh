@@ -9,7 +9,12 @@ mini_start 3 --vcpus 1 --pin 1 --name mini3 || exit
 mini_start 4 --vcpus 1 --pin 1 --name mini4 || exit
 agent_start --detail detailed || exit
 mark 3 4
+idle_of_0() {
+	awk '$1 == "cpu0" { print $5 + $6 }' /proc/stat
+}
+idle=$(idle_of_0)
 mini_do "spin 4000" 3 4
+idle=$(calc "$(minus "$(idle_of_0)" "$idle") / 400")
 agent_settle
 
 for id in 3 4; do
@@ -33,6 +38,18 @@ for id in 3 4; do
 	done
 	near "parts of mini$id sum to wall time" "$(calc "$parts")" "$(wall_grown)" 0.5 s
 done
+# The other CPU had little to do: that they may not use it is what holds them up.
+ready=$(metric_grown_ns vm_cpu_ready_cause_seconds_total 'vm="mini3"')
+pinning=$(metric_grown_ns vm_cpu_ready_cause_seconds_total 'vm="mini3" cause="pinning"')
+kvmlens why mini3 --since 4s --format json >$work/why
+cat $work/why
+if is_true "$idle < 0.5"; then
+	ok "pinning" "not judged: the other CPU idled for $idle of it only"
+elif is_true "$pinning > 0.4 * $ready"; then
+	ok "pinning" "$pinning of $ready ns, the other CPU idled for $idle of it"
+else
+	fail "pinning" "$pinning of $ready ns, the other CPU idled for $idle of it"
+fi
 agent_stop
 mini_stop 3
 mini_stop 4
