@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# Two VMs fight for one CPU: ready time against the kernel's run_delay of the same window, and the
+# Two VMs fight for one CPU beside an idle one: ready time against the kernel's run_delay of the same window, and the
 # parts of each vCPU's wall time sum up to it.
 # shellcheck source=tests/vm/lib.sh
 . /test/lib.sh
@@ -41,14 +41,22 @@ done
 # The other CPU had little to do: that they may not use it is what holds them up.
 ready=$(metric_grown_ns vm_cpu_ready_cause_seconds_total 'vm="mini3"')
 pinning=$(metric_grown_ns vm_cpu_ready_cause_seconds_total 'vm="mini3" cause="pinning"')
-kvmlens why mini3 --since 4s --format json >$work/why
+kvmlens why mini3 --since 8s --format json >$work/why
 cat $work/why
+named=$(grep -o '"rule":"cpu[^"]*"' $work/why | head -n 1)
 if is_true "$idle < 0.5"; then
 	ok "pinning" "not judged: the other CPU idled for $idle of it only"
 elif is_true "$pinning > 0.4 * $ready"; then
 	ok "pinning" "$pinning of $ready ns, the other CPU idled for $idle of it"
 else
 	fail "pinning" "$pinning of $ready ns, the other CPU idled for $idle of it"
+fi
+if is_true "$pinning < 0.65 * $ready"; then
+	ok "why names the pinning" "not judged: it is $pinning of $ready ns"
+elif [ "$named" = '"rule":"cpu.pinning"' ]; then
+	ok "why names the pinning" "as the main cause"
+else
+	fail "why names the pinning" "it names ${named:-nothing}"
 fi
 agent_stop
 mini_stop 3
