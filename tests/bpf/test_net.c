@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <bpf/bpf.h>
 #include "probe/net.h"
 #include "probe/net_hook.h"
 #include "unit/suite.h"
@@ -268,6 +269,18 @@ static void test_drops(void)
 	rig_end(&rig);
 }
 
+static unsigned watched(const struct rig *rig)
+{
+	int fd = pin_map(rig->pin, "net_watched", sizeof(uint32_t), NET_TAPS_MAX);
+	struct net_key key;
+	unsigned n;
+
+	CU_ASSERT_FATAL(fd >= 0);
+	n = !bpf_map_get_next_key(fd, NULL, &key);
+	close(fd);
+	return n;
+}
+
 /* What dies leaves filters and maps: the next start removes the former, adopts the latter. */
 static void test_crash(void)
 {
@@ -283,9 +296,10 @@ static void test_crash(void)
 	was = tap_now(&rig);
 	child = fork();
 	if (!child) {
-		net = open_net(&rig, 1u << FEATURE_NET_TCX, false, false);
+		net = open_net(&rig, 1u << FEATURE_NET_TCX, false, true);
 		from_guest(&rig, 10, 64);
-		_exit(!net || filters(&rig) == 0);
+		_exit(!net || filters(&rig) == 0 ||
+		      watched(&rig) != (rig.features.f[FEATURE_NET_DROPS].state == FEATURE_YES));
 	}
 	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
 	CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -294,6 +308,7 @@ static void test_crash(void)
 	net_remove_leftovers(rig.pin);
 	CU_ASSERT_EQUAL(filters(&rig), 0);
 	net = open_net(&rig, 0, true, false);
+	CU_ASSERT_EQUAL(watched(&rig), 0);
 	CU_ASSERT_EQUAL(net_read(net, rig.ifindex, flow), 0);
 	CU_ASSERT_EQUAL(flow[NET_TX].sizes[0], 10);
 	from_guest(&rig, 5, 64);

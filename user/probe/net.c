@@ -252,18 +252,25 @@ static void watch(struct net *net, uint32_t ifindex, struct hooked *h, bool want
 	forget_drops(net, ifindex);
 }
 
+static struct hooked *hooked_of(struct net *net, uint32_t ifindex)
+{
+	struct hooked *h = g_hash_table_lookup(net->taps, GUINT_TO_POINTER(ifindex));
+
+	if (h)
+		return h;
+	h = g_new0(struct hooked, 1);
+	h->hook = (struct net_hook){{-1, -1}, false};
+	g_hash_table_insert(net->taps, GUINT_TO_POINTER(ifindex), h);
+	return h;
+}
+
 static void sync_tap(struct net *net, const struct net_target *target)
 {
-	struct hooked *h = g_hash_table_lookup(net->taps, GUINT_TO_POINTER(target->ifindex));
+	struct hooked *h = hooked_of(net, target->ifindex);
 	/* There is one clsact filter of ours on a tap: that of the agent which owns the pins. */
 	bool sizes = target->sizes && is_on(net, PART_SIZES) && (net->tcx || net->pin);
 	int err;
 
-	if (!h) {
-		h = g_new0(struct hooked, 1);
-		h->hook = (struct net_hook){{-1, -1}, false};
-		g_hash_table_insert(net->taps, GUINT_TO_POINTER(target->ifindex), h);
-	}
 	h->seen = net->number;
 	if (h->sizes && !sizes)
 		drop_sizes(net, target->ifindex, h, true);
@@ -411,28 +418,28 @@ void net_unpin(const struct pin *pin)
 	object_detach(NULL, DROP_PROGRAM, pin, false);
 }
 
-/* Entries of taps that a former run hooked; those of live VMs are hooked again by net_sync(). */
-static void take_over(struct net *net)
+static void take_over_map(struct net *net, enum net_map map)
 {
 	struct net_key key, *last = NULL;
-	struct net_control was;
-	uint32_t zero = 0;
 	unsigned n = 0;
 
-	if (net->maps[MAP_TAPS].fd < 0)
-		return;
+	while (n++ < NET_TAPS_MAX && !bpf_map_get_next_key(net->maps[map].fd, last, &key)) {
+		last = &key;
+		if (key.netns == net->control.netns)
+			hooked_of(net, key.ifindex)->drops |= map == MAP_WATCHED;
+	}
+}
+
+/* Taps that a former run hooked or watched: net_sync() takes up or deletes their entries. */
+static void take_over(struct net *net)
+{
+	struct net_control was;
+	uint32_t zero = 0;
+
 	if (!bpf_map_lookup_elem(net->maps[MAP_CONTROL].fd, &zero, &was))
 		net->control.epoch = was.epoch;
-	while (n++ < NET_TAPS_MAX && !bpf_map_get_next_key(net->maps[MAP_TAPS].fd, last, &key)) {
-		struct hooked *h;
-
-		last = &key;
-		if (key.netns != net->control.netns)
-			continue;
-		h = g_new0(struct hooked, 1);
-		h->hook = (struct net_hook){{-1, -1}, false};
-		g_hash_table_insert(net->taps, GUINT_TO_POINTER(key.ifindex), h);
-	}
+	take_over_map(net, MAP_TAPS);
+	take_over_map(net, MAP_WATCHED);
 }
 
 /* Where it is not wanted, that is said. */
