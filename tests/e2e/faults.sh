@@ -69,6 +69,23 @@ pages_go_on() {
 	[ $slow -le 1 ] && [ "$after" -gt "$before" ]
 }
 
+# Two ask libvirt about the stopped QEMU, the watcher and the agent. The call of one hangs; while it
+# does, libvirt answers the other at once, with what needs no monitor. So either may be the one:
+# until the watcher's number WATCHED or the agent's counter COUNTED is not 0.
+somebody_reaches() {
+	local i watched=$1 counted=$2
+	for ((i = 0; i < PATIENCE * 5; i++)); do
+		tail -n 2 "$TEST_TMP/watch" | head -n 1 | python3 -c 'import json, sys
+worker = next(w for w in json.load(sys.stdin)["workers"] if w["name"] == "libvirt")
+sys.exit(worker[sys.argv[1]] < 1)' "$watched" 2>/dev/null && echo "# the watcher" && return
+		curl -sf --max-time 10 "$AGENT_URL/metrics" |
+			grep -q "^kvmlens_provider_${counted}_total{provider=\"libvirt\"} [1-9]" &&
+			echo "# the agent" && return
+		sleep 0.2
+	done
+	return 1
+}
+
 stop() {
 	kill -STOP "$1"
 	stopped+=("$1")
@@ -94,11 +111,10 @@ taints=$(grep -h "<taint" "$dir"/run/libvirt/qemu/f?.xml | sort)
 # --- a QEMU hangs -----------------------------------------------------------------------------
 mark
 stop "$(pid_of f1)"
-expect "a call about a stopped QEMU is left where it hangs" \
-	"libvirt()['parked'] >= 1 and libvirt()['overruns'] >= 1"
+check "a call about a stopped QEMU is left where it hangs" somebody_reaches parked overruns
 check "the agent answers and ticks while a QEMU is stopped" pages_go_on
-expect "over another connection statistics go on" \
-	"0 <= libvirt()['stats_age'] < 2 and libvirt()['reconnects'] >= 1"
+check "over another connection it goes on" somebody_reaches reconnects reconnects
+expect "and statistics come" "0 <= libvirt()['stats_age'] < 2"
 expect "those of the other VM are whole" "'rss' in vm('f2')['stats']['memory']"
 expect "of the stopped one there is what needs no monitor, and nothing else" \
 	"'cpu_ns' in vm('f1')['stats'] and 'rss' not in vm('f1')['stats']['memory']"
