@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "alert/sender_wire.h"
+#include "util/spawn.h"
 
 #define HIGH_FD 16 /* where descriptors wait that become those of the sender */
 #define SLACK_MS 3000 /* on top of a request's own time-out */
@@ -60,18 +61,6 @@ void sender_init(struct sender *sender)
 	g_mutex_init(&sender->lock);
 }
 
-static int plan_signals(posix_spawnattr_t *attr)
-{
-	sigset_t all, none;
-	int r;
-
-	sigfillset(&all);
-	sigemptyset(&none);
-	r = posix_spawnattr_setsigdefault(attr, &all);
-	r = r ?: posix_spawnattr_setsigmask(attr, &none);
-	return r ?: posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-}
-
 /* Our own standard error stays, for a sanitizer's sake; /dev/null is the rest. */
 static int plan_descriptors(posix_spawn_file_actions_t *actions, int fd)
 {
@@ -93,7 +82,7 @@ static int spawn(int fd, pid_t *ret_pid)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attr);
 	r = plan_descriptors(&actions, fd);
-	r = r ?: plan_signals(&attr);
+	r = r ?: spawn_plan_signals(&attr);
 	r = r ?: posix_spawn(ret_pid, "/proc/self/exe", &actions, &attr, argv, env);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);

@@ -4,13 +4,13 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <glib.h>
-#include <grp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include "alert/sender_wire.h"
+#include "util/privilege.h"
 
 #define NOBODY 65534
 #define DATA_MAX (256ul << 20) /* private writable memory */
@@ -89,37 +89,16 @@ static int filter_calls(void)
 	return r;
 }
 
-static int limit(int resource, rlim_t max)
-{
-	struct rlimit limit;
-
-	if (getrlimit(resource, &limit) < 0)
-		return -errno;
-	limit.rlim_max = MIN(limit.rlim_max, max);
-	limit.rlim_cur = limit.rlim_max;
-	return setrlimit(resource, &limit) < 0 ? -errno : 0;
-}
-
 static int limit_all(void)
 {
-	int r = limit(RLIMIT_CORE, 0);
+	int r = privilege_limit(RLIMIT_CORE, 0);
 
-	r = r ?: limit(RLIMIT_FSIZE, 0);
-	r = r ?: limit(RLIMIT_NOFILE, FILES_MAX);
+	r = r ?: privilege_limit(RLIMIT_FSIZE, 0);
+	r = r ?: privilege_limit(RLIMIT_NOFILE, FILES_MAX);
 #ifndef __SANITIZE_ADDRESS__ /* whose shadow is counted as data */
-	r = r ?: limit(RLIMIT_DATA, DATA_MAX);
+	r = r ?: privilege_limit(RLIMIT_DATA, DATA_MAX);
 #endif
 	return r;
-}
-
-static int become_nobody(void)
-{
-	if (geteuid() != 0)
-		return 0;
-	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-	    setresuid(NOBODY, NOBODY, NOBODY) < 0)
-		return -errno;
-	return 0;
 }
 
 /* The bounding set takes a right to be emptied, which an agent may have given up already. */
@@ -140,7 +119,7 @@ int sender_confine(void)
 	if (close_range(WIRE_FD + 1, ~0u, 0) < 0)
 		return -errno;
 	r = limit_all();
-	r = r ?: become_nobody();
+	r = r ?: privilege_become(NOBODY, NOBODY);
 	r = r ?: drop_capabilities();
 	if (r < 0)
 		return r;

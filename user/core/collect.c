@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
-#include <time.h>
 #include "core/account.h"
 #include "core/balloon.h"
 #include "core/collect.h"
@@ -9,6 +8,7 @@
 #include "core/host_memory.h"
 #include "core/rates.h"
 #include "core/vcpus.h"
+#include "util/clock.h"
 #include "vm/exit_reason.h"
 
 void collect_init(struct collect *c)
@@ -32,14 +32,6 @@ void collect_clear(struct collect *c)
 	devices_free(c->devices);
 	cgroup_names_free(c->cgroups);
 	vmlabels_free(c->labels);
-}
-
-static uint64_t mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 struct role_sum {

@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include "guest/check.h"
 #include "guest/client.h"
 #include "guest/worker.h"
+#include "util/clock.h"
 
 #define FD_LOW 16 /* descriptors are moved out of the way of the worker's own numbers */
 
@@ -138,14 +138,6 @@ static ssize_t wanted(const struct guest_client *client)
 	       head.n_tasks * sizeof(struct guest_task);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
 static void take_answer(struct guest_client *client, struct guest_view **ret_view)
 {
 	const struct guest_cpu *cpus = (const void *)(client->buf + sizeof(client->report));
@@ -156,7 +148,7 @@ static void take_answer(struct guest_client *client, struct guest_view **ret_vie
 	if (client->report.status == GUEST_OK)
 		*ret_view =
 			guest_report_view(&client->report, cpus,
-					  (const void *)(cpus + client->report.n_cpus), now_ns());
+					  (const void *)(cpus + client->report.n_cpus), mono_ns());
 	g_clear_pointer(&client->buf, g_free);
 	client->have = 0;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 #include "guest/confine.h"
 #include "guest/worker.h"
+#include "util/privilege.h"
 
 #define NOBODY 65534
 #define MEMORY_MORE (96ull << 20) /* on top of what the program itself maps */
@@ -25,16 +25,6 @@
 #ifndef SANITIZED
 #define SANITIZED 0
 #endif
-
-static int become_nobody(void)
-{
-	if (geteuid() != 0)
-		return 0;
-	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-	    setresuid(NOBODY, NOBODY, NOBODY) < 0)
-		return -errno;
-	return 0;
-}
 
 static uint64_t mapped_bytes(void)
 {
@@ -139,7 +129,7 @@ int guest_confine(void)
 
 	r = close_others();
 	if (r == 0)
-		r = become_nobody();
+		r = privilege_become(NOBODY, NOBODY);
 	if (r == 0)
 		r = set_limits();
 	if (r < 0)

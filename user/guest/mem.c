@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include "guest/mem.h"
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
+#include "util/clock.h"
 
 void guest_mem_init(struct guest_mem *mem, const struct guest_ram *ram,
 		    const struct guest_io_ops *ops, void *arg)
@@ -45,7 +37,7 @@ static int spend(struct guest_mem *mem, size_t bytes)
 	if (left->calls == 0 || left->bytes < bytes)
 		return -ETIME;
 	if ((mem->stats.calls & 31) == 0 && left->deadline_ns != UINT64_MAX &&
-	    now_ns() > left->deadline_ns)
+	    mono_ns() > left->deadline_ns)
 		return -ETIME;
 	left->calls--;
 	left->bytes -= bytes;

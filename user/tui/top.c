@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
 #include <unistd.h>
 #include "tui/terminal.h"
 #include "tui/top.h"
 #include "tui/view.h"
+#include "util/clock.h"
 
 /* How often to look for a new snapshot, and how often to repaint one that does not come. */
 #define POLL_MS 200
@@ -25,14 +25,6 @@ struct run {
 void top_options_init(struct top_options *options)
 {
 	*options = (struct top_options){.interval_ms = 1000, .stop_fd = -1};
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 static void fetch(struct run *run)
@@ -91,11 +83,11 @@ static void paint(struct run *run)
 
 	terminal_size(run->terminal, &width, &height);
 	frame = frame_new(width, height, run->utf8);
-	run->view->now_ns = run->view->frozen ? 0 : now_ns();
+	run->view->now_ns = run->view->frozen ? 0 : mono_ns();
 	view_draw(run->view, frame);
 	terminal_paint(run->terminal, frame);
 	frame_free(frame);
-	run->painted_ns = now_ns();
+	run->painted_ns = mono_ns();
 	run->changed = false;
 }
 
@@ -118,7 +110,7 @@ static void loop(struct run *run)
 	do {
 		fetch(run);
 		read_keys(run);
-		if (run->changed || now_ns() - run->painted_ns > REPAINT_NS)
+		if (run->changed || mono_ns() - run->painted_ns > REPAINT_NS)
 			paint(run);
 	} while (!run->view->quit && wait_input(run));
 }

@@ -4,6 +4,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/close_range.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -63,5 +64,26 @@ int privilege_hygiene(void)
 		return -errno;
 	/* Unknown before kernel 5.11; our own descriptors all have the flag from the start. */
 	close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+	return 0;
+}
+
+int privilege_limit(int resource, rlim_t max)
+{
+	struct rlimit limit;
+
+	if (getrlimit(resource, &limit) < 0)
+		return -errno;
+	if (limit.rlim_max > max)
+		limit.rlim_max = max;
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit(resource, &limit) < 0 ? -errno : 0;
+}
+
+int privilege_become(uid_t uid, gid_t gid)
+{
+	if (geteuid() != 0)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+		return -errno;
 	return 0;
 }

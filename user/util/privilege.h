@@ -4,6 +4,8 @@
 #define KVMLENS_UTIL_PRIVILEGE_H
 
 #include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/types.h>
 
 /*
  * May this process load BPF programs (CAP_SYS_ADMIN, or CAP_BPF with CAP_PERFMON) and look into
@@ -27,5 +29,11 @@ int privilege_drop(void);
  * later, what they run. No inherited descriptor above 2 survives an exec. Negative errno.
  */
 int privilege_hygiene(void);
+
+/* Lower a limit of this process, RLIMIT_..., for good: to max, or what it is. Negative errno. */
+int privilege_limit(int resource, rlim_t max);
+
+/* As root, become another user, with no groups but gid; else nothing. Negative errno. */
+int privilege_become(uid_t uid, gid_t gid);
 
 #endif

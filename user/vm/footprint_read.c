@@ -7,22 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "util/clock.h"
 #include "vm/proc_fs.h"
 
 #define TEXT_MAX 65536
 #define NUMA_LINES_MAX 65536
 #define CGROUP_DIRS_MAX 64
-
-static uint64_t mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 static ssize_t read_text(const struct footprint_job *job, const char *name, char *buf)
 {

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "util/clock.h"
 #include "util/offload.h"
 #include "vm/footprint_read.h"
 
@@ -37,14 +37,6 @@ struct footprints {
 	GArray *wanted; /* struct footprint_target, as last set */
 	unsigned hung;
 };
-
-static uint64_t mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 static void vm_free(gpointer data)
 {

@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
-#include <grp.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "util/privilege.h"
 #include "web/confine.h"
 #include "web/filter.h"
 #include "web/wire.h"
@@ -49,40 +49,30 @@ static unsigned leave_namespaces(void)
 	return done;
 }
 
-static int limit(int resource, rlim_t max)
-{
-	struct rlimit limit;
-
-	if (getrlimit(resource, &limit) < 0)
-		return -errno;
-	limit.rlim_max = MIN(limit.rlim_max, max);
-	limit.rlim_cur = limit.rlim_max;
-	return setrlimit(resource, &limit) < 0 ? -errno : 0;
-}
-
 static int limit_all(const struct confine *how)
 {
-	int r = limit(RLIMIT_NOFILE, how->max_files);
+	int r = privilege_limit(RLIMIT_NOFILE, how->max_files);
 
-	r = r ?: limit(RLIMIT_CORE, 0);
-	r = r ?: limit(RLIMIT_FSIZE, 0);
-	r = r ?: limit(RLIMIT_MEMLOCK, 0);
-	r = r ?: limit(RLIMIT_MSGQUEUE, 0);
+	r = r ?: privilege_limit(RLIMIT_CORE, 0);
+	r = r ?: privilege_limit(RLIMIT_FSIZE, 0);
+	r = r ?: privilege_limit(RLIMIT_MEMLOCK, 0);
+	r = r ?: privilege_limit(RLIMIT_MSGQUEUE, 0);
 #ifndef __SANITIZE_ADDRESS__ /* whose shadow is counted as data */
-	r = r ?: limit(RLIMIT_DATA, DATA_MAX);
+	r = r ?: privilege_limit(RLIMIT_DATA, DATA_MAX);
 #endif
 	return r;
 }
 
 static int become_other_user(const struct confine *how, unsigned *done)
 {
+	int r;
+
 	if (geteuid() != 0)
 		return 0;
-	if (setgroups(0, NULL) < 0 || setresgid(how->gid, how->gid, how->gid) < 0 ||
-	    setresuid(how->uid, how->uid, how->uid) < 0)
-		return -errno;
-	*done |= WIRE_OTHER_USER;
-	return 0;
+	r = privilege_become(how->uid, how->gid);
+	if (r == 0)
+		*done |= WIRE_OTHER_USER;
+	return r;
 }
 
 /* The bounding set takes a right to be emptied, which an agent may have given up already. */

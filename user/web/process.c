@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "util/spawn.h"
 #include "web/face.h"
 #include "web/process.h"
 
@@ -35,19 +36,6 @@ static int plan_descriptors(posix_spawn_file_actions_t *actions, int control, in
 	return r;
 }
 
-/* Signals as a new program expects them, whatever the thread that starts it blocks. */
-static int plan_signals(posix_spawnattr_t *attr)
-{
-	sigset_t all, none;
-	int r;
-
-	sigfillset(&all);
-	sigemptyset(&none);
-	r = posix_spawnattr_setsigdefault(attr, &all);
-	r = r ?: posix_spawnattr_setsigmask(attr, &none);
-	return r ?: posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-}
-
 /* The link leads to the program that runs, even where an upgrade has replaced its file. */
 static int spawn(int control, int listen, pid_t *ret_pid)
 {
@@ -60,7 +48,7 @@ static int spawn(int control, int listen, pid_t *ret_pid)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attr);
 	r = plan_descriptors(&actions, control, listen);
-	r = r ?: plan_signals(&attr);
+	r = r ?: spawn_plan_signals(&attr);
 	r = r ?: posix_spawn(ret_pid, "/proc/self/exe", &actions, &attr, argv, env);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
