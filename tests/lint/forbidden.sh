@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What this code base does without: unbounded string functions, shells, exits and prints in library
-# code, files and functions of too many lines, paths of somebody's machine.
+# code, paths of somebody's machine. It reports long files and functions, but does not fail on them.
 set -uo pipefail
 cd "$TOP" || exit
 status=0
@@ -15,16 +15,20 @@ function complain(why) {
 	print FILENAME ":" FNR ": " why ": " $0
 	bad = 1
 }
+# Length is no fault: one subject may be long. It is reported for whoever reads the log.
+function note(what) {
+	print FILENAME ":" FNR ": note: " what
+}
 FNR == 1 {
 	library = FILENAME ~ /^user\// && FILENAME !~ /^user\/(cli|tui)\/|^user\/(main|agent)\./
 	start = 0
 }
 /^\{/ { start = FNR }
 /^\}/ && start {
-	if (FNR - start > 61) complain("a function of " FNR - start - 1 " lines, 60 at most")
+	if (FNR - start > 101) note("a function of " FNR - start - 1 " lines")
 	start = 0
 }
-FNR == 501 { complain("a file of more than 500 lines") }
+FNR == 1001 { note("a file of more than 1000 lines") }
 {
 	line = $0
 	gsub(/"([^"\\]|\\.)*"/, "\"\"", line)
