@@ -14,14 +14,17 @@
 #include "alert/attempt.h"
 #include "alert/channel.h"
 #include "alert/encode.h"
+#include "config/channel_options.h"
+#include "config/config.h"
 #include "suite.h"
 #include "unit/news.h"
 
 static char *folder;
 
-/* A channel, a message of n alerts and what was rendered of it. */
+/* A channel as the loader makes it, a message of n alerts and what was rendered of it. */
 struct fixture {
-	struct config_channel channel;
+	struct config *config;
+	struct config_channel channel; /* the configuration's only one */
 	struct secrets secrets;
 	struct news news[25];
 	const struct notification *alerts[25];
@@ -29,22 +32,39 @@ struct fixture {
 	struct request request;
 };
 
+static const char *const channel_texts[CHANNEL_TYPES] = {
+	[CHANNEL_EMAIL] = "url: \"smtps://example.org/hook\", from: kvmlens@example.org, to: "
+			  "[a@example.org, b@example.org]",
+	[CHANNEL_SLACK] = "url: \"https://example.org/hook\"",
+	[CHANNEL_WEBHOOK] = "url: \"https://example.org/hook\"",
+	[CHANNEL_ALERTMANAGER] = "url: \"https://example.org/hook\"",
+	[CHANNEL_JOURNAL] = "socket: /nonexistent",
+};
+
+static struct config *load_channel(enum channel_type type)
+{
+	g_autofree char *text =
+		g_strdup_printf("channels: [{name: x, type: %s, %s}]\n",
+				config_channel_type_name(type), channel_texts[type]);
+	g_autofree char *error = NULL;
+	struct config *config = config_new();
+
+	if (config_load_text(config, "f", text, strlen(text), &error))
+		g_error("%s", error);
+	return config;
+}
+
+static void finish(struct fixture *f)
+{
+	request_clear(&f->request);
+	g_clear_pointer(&f->config, config_free);
+}
+
 static void begin(struct fixture *f, enum channel_type type, size_t n, enum alert_status status)
 {
-	static char *to[] = {(char *)"a@example.org", (char *)"b@example.org", NULL};
-
 	memset(f, 0, sizeof(*f));
-	f->channel = (struct config_channel){
-		.name = (char *)"x",
-		.type = type,
-		.url = (char *)"https://example.org/hook",
-		.from = (char *)"kvmlens@example.org",
-		.to = to,
-		.n_to = 2,
-		.starttls = true,
-		.timeout_ms = 10000,
-		.resend_ms = 60000,
-	};
+	f->config = load_channel(type);
+	f->channel = f->config->channels[0];
 	for (size_t i = 0; i < n; i++) {
 		news_make(&f->news[i], i + 1, 1, status);
 		f->alerts[i] = &f->news[i].n;
@@ -101,7 +121,7 @@ static void test_webhook(void)
 			     "X-Kvmlens-Signature: sha256="
 			     "2ffda2ec8b470109a220e55c38e61f98c4a2d320c6d051b09f3845204b5d0e93"));
 	CU_ASSERT_STRING_EQUAL(f.request.url, "https://example.org/hook");
-	request_clear(&f.request);
+	finish(&f);
 }
 
 static void test_slack(void)
@@ -130,7 +150,7 @@ static void test_slack(void)
 	CU_ASSERT_PTR_NULL(strpbrk(text, "<>"));
 	CU_ASSERT_STRING_EQUAL(f.request.url, "https://hooks.slack.example/SECRET");
 	CU_ASSERT_PTR_NULL(strstr(f.request.body->str, "SECRET"));
-	request_clear(&f.request);
+	finish(&f);
 }
 
 static const char *text_at(json_t *json, const char *object, const char *key)
@@ -161,7 +181,7 @@ static void test_alertmanager(void)
 	/* Four times the resend interval of a minute from when it is sent. */
 	CU_ASSERT_STRING_EQUAL(text_at(alert, NULL, "endsAt"), "2023-11-14T22:17:25.123Z");
 	CU_ASSERT_PTR_NOT_NULL(text_at(json_array_get(json, 1), "labels", "_bad_key"));
-	request_clear(&f.request);
+	finish(&f);
 
 	begin(&f, CHANNEL_ALERTMANAGER, 1, ALERT_RESOLVED);
 	f.channel.url = (char *)"http://127.0.0.1:9093/api/v2/alerts";
@@ -169,7 +189,7 @@ static void test_alertmanager(void)
 	CU_ASSERT_STRING_EQUAL(f.request.url, "http://127.0.0.1:9093/api/v2/alerts");
 	CU_ASSERT_STRING_EQUAL(text_at(json_array_get(over, 0), NULL, "endsAt"),
 			       "2023-11-14T22:13:20.123Z");
-	request_clear(&f.request);
+	finish(&f);
 }
 
 /* Two pieces of news of one alert: its last state is what counts. */
@@ -184,7 +204,7 @@ static void test_alertmanager_last(void)
 	json = json_loads(render(&f), 0, NULL);
 	CU_ASSERT_EQUAL_FATAL(json_array_size(json), 1);
 	CU_ASSERT_STRING_EQUAL(text_at(json_array_get(json, 0), "annotations", "value"), "50");
-	request_clear(&f.request);
+	finish(&f);
 }
 
 static void test_email(void)
@@ -220,7 +240,7 @@ static void test_email(void)
 	CU_ASSERT_EQUAL(f.request.to->len, 2);
 	CU_ASSERT_STRING_EQUAL(f.request.password, "pass");
 	CU_ASSERT_TRUE(f.request.starttls);
-	request_clear(&f.request);
+	finish(&f);
 }
 
 /* No line of a mail is anything but what was meant, nor longer than it may be. */
@@ -254,7 +274,7 @@ static void test_email_hostile(void)
 	check_mail(mail, 11);
 	CU_ASSERT_PTR_NULL(strstr(mail, "\nBcc:"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(mail, "Message-ID: <the-key@kvmlens.node--Bcc--x-y>\r\n"));
-	request_clear(&f.request);
+	finish(&f);
 
 	/* What looks like an encoded word, or is none, is one of ours. */
 	begin(&f, CHANNEL_EMAIL, 1, ALERT_FIRING);
@@ -262,7 +282,7 @@ static void test_email_hostile(void)
 	mail = render(&f);
 	check_mail(mail, 11);
 	CU_ASSERT_PTR_NULL(strstr(mail, "=?UTF-8?Q?"));
-	request_clear(&f.request);
+	finish(&f);
 }
 
 static void test_email_utf8(void)
@@ -295,7 +315,7 @@ static void test_email_utf8(void)
 	CU_ASSERT(g_str_has_prefix(subject->str, "[FIRING] \xe6\x9c\xba"));
 	CU_ASSERT(g_str_has_suffix(subject->str, "more than one word"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(mail, "\r\n=C3=A4 =3D a=20\r\nx\r\n"));
-	request_clear(&f.request);
+	finish(&f);
 }
 
 /* A datagram socket at path below the folder; what one attempt puts there. */
@@ -469,7 +489,7 @@ static void test_request(void)
 	CU_ASSERT_TRUE(back.starttls);
 	CU_ASSERT_EQUAL(back.timeout_ms, 10000);
 	request_clear(&back);
-	request_clear(&f.request);
+	finish(&f);
 	bad = json_loads("{\"url\":1}", 0, NULL);
 	CU_ASSERT_EQUAL(request_decode(bad, &back), -EBADMSG);
 }
@@ -482,12 +502,73 @@ static void test_absent_numbers(void)
 	f.news[0].n.value = NAN;
 	CU_ASSERT_PTR_NOT_NULL(strstr(render(&f), "\"status\":\"nodata\""));
 	CU_ASSERT_PTR_NOT_NULL(strstr(f.request.body->str, "\"value\":null"));
-	request_clear(&f.request);
+	finish(&f);
+}
+
+/* A list of channels of one type with every key it takes, as the options' examples write them. */
+static char *every_key(enum channel_type type, bool files)
+{
+	bool mail = type == CHANNEL_EMAIL;
+	GString *text = g_string_new("channels:\n- name: a\n");
+
+	g_string_append_printf(text, "  type: %s\n", config_channel_type_name(type));
+	for (const struct config_option *o = channel_options; o->kind != OPTION_END; o++) {
+		bool user =
+			strcmp(o->name, "username") == 0 || strcmp(o->name, "password_file") == 0;
+
+		if (o->required || !config_channel_takes(type, o->name))
+			continue;
+		/* Of two keys that exclude each other, one at a time. */
+		if (strcmp(o->name, files ? "url" : "url_file") == 0 || (!mail && user && !files) ||
+		    (strcmp(o->name, "token_file") == 0 && files))
+			continue;
+		if (strcmp(o->name, "url") == 0 && !mail)
+			g_string_append(text, "  url: \"https://example.org/hook\"\n");
+		else
+			g_string_append_printf(text, "  %s\n", o->example);
+	}
+	return g_string_free(text, FALSE);
+}
+
+static void expect_list(char *const *list, size_t n)
+{
+	CU_ASSERT_TRUE_FATAL(n >= 2);
+	for (size_t i = 0; i < n; i++)
+		CU_ASSERT_PTR_NOT_NULL_FATAL(list[i]);
+	CU_ASSERT_PTR_NULL(list[n]);
+}
+
+/* Each type with all that it may have, from its text to its message. */
+static void test_every_key(void)
+{
+	for (int i = 0; i < 2 * CHANNEL_TYPES; i++) {
+		g_autofree char *text = every_key(i / 2, i % 2), *error = NULL;
+		struct fixture f;
+
+		begin(&f, i / 2, 3, ALERT_FIRING);
+		if (config_load_text(f.config, "f", text, strlen(text), &error))
+			printf("\n%s\n%s\n", error, text);
+		CU_ASSERT_PTR_NULL_FATAL(error);
+		CU_ASSERT_EQUAL_FATAL(f.config->n_channels, 1);
+		f.channel = f.config->channels[0];
+		if (i / 2 == CHANNEL_EMAIL)
+			expect_list(f.channel.to, f.channel.n_to);
+		f.secrets = (struct secrets){.url = (char *)"https://example.org/hook",
+					     .password = (char *)"password",
+					     .token = (char *)"token",
+					     .secret = (char *)"secret"};
+		if (channel_ops_of(f.channel.type)->render) {
+			CU_ASSERT_TRUE(strlen(render(&f)) > 0);
+			CU_ASSERT_TRUE(strlen(f.request.url) > 0);
+		}
+		finish(&f);
+	}
 }
 
 int main(void)
 {
 	CU_TestInfo tests[] = {
+		{"each type with every key", test_every_key},
 		{"webhook", test_webhook},
 		{"slack", test_slack},
 		{"alertmanager", test_alertmanager},

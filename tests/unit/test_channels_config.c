@@ -70,7 +70,7 @@ static const struct {
 	 "\"secret_file\" has no meaning for type slack; remove it"},
 	{"{name: a, type: journal, to: [a@b]}", "\"to\" has no meaning for type journal"},
 	{"{name: a, type: email, url: \"smtp://x\", from: a@b}",
-	 "\"to\" is missing for type email; add for example to: [ops@example.org]"},
+	 "\"to\" is missing for type email; add for example to: [ops@example.org, "},
 	{"{name: a, type: email, url: \"smtp://x\", from: a@b, to: []}", "\"to\" is missing"},
 	{"{name: a, type: email, url: \"https://x\", from: a@b, to: c@d}",
 	 "its \"url\" must begin with smtps:// or smtp://"},

@@ -24,7 +24,7 @@ struct config_channel {
 	enum channel_type type;
 	char *url, *url_file;
 	char *from; /* email */
-	char **to;
+	char **to; /* NULL-terminated, as all lists of strings that are not empty */
 	size_t n_to;
 	char *username, *password_file;
 	char *token_file; /* webhook and Alertmanager: bearer */

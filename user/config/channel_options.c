@@ -90,7 +90,7 @@ const struct config_option channel_options[] = {
 	 .check = check_address,
 	 .value = "ADDRESS,...",
 	 .help = "email: the recipients",
-	 .example = "to: [ops@example.org]"},
+	 .example = "to: [ops@example.org, oncall@example.org]"},
 	{.name = "username",
 	 AS_STRING(struct config_channel, username),
 	 .min = 1,
@@ -214,6 +214,15 @@ static bool has_word(const char *words, const char *word)
 	return g_strv_contains((const char *const *)list, word);
 }
 
+bool config_channel_takes(enum channel_type type, const char *key)
+{
+	bool special = false;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rules); i++)
+		special |= has_word(rules[i].takes, key);
+	return !special || has_word(rules[type].takes, key);
+}
+
 /* What has a default is always there, and says nothing. */
 static bool is_given(const struct config_option *option, const void *item)
 {
@@ -233,7 +242,7 @@ static void verify_keys(const struct config_channel *channel, GString *why)
 
 		if (o->required)
 			continue;
-		if (given && !has_word(rules[channel->type].takes, o->name))
+		if (given && !config_channel_takes(channel->type, o->name))
 			g_string_append_printf(why, "\"%s\" has no meaning for type %s; remove it",
 					       o->name, type);
 		else if (!given && has_word(rules[channel->type].needs, o->name))

@@ -157,6 +157,33 @@ static void schema_init(schema_t *schema, const struct config_option *table, siz
 	};
 }
 
+/* Lists of strings end with NULL, as GLib's functions want them; libcyaml leaves that out. */
+static int terminate_lists(const struct config_option *table, char *base)
+{
+	int err = 0;
+
+	for (; !err && table->kind != OPTION_END; table++) {
+		char *member = base + table->offset;
+		size_t n = table->count_offset ? *(size_t *)(base + table->count_offset) : 0;
+		char **strings;
+
+		if (table->kind == OPTION_SECTION) {
+			err = terminate_lists(table->fields, member);
+		} else if (table->kind == OPTION_LIST) {
+			for (size_t i = 0; !err && i < n; i++)
+				err = terminate_lists(table->fields,
+						      *(char **)member + i * table->item_size);
+		} else if (table->kind == OPTION_STRINGS && n) {
+			strings = cyaml_mem(NULL, *(char ***)member, (n + 1) * sizeof(*strings));
+			if (!strings)
+				return -ENOMEM;
+			strings[n] = NULL;
+			*(char ***)member = strings;
+		}
+	}
+	return err;
+}
+
 int load_struct(const struct config_option *table, size_t size, const json_t *json, void **ret_base,
 		const char **ret_why)
 {
@@ -174,6 +201,11 @@ int load_struct(const struct config_option *table, size_t size, const json_t *js
 	if (err) {
 		*ret_why = cyaml_strerror(err);
 		return err == CYAML_ERR_OOM ? -ENOMEM : -EINVAL;
+	}
+	if (data && terminate_lists(table, (char *)data)) {
+		load_free(table, size, data);
+		*ret_why = "out of memory";
+		return -ENOMEM;
 	}
 	*ret_base = data;
 	return 0;

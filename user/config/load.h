@@ -9,7 +9,8 @@
 #include "config/option.h"
 
 /*
- * Allocate a struct of the given size and load it. What the canonical form does not hold is zero.
+ * Allocate a struct of the given size and load it. What the canonical form does not hold is zero;
+ * a list of strings that is not empty ends with NULL, which its count leaves out.
  * -EINVAL, -ENOMEM; *ret_why is then libcyaml's word for it.
  */
 int load_struct(const struct config_option *table, size_t size, const json_t *json, void **ret_base,

@@ -24,7 +24,7 @@ enum option_kind {
 	OPTION_STRING, /* char *, NULL when unset */
 	OPTION_ENUM, /* an enum, one of choices */
 	OPTION_FLAGS, /* unsigned, choices or-ed: a list or words with commas */
-	OPTION_STRINGS, /* char ** and size_t */
+	OPTION_STRINGS, /* char **, NULL-terminated unless empty (NULL), and size_t */
 	OPTION_TAGS, /* struct kvmlens_tag * and size_t: a mapping of any keys to strings */
 	OPTION_SECTION, /* a struct, described by fields */
 	OPTION_LIST, /* an array of structs and size_t, described by fields */
