@@ -7,6 +7,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := all
 
 VERSION   := 0.1.0
+# Of the manual pages.
+DATE      := 2026-11-30
 SOVERSION := 0
 
 # B is where everything is built; BPF_B is shared by builds that differ in user-space flags only.
@@ -51,7 +53,7 @@ BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Iinclude \
 WARN     := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
             -Wformat=2 -Wpointer-arith -Wundef
 K_CFLAGS = -std=gnu11 $(WARN) $(WERROR) -fPIC -fvisibility=default -pthread \
-           -D_GNU_SOURCE -DKVMLENS_VERSION=\"$(VERSION)\" -Iinclude -Iuser -I$(BPF_B)/skel $(PKG_CFLAGS) \
+           -D_GNU_SOURCE -DKVMLENS_VERSION=\"$(VERSION)\" -DKVMLENS_DATE=\"$(DATE)\" -Iinclude -Iuser -I$(BPF_B)/skel $(PKG_CFLAGS) \
            -MMD -MP
 LIB_LIBS = $(LIB_PKG_LIBS) -lelf -lz -lm -pthread
 LIBS = $(PKG_LIBS) -lelf -lz -lm -pthread
@@ -235,7 +237,7 @@ subst_paths = sed -e 's:@PREFIX@:$(PREFIX):g' -e 's:@SBINDIR@:$(SBINDIR):g' -e '
 
 install: all ## Install to DESTDIR under PREFIX (/usr/local)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCDIR) \
-		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)
 	install -m 755 $(B)/kvmlens $(DESTDIR)$(SBINDIR)/kvmlens
 	install -m 644 $(B)/libkvmlens.a $(DESTDIR)$(LIBDIR)/libkvmlens.a
 	install -m 644 $(B)/$(SONAME) $(DESTDIR)$(LIBDIR)/libkvmlens.so.$(VERSION)
@@ -245,6 +247,8 @@ install: all ## Install to DESTDIR under PREFIX (/usr/local)
 	$(subst_paths) scripts/libkvmlens.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libkvmlens.pc
 	$(subst_paths) scripts/kvmlens.service.in >$(DESTDIR)$(UNITDIR)/kvmlens.service
 	$(B)/kvmlens help man | gzip -9n >$(DESTDIR)$(MANDIR)/man8/kvmlens.8.gz
+	$(B)/kvmlens help man-config | gzip -9n >$(DESTDIR)$(MANDIR)/man5/kvmlens.yaml.5.gz
+	$(B)/kvmlens help man-metrics | gzip -9n >$(DESTDIR)$(MANDIR)/man7/kvmlens-metrics.7.gz
 	$(B)/kvmlens help config >$(DESTDIR)$(DOCDIR)/kvmlens.yaml
 	install -m 644 scripts/default-rules.yaml $(DESTDIR)$(DOCDIR)/default-rules.yaml
 
@@ -252,6 +256,7 @@ uninstall: ## Remove what install put there
 	rm -f $(DESTDIR)$(SBINDIR)/kvmlens $(DESTDIR)$(LIBDIR)/libkvmlens.a $(DESTDIR)$(LIBDIR)/libkvmlens.so* \
 		$(DESTDIR)$(INCDIR)/kvmlens.h $(DESTDIR)$(LIBDIR)/pkgconfig/libkvmlens.pc \
 		$(DESTDIR)$(UNITDIR)/kvmlens.service $(DESTDIR)$(MANDIR)/man8/kvmlens.8.gz \
+		$(DESTDIR)$(MANDIR)/man5/kvmlens.yaml.5.gz $(DESTDIR)$(MANDIR)/man7/kvmlens-metrics.7.gz \
 		$(DESTDIR)$(DOCDIR)/kvmlens.yaml $(DESTDIR)$(DOCDIR)/default-rules.yaml
 
 clean: ## Remove build/

@@ -9,7 +9,6 @@ kvmlens=${KVMLENS:-build/kvmlens}
 generated() {
 	case $1 in
 	reference) "$kvmlens" help --format markdown ;;
-	catalogue) "$kvmlens" metrics --catalog --format markdown ;;
 	*) echo "README names a part that nobody makes: $1" >&2 && exit 1 ;;
 	esac
 }

@@ -147,8 +147,10 @@ reference() {
 	"$kvmlens" help config >example.yaml
 	"$kvmlens" check-config example.yaml >out 2>&1
 	check "the file that help prints is valid" test $? -eq 0
-	"$kvmlens" help man | man --warnings -l - >out 2>err
-	check "the manual page has no warning" test ! -s err -a -s out
+	for topic in man man-config man-metrics; do
+		"$kvmlens" help $topic | man --warnings -l - >out 2>err
+		check "help $topic has no warning" test ! -s err -a -s out
+	done
 }
 
 no_such_vm() {

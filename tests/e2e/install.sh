@@ -17,7 +17,8 @@ check_files() {
 	local version=$1 path
 	for path in sbin/kvmlens lib/libkvmlens.a "lib/libkvmlens.so.$version" lib/libkvmlens.so \
 		include/kvmlens.h lib/pkgconfig/libkvmlens.pc lib/systemd/system/kvmlens.service \
-		share/man/man8/kvmlens.8.gz; do
+		share/man/man8/kvmlens.8.gz share/man/man5/kvmlens.yaml.5.gz \
+		share/man/man7/kvmlens-metrics.7.gz; do
 		[ -e "$root/usr/$path" ] || fail "not installed: $path"
 	done
 	grep -rIl '@[A-Z]*@' "$root" && fail "a placeholder was left"
@@ -27,10 +28,12 @@ check_files() {
 }
 
 check_manual() {
-	local complaints
-	complaints=$(LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z \
-		"$root/usr/share/man/man8/kvmlens.8.gz" 2>&1 >/dev/null)
-	[ -z "$complaints" ] || fail "manual: $complaints"
+	local complaints page
+	for page in "$root"/usr/share/man/man*/*.gz; do
+		complaints=$({ LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z \
+			"$page" >/dev/null; zcat "$page" | mandoc -T lint -W warning; } 2>&1)
+		[ -z "$complaints" ] || fail "manual ${page##*/}: $complaints"
+	done
 }
 
 # systemd looks for programs where the unit says, so it is shown one that is there.

@@ -11,5 +11,5 @@ cd "$TOP" || exit
 cppcheck --quiet -j "$(nproc)" --std=c11 --enable=warning,performance,portability --inline-suppr \
 	--library=posix,gnu,gtk,scripts/cppcheck.xml --suppress=missingInclude --suppress=readdirCalled \
 	--suppress=unknownEvaluationOrder --suppress=invalidPointerCast \
-	--max-configs=4 -Iinclude -Iuser -D_GNU_SOURCE '-DKVMLENS_VERSION="0"' --template=gcc \
+	--max-configs=4 -Iinclude -Iuser -D_GNU_SOURCE '-DKVMLENS_VERSION="0"' '-DKVMLENS_DATE="0"' --template=gcc \
 	--error-exitcode=1 user include tests/example

@@ -165,21 +165,28 @@ static void test_help_config(void)
 }
 
 /* No line of the manual page is taken for a request that it is not. */
-static void test_man(void)
+static void expect_man(const char *command, const char *first, const char *second)
 {
-	struct result r = invoke("kvmlens help man");
+	struct result r = invoke(command);
 	g_auto(GStrv) lines = g_strsplit(r.out, "\n", -1);
 
 	CU_ASSERT_EQUAL(r.code, EXIT_DONE);
 	for (char **line = lines; *line; line++) {
 		CU_ASSERT(**line != '\'');
 		if (**line == '.')
-			CU_ASSERT(g_regex_match_simple("^\\.(\\\\\"|TH|SH|TP|B |I |RI )", *line, 0,
-						       0));
+			CU_ASSERT(g_regex_match_simple("^\\.(\\\\\"|TH|SH|TP|PP|br|B |I |RI )",
+						       *line, 0, 0));
 	}
-	CU_ASSERT_PTR_NOT_NULL(strstr(r.out, "\\-\\-interval"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(r.out, "http.timeout"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(r.out, first));
+	CU_ASSERT_PTR_NOT_NULL(strstr(r.out, second));
 	result_clear(&r);
+}
+
+static void test_man(void)
+{
+	expect_man("kvmlens help man", "\\-\\-interval", ".SH EXIT STATUS");
+	expect_man("kvmlens help man-config", "http.timeout", "rules.condition.metric");
+	expect_man("kvmlens help man-metrics", "vm.cpu.ready_time", "vm_cpu_ready_seconds_total");
 }
 
 static void test_version(void)

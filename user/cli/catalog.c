@@ -2,6 +2,7 @@
 #include "cli/catalog.h"
 
 #include <jansson.h>
+#include "cli/help.h"
 #include "cli/table.h"
 #include "config/config.h"
 #include "metric/metric.h"
@@ -68,6 +69,36 @@ void catalog_json(FILE *out)
 	}
 	json_dumpf(array, out, JSON_INDENT(1));
 	fputc('\n', out);
+}
+
+void catalog_man(FILE *out)
+{
+	help_man_header(out, "kvmlens-metrics", "7", "metrics of kvmlens");
+	fputs(".SH DESCRIPTION\nEach metric with its name in Prometheus, unit, the least detailed "
+	      "level that has it, labels and source.\n",
+	      out);
+	for (size_t g = 0; g < G_N_ELEMENTS(groups); g++) {
+		g_autofree char *title = g_ascii_strup(groups[g].title, -1);
+
+		fprintf(out, ".SH %s\n", title);
+		for (size_t i = 0; i < n_metrics; i++) {
+			const struct metric *m = &metrics[i];
+			g_autofree char *facts = NULL;
+
+			if (m->group != groups[g].group)
+				continue;
+			facts = g_strdup_printf("%s; %s, %s, from %s on; labels %s; source %s",
+						m->prom, kinds[m->kind], m->unit,
+						config_level_name(m->level),
+						metric_scopes[m->scope].keys, m->source);
+			fputs(".TP\n.B ", out);
+			help_roff(out, m->name);
+			help_roff(out, facts);
+			fputs(".br\n", out);
+			help_roff(out, m->help);
+		}
+	}
+	fputs(".SH SEE ALSO\nkvmlens(8), kvmlens.yaml(5)\n", out);
 }
 
 void catalog_markdown(FILE *out)

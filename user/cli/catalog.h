@@ -8,6 +8,9 @@
 void catalog_table(FILE *out);
 void catalog_json(FILE *out);
 
+/* The manual page kvmlens-metrics(7), in roff. */
+void catalog_man(FILE *out);
+
 /* For the documentation: a Markdown table for each group. */
 void catalog_markdown(FILE *out);
 

@@ -3,9 +3,20 @@
 #include <string.h>
 #include <kvm_types.h>
 #include <sched_types.h>
+#include "cli/catalog.h"
 #include "cli/command.h"
 #include "cli/help.h"
 #include "util/text.h"
+
+static const struct {
+	const char *name;
+	void (*print)(FILE *out);
+} topics[] = {
+	{"config", help_config},
+	{"man", help_man},
+	{"man-config", help_man_config},
+	{"man-metrics", catalog_man},
+};
 
 static enum exit_code help_on(struct cli *cli, const char *topic)
 {
@@ -13,12 +24,14 @@ static enum exit_code help_on(struct cli *cli, const char *topic)
 	g_autofree char *shown = NULL;
 	const char *near;
 
+	for (size_t i = 0; i < G_N_ELEMENTS(topics); i++) {
+		if (strcmp(topic, topics[i].name) == 0) {
+			topics[i].print(cli->out);
+			return EXIT_DONE;
+		}
+	}
 	if (command) {
 		help_command(command, cli->out);
-	} else if (strcmp(topic, "config") == 0) {
-		help_config(cli->out);
-	} else if (strcmp(topic, "man") == 0) {
-		help_man(cli->out);
 	} else {
 		shown = text_quote(topic);
 		near = cli_command_nearest(topic);

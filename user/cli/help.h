@@ -18,7 +18,16 @@ void help_config(FILE *out);
 /* The manual page kvmlens(8), in roff. */
 void help_man(FILE *out);
 
-/* README's sections "Commands", "Configuration" and "Exit codes", in Markdown. */
+/* The manual page kvmlens.yaml(5), in roff. */
+void help_man_config(FILE *out);
+
+/* Start a manual page: title line and NAME section. */
+void help_man_header(FILE *out, const char *name, const char *section, const char *summary);
+
+/* Print one line of text in roff, escaped. */
+void help_roff(FILE *out, const char *text);
+
+/* README's sections "Commands" and "Exit codes", in Markdown. */
 void help_markdown(FILE *out);
 
 /* Append " (table, json)": what --format may be for a command. */
