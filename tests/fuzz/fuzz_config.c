@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	g_assert(config->listen && config->provider && config->node_id && config->http.user);
 	for (size_t i = 0; i < config->n_vms; i++)
 		g_assert(config->vms[i].match);
-	config_level_for(config, "db-1", "00000000-0000-4000-8000-000000000000");
+	config_level_for(config, "db-1", "00000000-0000-4000-8000-000000000000", NULL);
 	g_free(error);
 	config_free(config);
 	return 0;

@@ -65,6 +65,16 @@ static void put_stat(const char *root, const struct tree_process *p)
 	put(path, line, -1);
 }
 
+static void put_status(const char *root, const struct tree_process *p)
+{
+	g_autofree char *path = path_of(root, p->pid, "/status");
+	g_autofree char *text =
+		g_strdup_printf("Name:\t%s\nUmask:\t0022\nPid:\t%d\nUid:\t%u\t%u\t%u\t%u\n",
+				p->comm, p->pid, p->uid, p->uid, p->uid, p->uid);
+
+	put(path, text, -1);
+}
+
 void proc_tree_add(const char *root, const struct tree_process *p)
 {
 	g_autofree char *task = path_of(root, p->pid, "/task");
@@ -76,6 +86,7 @@ void proc_tree_add(const char *root, const struct tree_process *p)
 	g_mkdir_with_parents(task, 0755);
 	g_mkdir_with_parents(fd, 0755);
 	put_stat(root, p);
+	put_status(root, p);
 	put(cmdline, (const char *)bytes->data ?: "", bytes->len);
 	unlink(exe);
 	if (p->exe && symlink(p->exe, exe))

@@ -13,6 +13,7 @@ struct tree_process {
 	unsigned long long start; /* clock ticks */
 	const char *exe; /* NULL: none */
 	const char *const *argv; /* NULL-terminated, or NULL */
+	unsigned uid;
 };
 
 char *proc_tree_new(void);

@@ -104,10 +104,10 @@ static void test_levels(void)
 	g_autofree char *error = NULL;
 
 	CU_ASSERT_EQUAL_FATAL(load(c, everything, &error), 0);
-	CU_ASSERT_EQUAL(config_level_for(c, "db-7", NULL), KVMLENS_DIAGNOSTIC);
-	CU_ASSERT_EQUAL(config_level_for(c, "x", "b0c5a1de-0000-4000-8000-000000000001"),
+	CU_ASSERT_EQUAL(config_level_for(c, "db-7", NULL, NULL), KVMLENS_DIAGNOSTIC);
+	CU_ASSERT_EQUAL(config_level_for(c, "x", "b0c5a1de-0000-4000-8000-000000000001", NULL),
 			KVMLENS_BASIC);
-	CU_ASSERT_EQUAL(config_level_for(c, "adb-7", NULL), KVMLENS_DETAILED);
+	CU_ASSERT_EQUAL(config_level_for(c, "adb-7", NULL, NULL), KVMLENS_DETAILED);
 }
 
 static const struct {
@@ -324,20 +324,20 @@ static void test_guest_agent(void)
 	char *error = NULL;
 
 	CU_ASSERT_FALSE(config_guest_agent_any(none));
-	CU_ASSERT_FALSE(config_guest_agent_for(none, "a", NULL));
+	CU_ASSERT_FALSE(config_guest_agent_for(none, "a", NULL, NULL));
 	CU_ASSERT_EQUAL_FATAL(
 		load(some, "vms: [{match: \"db-*\", detail: basic, guest_agent: \"on\"}]", &error),
 		0);
 	CU_ASSERT_TRUE(config_guest_agent_any(some));
-	CU_ASSERT_TRUE(config_guest_agent_for(some, "db-1", NULL));
-	CU_ASSERT_FALSE(config_guest_agent_for(some, "web", NULL));
+	CU_ASSERT_TRUE(config_guest_agent_for(some, "db-1", NULL, NULL));
+	CU_ASSERT_FALSE(config_guest_agent_for(some, "web", NULL, NULL));
 	CU_ASSERT_EQUAL_FATAL(load(most,
 				   "guest_agent: \"on\"\n"
 				   "vms: [{match: \"db-*\", detail: basic, guest_agent: \"off\"}]",
 				   &error),
 			      0);
-	CU_ASSERT_FALSE(config_guest_agent_for(most, "db-1", NULL));
-	CU_ASSERT_TRUE(config_guest_agent_for(most, "web", NULL));
+	CU_ASSERT_FALSE(config_guest_agent_for(most, "db-1", NULL, NULL));
+	CU_ASSERT_TRUE(config_guest_agent_for(most, "web", NULL, NULL));
 }
 
 /* A reload knows what has changed, down to the items of lists. */

@@ -217,6 +217,29 @@ static void add_qemu(struct rig *rig, pid_t pid, unsigned long long start, const
 							.start = start});
 }
 
+/* A process of an ordinary user that gives itself a name and a UUID. */
+static void add_fake(struct rig *rig, pid_t pid, unsigned long long start, unsigned uid,
+		     const char *name, const char *uuid)
+{
+	const char *argv[] = {QEMU, "-name", name, uuid ? "-uuid" : NULL, uuid, NULL};
+
+	proc_tree_add(rig->tree, &(struct tree_process){.pid = pid,
+							.comm = "qemu-system-x86",
+							.exe = QEMU,
+							.argv = argv,
+							.start = start,
+							.uid = uid});
+}
+
+static const struct inventory_vm *vm_of(const struct inventory *inventory, pid_t pid)
+{
+	for (unsigned i = 0; i < inventory->n_vms; i++)
+		if (inventory->vms[i].ident->pid == pid)
+			return &inventory->vms[i];
+	CU_FAIL_FATAL("the VM is missing");
+	return NULL;
+}
+
 static struct inventory *scan(struct rig *rig)
 {
 	struct inventory *inventory;
@@ -272,6 +295,76 @@ static void test_proc_alone(void)
 	}
 	CU_ASSERT_EQUAL(slots_used(&rig.kernel), 5);
 	CU_ASSERT_EQUAL(rig.kernel.scanned, 1);
+	rig_free(&rig);
+}
+
+/*
+ * A fake with the UUID and name of a VM: before the VM starts, while it runs, after it restarts.
+ * By /proc alone, and by a provider that knows the UUID but no pid.
+ */
+static void check_fake(bool provided)
+{
+	struct provider p = {
+		.vms = {{.id = "1", .name = "web", .uuid = UUID, .state = KVMLENS_VM_RUNNING}},
+		.n = 1};
+	struct worker *worker = provided ? provider_start(&p) : NULL;
+	g_autofree char *fake_uuid = NULL;
+	struct rig rig;
+
+	rig_init(&rig, &worker, provided ? 1 : 0, true);
+	add_fake(&rig, 10, 1, 54321, "web", UUID);
+	g_autoptr(inventory_t) before = scan(&rig);
+	fake_uuid = g_strdup(vm_of(before, 10)->ident->uuid);
+	expect(vm_of(before, 10), "54321/web", NULL, 10);
+	CU_ASSERT_STRING_NOT_EQUAL(fake_uuid, UUID);
+	CU_ASSERT_TRUE(vm_of(before, 10)->ident->owner.ordinary);
+	CU_ASSERT_PTR_NULL(vm_of(before, 10)->provider);
+
+	add_qemu(&rig, 20, 7, "web", UUID);
+	g_autoptr(inventory_t) both = scan(&rig);
+	CU_ASSERT_EQUAL(both->n_vms, 2);
+	expect(vm_of(both, 20), "web", UUID, 20);
+	CU_ASSERT_EQUAL(vm_of(both, 20)->provider != NULL, provided);
+	CU_ASSERT_EQUAL(vm_of(both, 20)->ident->owner.vouched, provided);
+	expect(vm_of(both, 10), "54321/web", fake_uuid, 10);
+
+	proc_tree_remove(rig.tree, 20);
+	add_qemu(&rig, 21, 9, "web", UUID);
+	g_autoptr(inventory_t) after = scan(&rig);
+	CU_ASSERT_EQUAL(after->n_vms, 2);
+	expect(vm_of(after, 21), "web", UUID, 21);
+	CU_ASSERT_STRING_EQUAL(vm_of(after, 21)->ident->owner.name, "root");
+	expect(vm_of(after, 10), "54321/web", fake_uuid, 10);
+	worker_free(worker);
+	rig_free(&rig);
+}
+
+static void test_fake(void)
+{
+	check_fake(false);
+	check_fake(true);
+}
+
+/* A provider that knows the pid of an ordinary user's process vouches for it. */
+static void test_vouched(void)
+{
+	struct provider p = {.vms = {{.id = "1", .name = "web", .uuid = UUID, .pid = 20}}, .n = 1};
+	struct worker *worker = provider_start(&p);
+	struct rig rig;
+
+	rig_init(&rig, &worker, 1, true);
+	add_fake(&rig, 20, 7, 54321, "web", UUID);
+	add_fake(&rig, 10, 1, 54321, "web", UUID);
+	add_fake(&rig, 30, 9, 54322, "web", UUID);
+	g_autoptr(inventory_t) i = scan(&rig);
+	CU_ASSERT_EQUAL(i->n_vms, 3);
+	expect(vm_of(i, 20), "web", UUID, 20);
+	CU_ASSERT_TRUE(vm_of(i, 20)->ident->owner.vouched);
+	CU_ASSERT_FALSE(vm_of(i, 20)->ident->owner.ordinary);
+	expect(vm_of(i, 10), "54321/web", NULL, 10);
+	expect(vm_of(i, 30), "54322/web", NULL, 30);
+	CU_ASSERT_STRING_NOT_EQUAL(vm_of(i, 10)->ident->uuid, vm_of(i, 30)->ident->uuid);
+	worker_free(worker);
 	rig_free(&rig);
 }
 
@@ -791,6 +884,8 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		{"proc alone", test_proc_alone},
+		{"a fake takes nothing over", test_fake},
+		{"a provider vouches", test_vouched},
 		{"only what a provider names", test_not_unnamed},
 		{"kernel", test_kernel},
 		{"kernel: shared files", test_kernel_shared_files},

@@ -22,14 +22,14 @@ static void test_order(void)
 	struct config *config = load();
 	struct levels *l = levels_new(config);
 
-	CU_ASSERT_EQUAL(levels_for(l, "db-1", NULL), KVMLENS_DETAILED);
-	CU_ASSERT_EQUAL(levels_for(l, "other", NULL), KVMLENS_STANDARD);
+	CU_ASSERT_EQUAL(levels_for(l, "db-1", NULL, NULL), KVMLENS_DETAILED);
+	CU_ASSERT_EQUAL(levels_for(l, "other", NULL, NULL), KVMLENS_STANDARD);
 	CU_ASSERT_EQUAL(levels_highest(l), KVMLENS_DETAILED);
 	/* A rule of the same level as the default is a rule all the same. */
 	levels_set_default(l, KVMLENS_DIAGNOSTIC);
 	CU_ASSERT_EQUAL(levels_default(l), KVMLENS_DIAGNOSTIC);
-	CU_ASSERT_EQUAL(levels_for(l, "web", NULL), KVMLENS_STANDARD);
-	CU_ASSERT_EQUAL(levels_for(l, "other", NULL), KVMLENS_DIAGNOSTIC);
+	CU_ASSERT_EQUAL(levels_for(l, "web", NULL, NULL), KVMLENS_STANDARD);
+	CU_ASSERT_EQUAL(levels_for(l, "other", NULL, NULL), KVMLENS_DIAGNOSTIC);
 	CU_ASSERT_EQUAL(levels_highest(l), KVMLENS_DIAGNOSTIC);
 	levels_free(l);
 	config_free(config);
@@ -42,14 +42,14 @@ static void test_override(void)
 
 	CU_ASSERT_EQUAL(levels_override(l, "db-*", KVMLENS_BASIC, 60000), 0);
 	CU_ASSERT_EQUAL(levels_override(l, "db-7", KVMLENS_DIAGNOSTIC, 60000), 0);
-	CU_ASSERT_EQUAL(levels_for(l, "db-1", NULL), KVMLENS_BASIC);
-	CU_ASSERT_EQUAL(levels_for(l, "db-7", NULL), KVMLENS_DIAGNOSTIC);
+	CU_ASSERT_EQUAL(levels_for(l, "db-1", NULL, NULL), KVMLENS_BASIC);
+	CU_ASSERT_EQUAL(levels_for(l, "db-7", NULL, NULL), KVMLENS_DIAGNOSTIC);
 	CU_ASSERT_EQUAL(levels_highest(l), KVMLENS_DIAGNOSTIC);
 	CU_ASSERT_EQUAL(levels_override(l, "db-7", KVMLENS_BASIC, 0), 0);
 	CU_ASSERT_EQUAL(levels_override(l, "db-7", KVMLENS_BASIC, 0), -ENOENT);
-	CU_ASSERT_EQUAL(levels_for(l, "db-7", NULL), KVMLENS_BASIC);
+	CU_ASSERT_EQUAL(levels_for(l, "db-7", NULL, NULL), KVMLENS_BASIC);
 	CU_ASSERT_EQUAL(levels_override(l, "some-uuid", KVMLENS_DIAGNOSTIC, 60000), 0);
-	CU_ASSERT_EQUAL(levels_for(l, "x", "some-uuid"), KVMLENS_DIAGNOSTIC);
+	CU_ASSERT_EQUAL(levels_for(l, "x", "some-uuid", NULL), KVMLENS_DIAGNOSTIC);
 	levels_free(l);
 	config_free(config);
 }
@@ -61,7 +61,7 @@ static void test_expiry(void)
 
 	CU_ASSERT_EQUAL(levels_override(l, "*", KVMLENS_DIAGNOSTIC, 50), 0);
 	g_usleep(100000);
-	CU_ASSERT_EQUAL(levels_for(l, "x", NULL), KVMLENS_STANDARD);
+	CU_ASSERT_EQUAL(levels_for(l, "x", NULL, NULL), KVMLENS_STANDARD);
 	CU_ASSERT_EQUAL(levels_highest(l), KVMLENS_DETAILED);
 	levels_free(l);
 	config_free(config);

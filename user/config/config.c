@@ -162,11 +162,13 @@ int config_set(struct config *config, const char *name, const char *value, char 
 }
 
 static const struct config_vm *rule_for(const struct config *config, const char *vm,
-					const char *uuid)
+					const char *uuid, const char *owner)
 {
 	for (size_t i = 0; i < config->n_vms; i++) {
 		const struct config_vm *rule = &config->vms[i];
 
+		if (rule->owner && g_strcmp0(rule->owner, owner))
+			continue;
 		if (text_glob(rule->match, vm) || (uuid && strcmp(rule->match, uuid) == 0))
 			return rule;
 	}
@@ -174,26 +176,28 @@ static const struct config_vm *rule_for(const struct config *config, const char 
 }
 
 bool config_level_rule(const struct config *config, const char *vm, const char *uuid,
-		       enum kvmlens_level *ret_level)
+		       const char *owner, enum kvmlens_level *ret_level)
 {
-	const struct config_vm *rule = rule_for(config, vm, uuid);
+	const struct config_vm *rule = rule_for(config, vm, uuid, owner);
 
 	if (rule)
 		*ret_level = rule->level;
 	return rule;
 }
 
-enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid)
+enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid,
+				    const char *owner)
 {
 	enum kvmlens_level level = config->level;
 
-	config_level_rule(config, vm, uuid, &level);
+	config_level_rule(config, vm, uuid, owner, &level);
 	return level;
 }
 
-bool config_guest_memory_for(const struct config *config, const char *vm, const char *uuid)
+bool config_guest_memory_for(const struct config *config, const char *vm, const char *uuid,
+			     const char *owner)
 {
-	const struct config_vm *rule = rule_for(config, vm, uuid);
+	const struct config_vm *rule = rule_for(config, vm, uuid, owner);
 
 	if (rule && rule->guest_memory != SWITCH_INHERIT)
 		return rule->guest_memory == SWITCH_ON;
@@ -209,9 +213,10 @@ bool config_guest_memory_any(const struct config *config)
 	return any;
 }
 
-bool config_guest_agent_for(const struct config *config, const char *vm, const char *uuid)
+bool config_guest_agent_for(const struct config *config, const char *vm, const char *uuid,
+			    const char *owner)
 {
-	const struct config_vm *rule = rule_for(config, vm, uuid);
+	const struct config_vm *rule = rule_for(config, vm, uuid, owner);
 
 	if (rule && rule->guest_agent != SWITCH_INHERIT)
 		return rule->guest_agent == SWITCH_ON;

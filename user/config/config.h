@@ -36,6 +36,7 @@ enum config_switch { SWITCH_INHERIT, SWITCH_ON, SWITCH_OFF };
 /* Of single VMs: match is a glob on the name, or the uuid; the first match wins. */
 struct config_vm {
 	char *match;
+	char *owner; /* user name that the VM's process must have, NULL: any trusted one */
 	enum kvmlens_level level;
 	enum config_switch guest_memory, guest_agent;
 };
@@ -68,6 +69,8 @@ struct config {
 	char *uri; /* libvirt's, NULL: qemu:///system */
 	char *listen; /* address:port or [address]:port; "none" switches it off */
 	char *json_path; /* JSON lines; "-" is standard output, NULL none */
+	char **owners; /* users whose VMM processes are trusted; none: OWNERS_DEFAULT */
+	size_t n_owners;
 	struct config_vm *vms;
 	size_t n_vms;
 	enum config_switch guest_memory, guest_agent; /* on or off */
@@ -108,9 +111,12 @@ int config_load_text(struct config *config, const char *path, const char *text, 
  */
 int config_set(struct config *config, const char *name, const char *value, char **ret_error);
 
-/* Does a pattern match the VM? Then *ret_level is the first one's level. */
+/*
+ * Does a pattern match the VM? Then *ret_level is the first one's level. owner: the user name of
+ * its process, NULL or "": unknown, which matches no pattern that requires one.
+ */
 bool config_level_rule(const struct config *config, const char *vm, const char *uuid,
-		       enum kvmlens_level *ret_level);
+		       const char *owner, enum kvmlens_level *ret_level);
 
 /* At most DOCUMENT_MAX_BYTES and one of a regular file; errors as config_load. */
 int config_read_bounded(const char *path, GString *text, char **ret_error);
@@ -119,16 +125,19 @@ int config_read_bounded(const char *path, GString *text, char **ret_error);
 int config_load_rules(struct config *config, char **ret_error);
 
 /* The level for a VM: its first matching pattern's, else the default. */
-enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid);
+enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid,
+				    const char *owner);
 
 /* May a VM's memory be read to see what runs in it? Its first match says so, else the default. */
-bool config_guest_memory_for(const struct config *config, const char *vm, const char *uuid);
+bool config_guest_memory_for(const struct config *config, const char *vm, const char *uuid,
+			     const char *owner);
 
 /* Is there a VM that config_guest_memory_for() might allow? */
 bool config_guest_memory_any(const struct config *config);
 
 /* Is a VM's agent asked? As for its memory. */
-bool config_guest_agent_for(const struct config *config, const char *vm, const char *uuid);
+bool config_guest_agent_for(const struct config *config, const char *vm, const char *uuid,
+			    const char *owner);
 bool config_guest_agent_any(const struct config *config);
 
 /* Is this provider named, or given a URI, so that its silence is worth a warning? */

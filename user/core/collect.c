@@ -296,7 +296,7 @@ static void fill_vm(struct collect *c, const struct inventory_vm *iv, const stru
 	vm->labels = labels_ref(iv->ident->labels);
 	vm->state = iv->state;
 	vm->provider = iv->provider;
-	vm->level = levels_for(c->levels, iv->ident->name, iv->ident->uuid);
+	vm->level = levels_for(c->levels, iv->ident->name, iv->ident->uuid, iv->ident->owner.name);
 	vm->up = iv->ident->pid > 0;
 	vm->mono_ns = now->mono;
 	vcpus_fill(c, iv, now, vm);

@@ -240,6 +240,8 @@ static int start_discovery(struct kvmlens_collector *c)
 		.workers = c->workers,
 		.n_workers = c->collect.n_workers,
 		.unnamed = !c->options.provider,
+		.owners = (const char *const *)c->options.config->owners,
+		.n_owners = c->options.config->n_owners,
 	};
 	size_t i;
 	int err;

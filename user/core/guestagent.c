@@ -45,7 +45,7 @@ void guest_agents_free(struct guest_agents *agents)
 bool guest_agents_wants(const struct guest_agents *agents, const struct vm_ident *ident)
 {
 	return agents && ident->pid > 0 &&
-	       config_guest_agent_for(agents->config, ident->name, ident->uuid);
+	       config_guest_agent_for(agents->config, ident->name, ident->uuid, ident->owner.name);
 }
 
 /* What would not be shown, or is known from the guest's memory, is not asked for. */

@@ -67,7 +67,7 @@ void guests_free(struct guests *guests)
 bool guests_wants(const struct guests *guests, const struct vm_ident *ident)
 {
 	return guests && ident->pid > 0 &&
-	       config_guest_memory_for(guests->config, ident->name, ident->uuid);
+	       config_guest_memory_for(guests->config, ident->name, ident->uuid, ident->owner.name);
 }
 
 static const struct told *told_before(const struct guests *guests, const struct told *vm)

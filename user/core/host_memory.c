@@ -19,7 +19,8 @@ void host_memory_set(struct footprints *footprints, const struct inventory *inve
 			continue;
 		targets[n].pid = vm->ident->pid;
 		targets[n].start_ns = vm->ident->start_ns;
-		targets[n].level = levels_for(levels, vm->ident->name, vm->ident->uuid);
+		targets[n].level =
+			levels_for(levels, vm->ident->name, vm->ident->uuid, vm->ident->owner.name);
 		targets[n++].images = !vm->provider || !strcmp(vm->provider, "proc");
 	}
 	footprints_set(footprints, targets, n);

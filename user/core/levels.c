@@ -124,13 +124,14 @@ int levels_override(struct levels *l, const char *match, enum kvmlens_level leve
 	return err;
 }
 
-enum kvmlens_level levels_for(struct levels *l, const char *name, const char *uuid)
+enum kvmlens_level levels_for(struct levels *l, const char *name, const char *uuid,
+			      const char *owner)
 {
 	enum kvmlens_level level;
 
 	g_mutex_lock(&l->lock);
 	expire(l);
-	if (!config_level_rule(l->config, name, uuid, &level))
+	if (!config_level_rule(l->config, name, uuid, owner, &level))
 		level = l->level;
 	level = rule_raises_level(l->raises, name, uuid, level);
 	for (guint i = 0; i < l->overrides->len; i++) {

@@ -29,7 +29,8 @@ enum kvmlens_level levels_default(struct levels *levels);
 int levels_override(struct levels *levels, const char *match, enum kvmlens_level level,
 		    int64_t for_ms);
 
-enum kvmlens_level levels_for(struct levels *levels, const char *name, const char *uuid);
+enum kvmlens_level levels_for(struct levels *levels, const char *name, const char *uuid,
+			      const char *owner);
 
 /* The highest that any VM could have now. */
 enum kvmlens_level levels_highest(struct levels *levels);

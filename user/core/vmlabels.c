@@ -150,6 +150,21 @@ struct labels *vmlabels_two(struct vmlabels *v, const struct vm_ident *ident, co
 	return labels_ref(labels);
 }
 
+/* Whose it is, behind the labels of provider and operator, which may use these words too. */
+static struct labels *add_owner(struct labels *labels, const struct vm_owner *owner)
+{
+	const struct kvmlens_tag tags[] = {{"owner", owner->name},
+					   {"executable", owner->exe},
+					   {"vouched", owner->vouched ? "yes" : "no"}};
+	struct labels *all;
+
+	if (!owner->name[0])
+		return labels;
+	all = labels_new(labels, tags, G_N_ELEMENTS(tags));
+	labels_unref(labels);
+	return all;
+}
+
 struct labels *vmlabels_info(struct vmlabels *v, const struct inventory_vm *vm)
 {
 	struct vm_parts *p = parts_of(v, vm->ident);
@@ -159,6 +174,7 @@ struct labels *vmlabels_info(struct vmlabels *v, const struct inventory_vm *vm)
 		labels_unref(p->info_from);
 		p->info_from = vm->info ? labels_ref(vm->info) : NULL;
 		p->info = labels_new(vm->info ? vm->info : vm->ident->labels, v->tags, v->n_tags);
+		p->info = add_owner(p->info, &vm->ident->owner);
 	}
 	return labels_ref(p->info);
 }

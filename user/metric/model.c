@@ -3,14 +3,15 @@
 #include "metric/scope.h"
 
 /* A name-based (version 5) UUID, so that a VM without one keeps its series over a restart. */
-static char *make_uuid(const char *name, pid_t pid)
+static char *make_uuid(const char *space, const char *name)
 {
 	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA1);
-	g_autofree char *key = g_strdup_printf("kvmlens-vm:%d:", (int)pid);
 	guint8 d[20];
 	gsize len = sizeof(d);
 
-	g_checksum_update(sum, (const guchar *)key, -1);
+	g_checksum_update(sum, (const guchar *)"kvmlens-vm", -1);
+	g_checksum_update(sum, (const guchar *)space, -1);
+	g_checksum_update(sum, (const guchar *)":", 1);
 	g_checksum_update(sum, (const guchar *)name, -1);
 	g_checksum_get_digest(sum, d, &len);
 	d[6] = (d[6] & 0x0f) | 0x50;
@@ -27,21 +28,41 @@ struct ident_block {
 	gint ref;
 };
 
-struct vm_ident *vm_ident_new(const char *name, const char *uuid, pid_t pid, uint64_t start_ns,
-			      bool tcg)
+static void set_name(struct vm_ident *ident, const char *name, const char *uuid)
+{
+	bool ordinary = ident->owner.ordinary, has_uuid = uuid && *uuid;
+	const char *owner = ordinary ? ident->owner.name : "";
+	g_autofree char *space = has_uuid   ? g_strdup_printf("@%s", owner)
+				 : ordinary ? g_strdup_printf("@%s:%d", owner, (int)ident->pid)
+					    : g_strdup_printf(":%d", (int)ident->pid);
+
+	ident->name = ordinary ? g_strdup_printf("%s/%s", owner, name) : g_strdup(name);
+	ident->uuid =
+		has_uuid && !ordinary ? g_strdup(uuid) : make_uuid(space, has_uuid ? uuid : name);
+}
+
+struct vm_ident *vm_ident_owned(const struct vm_owner *owner, const char *name, const char *uuid,
+				pid_t pid, uint64_t start_ns, bool tcg)
 {
 	struct ident_block *block = g_new0(struct ident_block, 1);
 	struct vm_ident *ident = &block->ident;
 
 	block->ref = 1;
-	ident->name = g_strdup(name ?: "");
-	ident->uuid = uuid && *uuid ? g_strdup(uuid) : make_uuid(ident->name, pid);
+	if (owner)
+		ident->owner = *owner;
 	ident->pid = pid;
 	ident->start_ns = start_ns;
 	ident->tcg = tcg;
+	set_name(ident, name ?: "", uuid);
 	ident->labels = labels_new(
 		NULL, (struct kvmlens_tag[]){{"vm", ident->name}, {"uuid", ident->uuid}}, 2);
 	return ident;
+}
+
+struct vm_ident *vm_ident_new(const char *name, const char *uuid, pid_t pid, uint64_t start_ns,
+			      bool tcg)
+{
+	return vm_ident_owned(NULL, name, uuid, pid, start_ns, tcg);
 }
 
 struct vm_ident *vm_ident_ref(struct vm_ident *ident)

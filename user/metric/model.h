@@ -36,6 +36,19 @@ struct hist {
 	bool valid;
 };
 
+#define OWNER_NAME_MAX 40
+#define OWNER_EXE_MAX 128
+
+/* Whose process a VM is. All zero: root's, or a VM without a process. */
+struct vm_owner {
+	uint32_t uid; /* of the process; the executable's where only that one is ordinary */
+	uint32_t exe_uid; /* of the executable; UINT32_MAX: unknown */
+	bool ordinary; /* neither trusted by configuration nor vouched for by a provider */
+	bool vouched; /* a provider other than /proc runs it */
+	char name[OWNER_NAME_MAX]; /* user name, or the uid in decimal; "": unknown */
+	char exe[OWNER_EXE_MAX]; /* path of the executable; "": unknown */
+};
+
 /* Who a VM is: created when it is discovered, shared by all snapshots, counted. */
 struct vm_ident {
 	char *name; /* as its provider gave it: hostile, only ever shown through labels */
@@ -43,9 +56,16 @@ struct vm_ident {
 	pid_t pid;
 	uint64_t start_ns; /* of the VMM process, since boot: with pid, an identity */
 	bool tcg; /* no KVM: emulated */
+	struct vm_owner owner;
 	struct labels *labels; /* vm, uuid */
 };
 
+/*
+ * A VM of an ordinary owner has a namespace of its own: it is called OWNER/NAME, and its UUID is
+ * made of the owner and of the one that it claims. owner NULL: root.
+ */
+struct vm_ident *vm_ident_owned(const struct vm_owner *owner, const char *name, const char *uuid,
+				pid_t pid, uint64_t start_ns, bool tcg);
 struct vm_ident *vm_ident_new(const char *name, const char *uuid, pid_t pid, uint64_t start_ns,
 			      bool tcg);
 struct vm_ident *vm_ident_ref(struct vm_ident *ident);

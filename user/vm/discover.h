@@ -56,6 +56,9 @@ struct discover_config {
 	struct worker *const *workers; /* in order of precedence; started and freed by others */
 	size_t n_workers;
 	bool unnamed; /* also list VMM processes that no worker names */
+	const char *etc; /* of passwd and subuid; NULL: /etc. Copied. */
+	const char *const *owners; /* trusted users, as owner_policy_new(); copied */
+	size_t n_owners;
 };
 
 struct discover_health {

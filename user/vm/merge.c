@@ -7,7 +7,7 @@ struct merge {
 	GHashTable *by_pid, *by_uuid, *by_name; /* of processes; see index_processes */
 	GHashTable *claimed; /* processes that a source has named */
 	GHashTable *seen; /* keys of VMs without a process */
-	GHashTable *uuids; /* given away already */
+	GHashTable *uuids; /* "owner/uuid", given away already */
 	GPtrArray *vms;
 };
 
@@ -19,12 +19,18 @@ static void merged_free(gpointer data)
 	g_free(vm);
 }
 
+/* What /proc lists is the process's own word. */
+static bool vouches(const char *provider)
+{
+	return provider && strcmp(provider, kvmlens_provider_proc.name) != 0;
+}
+
 /* Of two processes with one UUID the older is the VM, the younger a copy that is to replace it. */
 static void index_uuid(struct merge *merge, struct proc_vmm *process)
 {
 	const struct proc_vmm *other;
 
-	if (!process->uuid)
+	if (!process->uuid || process->owner.ordinary)
 		return;
 	other = g_hash_table_lookup(merge->by_uuid, process->uuid);
 	if (!other || process->start_ns < other->start_ns)
@@ -36,7 +42,7 @@ static void index_name(struct merge *merge, struct proc_vmm *process)
 {
 	gpointer key = (gpointer)process->name;
 
-	if (process->name)
+	if (process->name && !process->owner.ordinary)
 		g_hash_table_insert(merge->by_name, key,
 				    g_hash_table_contains(merge->by_name, key) ? NULL : process);
 }
@@ -72,10 +78,18 @@ static const struct proc_vmm *find_process(struct merge *merge, const struct vm_
 	return process && !(entry->uuid && process->uuid) ? process : NULL;
 }
 
-/* The first VM with a UUID has it; a later one gets another made, or their series would clash. */
-static const char *claim_uuid(struct merge *merge, const char *uuid)
+/*
+ * The first VM of an owner with a UUID has it; a later one gets another made, or their series would
+ * clash. All trusted owners share one space.
+ */
+static const char *claim_uuid(struct merge *merge, const struct vm_owner *owner, const char *uuid)
 {
-	return uuid && g_hash_table_add(merge->uuids, (char *)uuid) ? uuid : NULL;
+	char *key;
+
+	if (!uuid)
+		return NULL;
+	key = g_strdup_printf("%s/%s", owner->ordinary ? owner->name : "", uuid);
+	return g_hash_table_add(merge->uuids, key) ? uuid : NULL;
 }
 
 static void add(struct merge *merge, const struct proc_vmm *process, const struct vm_entry *entry,
@@ -87,9 +101,16 @@ static void add(struct merge *merge, const struct proc_vmm *process, const struc
 	vm->entry = entry;
 	vm->provider = provider;
 	vm->name = entry ? g_strdup(entry->name) : proc_vmm_name(process);
-	vm->uuid = claim_uuid(merge, entry && entry->uuid ? entry->uuid
-				     : process		  ? process->uuid
-							  : NULL);
+	if (process)
+		vm->owner = process->owner;
+	if (vouches(provider)) {
+		vm->owner.vouched = true;
+		vm->owner.ordinary = false;
+	}
+	vm->uuid = claim_uuid(merge, &vm->owner,
+			      entry && entry->uuid ? entry->uuid
+			      : process		   ? process->uuid
+						   : NULL);
 	g_ptr_array_add(merge->vms, vm);
 }
 
@@ -111,7 +132,7 @@ GPtrArray *merge_vms(const GPtrArray *processes, const struct merge_source *sour
 	g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
 	g_autoptr(GHashTable) claimed = g_hash_table_new(NULL, NULL);
 	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-	g_autoptr(GHashTable) uuids = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) uuids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	struct merge merge = {by_pid,
 			      by_uuid,
 			      by_name,

@@ -21,14 +21,17 @@ struct merged_vm {
 	const struct vm_entry *entry; /* NULL: no provider names it */
 	const char *provider; /* of entry, NULL */
 	char *name;
-	const char *uuid; /* NULL: it has none, or another VM has the same */
+	const char *uuid; /* NULL: it has none, or another VM of its owner's has the same */
+	struct vm_owner owner; /* zeroed: no process was found */
 };
 
 /*
  * All VMs, each once, as an array of struct merged_vm *. sources stand in order of precedence:
  * the first that knows a VM names it. An entry belongs to the process with its pid, unless their
  * UUIDs contradict each other; else to that with its UUID; else to the only one with its name,
- * where not both have a UUID. unnamed: keep processes that no source names.
+ * where not both have a UUID. The UUID or name that an ordinary owner's process gives itself counts
+ * for nothing there: only a provider that knows its pid vouches for it, as libvirt does from a
+ * file that root alone writes. unnamed: keep processes that no source names.
  */
 GPtrArray *merge_vms(const GPtrArray *processes, const struct merge_source *sources, size_t n,
 		     bool unnamed);

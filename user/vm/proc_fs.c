@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vm/vmm_cmdline.h"
@@ -121,6 +122,30 @@ int proc_fs_exe(int root, pid_t pid, char *ret, size_t cap)
 	if (g_str_has_suffix(target, deleted))
 		target[n - (sizeof(deleted) - 1)] = '\0';
 	return g_strlcpy(ret, target, cap) < cap ? 0 : -ENAMETOOLONG;
+}
+
+uint32_t proc_fs_exe_uid(int root, pid_t pid)
+{
+	struct statx st;
+	char path[32];
+
+	g_snprintf(path, sizeof(path), "%d/exe", pid);
+	if (statx(root, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_UID, &st) ||
+	    !(st.stx_mask & STATX_UID))
+		return UINT32_MAX;
+	return st.stx_uid;
+}
+
+int proc_fs_owner_ids(int root, pid_t pid, struct owner_ids *ret_ids)
+{
+	char path[32], text[4096];
+	ssize_t n;
+
+	g_snprintf(path, sizeof(path), "%d/status", pid);
+	n = proc_fs_read(root, path, text, sizeof(text));
+	if (n < 0)
+		return n == -ENOENT ? -ESRCH : n;
+	return owner_parse_status(text, n, ret_ids);
 }
 
 int proc_fs_cmdline(int root, pid_t pid, char **ret, size_t *ret_len)

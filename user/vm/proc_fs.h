@@ -8,6 +8,7 @@
 #define KVMLENS_VM_PROC_FS_H
 
 #include <glib.h>
+#include "vm/owner.h"
 #include "vm/proc_parse.h"
 
 #define PROC_PIDS_MAX (1 << 20)
@@ -35,6 +36,12 @@ int proc_fs_stat(int root, pid_t pid, struct proc_stat *ret_stat);
 
 /* The executable's path without " (deleted)"; -ENOENT for a kernel thread. */
 int proc_fs_exe(int root, pid_t pid, char *ret, size_t cap);
+
+/* Who owns the executable; UINT32_MAX: unknown. A file system that hangs is not waited for. */
+uint32_t proc_fs_exe_uid(int root, pid_t pid);
+
+/* The user ids of a process, by its status: counters, which no wedged process holds up. */
+int proc_fs_owner_ids(int root, pid_t pid, struct owner_ids *ret_ids);
 
 /* Arguments, NUL-separated, at most VMM_CMDLINE_MAX bytes. May hang. The caller frees *ret. */
 int proc_fs_cmdline(int root, pid_t pid, char **ret, size_t *ret_len);

@@ -33,6 +33,7 @@ struct process {
 	enum kind kind;
 	bool qemu, kvm;
 	bool identified;
+	bool owned; /* vmm.owner is known */
 	struct read_job *job; /* hangs, or did when last looked at */
 	struct vmm_cmdline cmdline;
 	unsigned seen, next_check, backoff; /* numbers of scans */
@@ -84,6 +85,7 @@ static void process_forget_identity(struct process *process)
 	vmm_cmdline_clear(&process->cmdline);
 	process->cmdline = (struct vmm_cmdline){0};
 	process->identified = false;
+	process->owned = false;
 	process->kind = KIND_NEW;
 	process->backoff = 0;
 	process->next_check = 0;
@@ -214,6 +216,22 @@ static void process_classify(struct proc_scan *scan, struct process *process,
 		process_put_off(scan, process);
 }
 
+/* Every scan: a process changes its ids as it starts, and an exec changes its executable. */
+static void process_own(struct proc_scan *scan, struct process *process,
+			const struct owner_policy *owners)
+{
+	pid_t pid = process->vmm.stat.pid;
+	struct owner_ids ids;
+	char exe[PATH_MAX];
+
+	if (proc_fs_owner_ids(scan->root, pid, &ids))
+		return; /* it has ended, or its owner is as it was */
+	if (proc_fs_exe(scan->root, pid, exe, sizeof(exe)))
+		exe[0] = '\0';
+	owner_judge(owners, &ids, proc_fs_exe_uid(scan->root, pid), exe, &process->vmm.owner);
+	process->owned = true;
+}
+
 static void process_identify(struct proc_scan *scan, struct process *process)
 {
 	struct read_job *job = process->job;
@@ -286,7 +304,7 @@ static void collect(struct proc_scan *scan)
 			g_hash_table_iter_remove(&iter);
 	g_hash_table_iter_init(&iter, scan->processes);
 	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&process)) {
-		if (process->kind != KIND_VMM || process->cmdline.no_machine ||
+		if (process->kind != KIND_VMM || !process->owned || process->cmdline.no_machine ||
 		    is_twin(scan, process))
 			continue;
 		if (scan->vmms->len == VMMS_MAX) {
@@ -316,7 +334,13 @@ static void look_at(struct proc_scan *scan, pid_t pid, const struct proc_scan_op
 	}
 	process = process_get(scan, &stat);
 	process_classify(scan, process, options);
-	if (process->kind == KIND_VMM && !process->identified)
+	if (process->kind != KIND_VMM)
+		return;
+	if (options->owners)
+		process_own(scan, process, options->owners);
+	else
+		process->owned = true;
+	if (!process->identified)
 		process_read(scan, process);
 }
 

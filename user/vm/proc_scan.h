@@ -8,6 +8,7 @@
 #define KVMLENS_VM_PROC_SCAN_H
 
 #include <glib.h>
+#include "vm/owner.h"
 #include "vm/proc_parse.h"
 #include "vm/vmm_cmdline.h"
 
@@ -19,6 +20,7 @@ struct proc_vmm {
 	const char *uuid; /* NULL likewise */
 	enum vmm_accel accel;
 	bool blocked; /* the command line cannot be read now */
+	struct vm_owner owner; /* where the options have a policy */
 };
 
 /* A vhost kernel thread and the thread that it works for. */
@@ -38,6 +40,7 @@ int proc_scan_root(const struct proc_scan *scan);
 struct proc_scan_options {
 	GHashTable *known; /* set of pids (GINT_TO_POINTER) that are VMMs for sure, or NULL */
 	bool fds; /* look for KVM descriptors: no kernel iterator tells */
+	const struct owner_policy *owners; /* NULL: do not ask whose the processes are */
 };
 
 /* -errno when the root cannot be listed; what was known before then remains. */

@@ -21,6 +21,7 @@ struct survey {
 	struct discover_config config;
 	struct worker **workers;
 	char *root;
+	struct owner_policy *owners;
 	struct proc_scan *proc; /* NULL: the root cannot be opened */
 	unsigned number; /* of the full scan */
 	GArray *found; /* struct kvm_found */
@@ -44,6 +45,7 @@ struct survey *survey_new(const struct discover_config *config)
 	survey->config = *config;
 	survey->workers = g_memdup2(config->workers, config->n_workers * sizeof(struct worker *));
 	survey->root = g_strdup(config->proc_root);
+	survey->owners = owner_policy_new(config->etc, config->owners, config->n_owners);
 	survey->found = g_array_new(FALSE, TRUE, sizeof(struct kvm_found));
 	survey->kernel = kernel_vms(survey->found, NULL, NULL);
 	survey->vms = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, state_free);
@@ -62,6 +64,7 @@ void survey_free(struct survey *survey)
 	g_array_unref(survey->found);
 	g_array_unref(survey->leaving);
 	proc_scan_free(survey->proc);
+	owner_policy_free(survey->owners);
 	g_free(survey->workers);
 	g_free(survey->root);
 	g_free(survey);
@@ -110,8 +113,10 @@ static GHashTable *kernel_pids(const struct survey *survey)
 static void survey_proc(struct survey *survey)
 {
 	g_autoptr(GHashTable) known = kernel_pids(survey);
-	struct proc_scan_options options = {.known = known, .fds = survey->health.kernel != 0};
+	struct proc_scan_options options = {
+		.known = known, .fds = survey->health.kernel != 0, .owners = survey->owners};
 
+	owner_policy_refresh(survey->owners);
 	if (survey->proc)
 		proc_scan_run(survey->proc, &options);
 }

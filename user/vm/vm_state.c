@@ -31,14 +31,14 @@ void vm_state_free(struct vm_state *vm)
 static bool set_ident(struct vm_state *vm, const struct merged_vm *merged)
 {
 	const struct proc_vmm *process = merged->process;
-	struct vm_ident *ident =
-		vm_ident_new(merged->name, merged->uuid, process ? process->stat.pid : 0,
-			     process ? process->start_ns : 0, vm->tcg);
+	struct vm_ident *ident = vm_ident_owned(&merged->owner, merged->name, merged->uuid,
+						process ? process->stat.pid : 0,
+						process ? process->start_ns : 0, vm->tcg);
 	struct vm_ident *before = vm->ident;
 
 	if (before && !strcmp(before->name, ident->name) && !strcmp(before->uuid, ident->uuid) &&
 	    before->pid == ident->pid && before->start_ns == ident->start_ns &&
-	    before->tcg == ident->tcg) {
+	    before->tcg == ident->tcg && owner_equal(&before->owner, &ident->owner)) {
 		vm_ident_unref(ident);
 		return false;
 	}
