@@ -29,7 +29,7 @@ for ((i = 0; i < 100; i++)); do
 done
 [ -S /run/systemd/journal/socket ] || skip "systemd-journald does not run here: $(tail -n 1 "$TEST_TMP/journald.log")"
 
-echo 'channels: [{name: log, type: journal, group_wait: 0s}]' >"$TEST_TMP/journal.yaml"
+printf '%s\n' 'node_id: host-1' 'channels: [{name: log, type: journal, group_wait: 0s}]' >"$TEST_TMP/journal.yaml"
 mkfifo "$TEST_TMP/commands"
 "$BUILD/tests/e2e/notifier" "$TEST_TMP/journal.yaml" none <"$TEST_TMP/commands" >"$TEST_TMP/said" &
 exec 9>"$TEST_TMP/commands"
@@ -49,8 +49,8 @@ import json, sys
 entries = [json.loads(line) for line in open(sys.argv[1])]
 assert len(entries) == 2, entries
 firing, over = entries
-assert firing["MESSAGE"] == "[FIRING] ready time is 42.5 %" and firing["PRIORITY"] == "2", firing
-assert over["MESSAGE"] == "[RESOLVED] ready time is 42.5 %" and over["PRIORITY"] == "5", over
+assert firing["MESSAGE"] == "[FIRING] host-1: ready time is 42.5 %" and firing["PRIORITY"] == "2", firing
+assert over["MESSAGE"] == "[RESOLVED] host-1: ready time is 42.5 %" and over["PRIORITY"] == "5", over
 assert firing["KVMLENS_VM"] == "vm-0003" and firing["KVMLENS_RULE"] == "vm-ready", firing
 assert firing["KVMLENS_KEY"] != over["KVMLENS_KEY"] and firing["KVMLENS_ALERT"] == over["KVMLENS_ALERT"], entries
 assert "\nMove a VM away.\n" in firing["KVMLENS_TEXT"], firing

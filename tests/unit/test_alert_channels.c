@@ -105,7 +105,7 @@ static void test_webhook(void)
 	f.news[0].n.description = "";
 	expect_text(render(&f),
 		    "{\"version\":1,\"key\":\"the-key\",\"node\":\"host-1\",\"status\":\"firing\","
-		    "\"title\":\"[FIRING] ready time is 42.5 %\",\"alerts\":[{"
+		    "\"title\":\"[FIRING] host-1: ready time is 42.5 %\",\"alerts\":[{"
 		    "\"key\":\"0000000000000001-1\",\"alert\":\"0000000000000001\","
 		    "\"rule\":\"vm-ready\",\"name\":\"VM waits for CPU\",\"severity\":\"critical\","
 		    "\"status\":\"firing\",\"starts_ms\":1699999940123,\"ends_ms\":null,"
@@ -119,7 +119,7 @@ static void test_webhook(void)
 	CU_ASSERT(has_header(&f, "Authorization: Bearer t0ken"));
 	CU_ASSERT(has_header(&f,
 			     "X-Kvmlens-Signature: sha256="
-			     "2ffda2ec8b470109a220e55c38e61f98c4a2d320c6d051b09f3845204b5d0e93"));
+			     "925e4bcf9c29ef6122c8406233494261613328112f5e564232463a59f4dd0728"));
 	CU_ASSERT_STRING_EQUAL(f.request.url, "https://example.org/hook");
 	finish(&f);
 }
@@ -139,7 +139,7 @@ static void test_slack(void)
 	json = json_loads(render(&f), 0, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(json);
 	expect_text(json_string_value(json_object_get(json, "text")),
-		    "[FIRING] 25 alerts: VM waits for CPU on host-1; the first 20:");
+		    "[FIRING] host-1: 25 alerts: VM waits for CPU; the first 20:");
 	attachments = json_object_get(json, "attachments");
 	CU_ASSERT_EQUAL(json_array_size(attachments), 20);
 	first = json_array_get(attachments, 0);
@@ -218,7 +218,7 @@ static void test_email(void)
 	expect_text(render(&f), "Date: Tue, 14 Nov 2023 22:13:25 +0000\r\n"
 				"From: kvmlens <kvmlens@example.org>\r\n"
 				"To: a@example.org,\r\n b@example.org\r\n"
-				"Subject: [FIRING] ready time is 42.5 %\r\n"
+				"Subject: [FIRING] host-1: ready time is 42.5 %\r\n"
 				"Message-ID: <the-key@kvmlens.host-1>\r\n"
 				"References: <0000000000000001@kvmlens.host-1>\r\n"
 				"X-Kvmlens-Key: the-key\r\n"
@@ -230,7 +230,7 @@ static void test_email(void)
 				"ready time is 42.5 %\r\n"
 				"vm=3Dvm-0001, uuid=3D11111111-2222-4333-8444-555555555555\r\n"
 				"critical, rule vm-ready, since 2023-11-14T22:12:20.123Z\r\n"
-				"vm.cpu.ready_time is 42.5, threshold 20\r\n"
+				"vm.cpu.ready_time is 42.5 %, threshold 20 %\r\n"
 				"More vCPUs want a CPU than there are.\r\n"
 				"Move a VM away.\r\n"
 				"\r\n"
@@ -312,7 +312,7 @@ static void test_email_utf8(void)
 		g_string_append_len(subject, (char *)raw, (gssize)len);
 		at = g_str_has_prefix(end + 2, "\r\n =?UTF-8?B?") ? end + 5 : NULL;
 	}
-	CU_ASSERT(g_str_has_prefix(subject->str, "[FIRING] \xe6\x9c\xba"));
+	CU_ASSERT(g_str_has_prefix(subject->str, "[FIRING] host-1: \xe6\x9c\xba"));
 	CU_ASSERT(g_str_has_suffix(subject->str, "more than one word"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(mail, "\r\n=C3=A4 =3D a=20\r\nx\r\n"));
 	finish(&f);
@@ -353,14 +353,15 @@ static void test_journal(void)
 	begin(&f, CHANNEL_JOURNAL, 1, ALERT_FIRING);
 	f.news[0].labels[0].value = "a\nPRIORITY=0\nX=";
 	field = journal_says(&f, native, OUTCOME_SENT);
-	CU_ASSERT(g_str_has_prefix(field, "MESSAGE=[FIRING] ready time is 42.5 %\nPRIORITY=2\n"));
+	CU_ASSERT(g_str_has_prefix(field,
+				   "MESSAGE=[FIRING] host-1: ready time is 42.5 %\nPRIORITY=2\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(field, "\nKVMLENS_KEY=0000000000000001-1\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(field, "\nKVMLENS_VM=a PRIORITY=0 X=\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(field, "\nKVMLENS_TEXT\n"));
 	CU_ASSERT_PTR_NULL(strstr(field, "\nPRIORITY=0"));
 	line = journal_says(&f, plain, OUTCOME_SENT);
 	CU_ASSERT(g_str_has_prefix(line, "<26>kvmlens["));
-	CU_ASSERT_PTR_NOT_NULL(strstr(line, "]: [FIRING] ready time is 42.5 %: "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "]: [FIRING] host-1: ready time is 42.5 %: "));
 	CU_ASSERT_PTR_NULL(strchr(line, '\n'));
 	CU_ASSERT_EQUAL(channel_journal.send(&f.channel, &f.message, &why), OUTCOME_RETRY);
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "/log: No such file"));

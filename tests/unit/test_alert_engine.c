@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "metric/metric.h"
+#include "alert/text.h"
 #include "unit/alert_lab.h"
 #include "unit/fake_snapshot.h"
 #include "unit/suite.h"
@@ -107,6 +108,57 @@ static void test_gone(void)
 	lab_clear(&lab);
 }
 
+#define CLAUSES                                                                                     \
+	"    name: VM waits\n"                                                                      \
+	"    text: \"{vm} waits {value} % of the time, most for {top_aggressor}\"\n"                \
+	"    description: \"Over {threshold}{unit} on {host} (by {top_aggressor}) for {duration}. " \
+	"Pin it: {top_aggressor}. Else move it.\"\n"
+
+/* What is not known is left out with its clause, units stand once, and an end says how it was. */
+static void test_texts(void)
+{
+	double value = 42.5;
+	struct alert_lab lab;
+
+	lab_init(&lab, "rules:\n" READY("r", CLAUSES, ""));
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, &value, 1, 90000), 1);
+	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->notification.summary,
+			       "vm-0000 waits 42.5 % of the time");
+	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->notification.description,
+			       "Over 10 % on lab for 0s. Pin it. Else move it.");
+	value = 3;
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, &value, 1, TICK), 1);
+	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->notification.summary,
+			       "VM waits: vm-0000: over after 1m30s; vm.cpu.ready_time is 3 % now");
+	lab_clear(&lab);
+	/* The text that a rule without one has. */
+	value = 42.5;
+	lab_init(&lab, "rules:\n" READY("r", "    name: VM waits\n", ""));
+	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, &value, 1, TICK), 1);
+	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->notification.summary,
+			       "VM waits: vm.cpu.ready_time of vm-0000 is 42.5 % (> 10 %)");
+	lab_clear(&lab);
+}
+
+static void check_number(const char *metric, double value, const char *expected)
+{
+	g_autofree char *text = alert_number(metric_find(metric), value);
+
+	CU_ASSERT_STRING_EQUAL(text, expected);
+}
+
+static void test_numbers(void)
+{
+	check_number("vm.cpu.ready_time", 93.25, "93.25 %");
+	check_number("vm.disk.read_latency", 16.5, "16.5 ms");
+	check_number("vm.memory.available", 1.5 * (1 << 30), "1.5 GiB");
+	check_number("vm.disk.read_throughput", 2048, "2 KiB/s");
+	check_number("vm.time_to_full_seconds", 199584, "2.31 days");
+	check_number("vm.time_to_full_seconds", 9000, "2.5 hours");
+	check_number("vm.time_to_full_seconds", 45, "45 s");
+	check_number("vm.cpu.vcpus", 4, "4");
+}
+
 static void test_notification(void)
 {
 	static const double value = 42.5;
@@ -121,7 +173,7 @@ static void test_notification(void)
 			       ""));
 	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, &value, 1, TICK), 1);
 	n = &lab_event(&lab, 0)->notification;
-	CU_ASSERT_STRING_EQUAL(n->summary, "vm-0000 on lab: 42.5 percent > 10 {x}");
+	CU_ASSERT_STRING_EQUAL(n->summary, "vm-0000 on lab: 42.5 % > 10 % {x}");
 	CU_ASSERT_STRING_EQUAL(n->rule_name, "Waits");
 	CU_ASSERT_EQUAL(n->severity, ALERT_CRITICAL);
 	CU_ASSERT_EQUAL(n->status, ALERT_FIRING);
@@ -244,7 +296,7 @@ static void test_reload(void)
 }
 
 static void keep_record(void *arg, const struct alert_rule *rule, const struct alert_record *record,
-			const char *quiet)
+			const struct snap_vm *vm, const char *quiet)
 {
 	struct alert_record *copy = arg;
 
@@ -490,6 +542,8 @@ int main(void)
 		{"no data", test_no_data},
 		{"a VM that is gone", test_gone},
 		{"what is told", test_notification},
+		{"texts", test_texts},
+		{"numbers with their units", test_numbers},
 		{"repeats", test_repeat},
 		{"silences", test_silence},
 		{"inhibition", test_inhibition},

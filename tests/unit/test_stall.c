@@ -19,21 +19,20 @@ static void test_since(void)
 	};
 
 	/* The halted one ran last: before that the VM made progress. */
-	CU_ASSERT_EQUAL(stall_since(v, 2, false), 100);
+	CU_ASSERT_EQUAL(stall_since(v, 2), 100);
 	v[0].since = 50;
-	CU_ASSERT_EQUAL(stall_since(v, 2, false), 70);
+	CU_ASSERT_EQUAL(stall_since(v, 2), 70);
 	v[1].state = SCHED_STATE_BLOCKED;
-	CU_ASSERT_EQUAL(stall_since(v, 2, false), 70);
+	CU_ASSERT_EQUAL(stall_since(v, 2), 70);
 	v[1].state = SCHED_STATE_HALTED;
-	CU_ASSERT_EQUAL(stall_since(v, 2, false), 0);
-	CU_ASSERT_EQUAL(stall_since(v, 2, true), 70);
+	CU_ASSERT_EQUAL(stall_since(v, 2), 0);
 	v[0].queued = 120;
-	CU_ASSERT_EQUAL(stall_since(v, 2, false), 120);
+	CU_ASSERT_EQUAL(stall_since(v, 2), 120);
 	v[0].state = SCHED_STATE_RUNNING;
-	CU_ASSERT_EQUAL(stall_since(v, 2, false), 0);
+	CU_ASSERT_EQUAL(stall_since(v, 2), 0);
 	v[0].state = SCHED_STATE_UNKNOWN;
-	CU_ASSERT_EQUAL(stall_since(v, 2, false), 0);
-	CU_ASSERT_EQUAL(stall_since(v, 0, true), 0);
+	CU_ASSERT_EQUAL(stall_since(v, 2), 0);
+	CU_ASSERT_EQUAL(stall_since(v, 0), 0);
 }
 
 static void test_end(void)
@@ -69,8 +68,12 @@ static void test_calls(void)
 	check_call("12x34", CALL_UNKNOWN, 0);
 	check_call("-1 0x7ffe 0x5555\n", CALL_NONE, 0x7ffe);
 #ifdef __x86_64__
-	check_call("202 0x55da434983d8 0x189 0x0 0x0 0x0 0xffffffff 0x1 0x2\n", CALL_FUTEX,
+	/* glibc's condition variable and mutex, and those of Rust's library. */
+	check_call("202 0x55da434983d8 0x189 0x0 0x0 0x0 0xffffffff 0x1 0x2\n", CALL_REST,
 		   0x55da434983d8);
+	check_call("202 0x55da434983d8 0x80 0x2 0x0 0x0 0x0 0x1 0x2\n", CALL_FUTEX, 0x55da434983d8);
+	check_call("202 0x10 0x89 0xffffffff 0x0 0x0 0xffffffff 0x1 0x2\n", CALL_REST, 0x10);
+	check_call("202 0x10 0x89 0x2 0x0 0x0 0xffffffff 0x1 0x2\n", CALL_FUTEX, 0x10);
 	check_call("16 0xd 0xae80 0x0 0x0 0x0 0x0 0x0 0x0", CALL_RUN, 0xd);
 	check_call("16 0xd 0x5401 0x0 0x0 0x0 0x0 0x0 0x0", CALL_OTHER, 0xd);
 	check_call("271 0x55 0x4 0x7f 0x0 0x8 0x0 0x7f 0x7f", CALL_POLL, 0x55);
@@ -116,16 +119,21 @@ static void test_judge_stopped(void)
 
 static void test_judge_paused(void)
 {
-	struct stall_look look = a_look('S', CALL_FUTEX);
+	struct stall_look look = a_look('S', CALL_REST);
 
 	check_judge(&look, STALL_PAUSED);
-	/* Both wait for one lock: somebody holds it. */
+	/* Both wait for one event. */
 	look.vcpus[1].arg = look.vcpus[0].arg;
 	check_judge(&look, STALL_USERSPACE);
+	/* A busy host: the main loop waits for a CPU, or was just about to rest. */
+	look = a_look('S', CALL_REST);
+	look.main.state = 'R';
+	check_judge(&look, STALL_PAUSED);
+	look.main.state = 0;
+	check_judge(&look, STALL_PAUSED);
 	look = a_look('S', CALL_FUTEX);
-	look.main.call = CALL_FUTEX;
 	check_judge(&look, STALL_USERSPACE);
-	look = a_look('S', CALL_FUTEX);
+	look = a_look('S', CALL_REST);
 	look.vcpus[0].call = CALL_OTHER;
 	check_judge(&look, STALL_USERSPACE);
 	look.said_paused = true;
@@ -330,6 +338,7 @@ static void rig_init(struct rig *rig)
 	vm_ident_unref(ident);
 	rig->roots.proc = -1;
 	rig->still = true;
+	rig->vcpu.run_ns = 1000 * MS;
 	rig->round = (struct stall_round){.roots = &rig->roots,
 					  .lock = &rig->lock,
 					  .stall_ns = 200 * MS,
@@ -390,7 +399,7 @@ static void test_rounds(void)
 	rig_clear(&rig);
 }
 
-/* An idle VM does not stall, however long; one that its provider calls paused does. */
+/* An idle VM does not stall, however long, nor does one that its provider calls paused. */
 static void test_idle(void)
 {
 	struct rig rig;
@@ -401,11 +410,11 @@ static void test_idle(void)
 	CU_ASSERT_EQUAL(rig.vm->memory.begun, 0);
 	rig.iv.state = KVMLENS_VM_PAUSED;
 	rig_round(&rig, 9050, SCHED_STATE_HALTED, 900);
-	CU_ASSERT_EQUAL(rig.vm->memory.begun, 1);
-	CU_ASSERT_EQUAL(rig.vm->memory.events[0].cause, STALL_PAUSED);
+	CU_ASSERT_EQUAL(rig.vm->memory.begun, 0);
+	CU_ASSERT_TRUE(rig.vm->memory.paused);
 	rig.iv.state = KVMLENS_VM_RUNNING;
 	rig_round(&rig, 9100, SCHED_STATE_HALTED, 900);
-	CU_ASSERT_FALSE(stall_is_active(&rig.vm->memory));
+	CU_ASSERT_FALSE(rig.vm->memory.paused);
 	rig_clear(&rig);
 }
 
@@ -431,12 +440,32 @@ static void test_ran_meanwhile(void)
 
 	rig_init(&rig);
 	rig.still = false;
-	rig.iv.state = KVMLENS_VM_PAUSED;
 	rig_round(&rig, 1000, SCHED_STATE_BLOCKED, 100);
-	CU_ASSERT_EQUAL(rig.vm->memory.events[0].cause, STALL_USERSPACE);
+	CU_ASSERT_EQUAL(rig.vm->memory.begun, 0);
 	rig.still = true;
 	rig_round(&rig, 1050, SCHED_STATE_BLOCKED, 100);
-	CU_ASSERT_EQUAL(rig.vm->memory.events[0].cause, STALL_PAUSED);
+	CU_ASSERT_EQUAL(rig.vm->memory.begun, 1);
+	CU_ASSERT_EQUAL(rig.vm->memory.events[0].began_ns, 100 * MS);
+	rig_clear(&rig);
+}
+
+/* Of a VM that was never started a vCPU's thread may wait for a CPU: the guest does not. */
+static void test_unstarted(void)
+{
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.vcpu.run_ns = 5 * MS;
+	rig_round(&rig, 1000, SCHED_STATE_BLOCKED, 100);
+	rig_round(&rig, 2000, SCHED_STATE_PREEMPTED, 1100);
+	CU_ASSERT_EQUAL(rig.vm->memory.begun, 0);
+	CU_ASSERT_TRUE(rig.vm->memory.paused);
+	/* Once it runs, it can stall. */
+	rig.vcpu.run_ns = 105 * MS;
+	rig_round(&rig, 2100, SCHED_STATE_RUNNING, 2050);
+	CU_ASSERT_FALSE(rig.vm->memory.paused);
+	rig_round(&rig, 2400, SCHED_STATE_PREEMPTED, 2150);
+	CU_ASSERT_EQUAL(rig.vm->memory.begun, 1);
 	rig_clear(&rig);
 }
 
@@ -480,6 +509,7 @@ int main(void)
 		{"idle is no stall", test_idle},
 		{"no time for /proc", test_no_time},
 		{"ran while it was looked at", test_ran_meanwhile},
+		{"never started", test_unstarted},
 		{"rounds of the main loop", test_main_loop_rounds},
 		CU_TEST_INFO_NULL,
 	};

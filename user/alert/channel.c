@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "alert/encode.h"
+#include "alert/text.h"
 
 const struct channel_ops *channel_ops_of(enum channel_type type)
 {
@@ -22,9 +23,11 @@ char *message_title(const struct message *message, size_t max)
 {
 	const struct notification *n = message->alerts[0];
 	g_autofree char *status = g_ascii_strup(alert_status_name(n->status), -1);
-	g_autofree char *title = message->n == 1 ? g_strdup_printf("[%s] %s", status, n->summary)
-						 : g_strdup_printf("[%s] %zu alerts: %s", status,
-								   message->n, n->rule_name);
+	g_autofree char *title =
+		message->n == 1
+			? g_strdup_printf("[%s] %.64s: %s", status, message->node, n->summary)
+			: g_strdup_printf("[%s] %.64s: %zu alerts: %s", status, message->node,
+					  message->n, n->rule_name);
 
 	return notification_text(title, max, false);
 }
@@ -48,6 +51,22 @@ static void append_line(GString *text, const char *line, size_t max, bool lines)
 		g_string_append_printf(text, "%s\n", clean);
 }
 
+static void append_value(const struct notification *n, GString *text)
+{
+	const struct metric *metric = metric_find(n->metric);
+	g_autofree char *value = metric ? alert_number(metric, n->value) : NULL;
+	g_autofree char *threshold = metric ? alert_number(metric, n->threshold) : NULL;
+
+	if (!metric)
+		return;
+	g_string_append(text, n->metric);
+	if (isfinite(n->value))
+		g_string_append_printf(text, " is %s%s", value, isfinite(n->threshold) ? "," : "");
+	if (isfinite(n->threshold))
+		g_string_append_printf(text, " threshold %s", threshold);
+	g_string_append_c(text, '\n');
+}
+
 void message_append_alert(const struct notification *n, GString *text)
 {
 	g_autofree char *from = notification_time(n->starts_ms);
@@ -58,12 +77,7 @@ void message_append_alert(const struct notification *n, GString *text)
 	g_string_append_printf(text, "%s, rule %s, since %s%s%s\n",
 			       alert_severity_name(n->severity), n->rule_id, from,
 			       to ? ", until " : "", to ? to : "");
-	g_string_append(text, n->metric);
-	if (isfinite(n->value))
-		g_string_append_printf(text, " is %.10g,", n->value);
-	if (isfinite(n->threshold))
-		g_string_append_printf(text, " threshold %.10g", n->threshold);
-	g_string_append_c(text, '\n');
+	append_value(n, text);
 	append_line(text, n->description, ENCODE_DESCRIPTION_MAX, true);
 }
 

@@ -51,7 +51,7 @@ const struct channel_ops *channel_ops_of(enum channel_type type);
 extern const struct channel_ops channel_email, channel_slack, channel_webhook, channel_alertmanager,
 	channel_journal;
 
-/* "[FIRING] summary", of several alerts "[FIRING] 3 alerts: rule"; at most max bytes. */
+/* "[FIRING] node: summary", of several "[FIRING] node: 3 alerts: rule"; at most max bytes. */
 char *message_title(const struct message *message, size_t max);
 
 /* What is to be said of one alert, as lines, each ended by a newline. */

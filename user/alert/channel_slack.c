@@ -55,10 +55,9 @@ static void render(const struct config_channel *channel, const struct secrets *s
 {
 	size_t shown = MIN(message->n, ATTACHMENTS_MAX);
 	g_autofree char *title = message_title(message, TEXT_MAX);
-	g_autofree char *node = notification_text(message->node, 253, false);
-	g_autofree char *line =
-		shown < message->n ? g_strdup_printf("%s on %s; the first %zu:", title, node, shown)
-				   : g_strdup_printf("%s on %s", title, node);
+	g_autofree char *line = shown < message->n
+					? g_strdup_printf("%s; the first %zu:", title, shown)
+					: g_strdup(title);
 	g_autofree char *safe = escape(line);
 	json_t *attachments = json_array();
 

@@ -332,7 +332,7 @@ void alert_engine_each(struct alert_engine *engine, alert_each_fn fn, void *arg)
 	g_hash_table_iter_init(&iter, engine->alerts);
 	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&alert))
 		if (alert->record.state != STATE_INACTIVE)
-			fn(arg, alert->rule, &alert->record, alert->quiet);
+			fn(arg, alert->rule, &alert->record, alert->vm, alert->quiet);
 }
 
 void alert_engine_stats(const struct alert_engine *engine, struct alert_engine_stats *ret_stats)

@@ -90,9 +90,10 @@ void alert_engine_rewrite(struct alert_engine *engine);
 void alert_engine_step(struct alert_engine *engine, const struct kvmlens_snapshot *snapshot,
 		       const struct silences *silences, GPtrArray *events);
 
-/* All that is not inactive. */
+/* All that is not inactive; vm is of the last step's snapshot, NULL: it is not in it. */
 typedef void (*alert_each_fn)(void *arg, const struct alert_rule *rule,
-			      const struct alert_record *record, const char *quiet);
+			      const struct alert_record *record, const struct snap_vm *vm,
+			      const char *quiet);
 void alert_engine_each(struct alert_engine *engine, alert_each_fn fn, void *arg);
 
 struct alert_engine_stats {

@@ -87,8 +87,9 @@ static void fill_notification(struct alert_engine *engine, const struct alert *a
 			      enum alert_status status, struct notification *n)
 {
 	const struct alert_record *r = &alert->record;
-	const struct alert_subject subject = {alert->rule, r, alert->vm, engine->rules->host,
-					      engine->now_ms};
+	const struct alert_subject subject = {
+		alert->rule,	r,	alert->vm,    engine->rules->host,
+		engine->now_ms, status, alert->reason};
 
 	n->key = g_strdup_printf("%016" G_GINT64_MODIFIER "x-%" G_GINT64_FORMAT "-%s-%u", r->id,
 				 r->fired_ms ? r->fired_ms : r->seen_ms, alert_status_name(status),
@@ -102,9 +103,7 @@ static void fill_notification(struct alert_engine *engine, const struct alert *a
 	n->value = status == ALERT_NODATA ? NAN : r->value;
 	n->threshold = alert->rule->threshold;
 	n->description = alert_text(alert->rule->description, &subject);
-	if (status == ALERT_NODATA)
-		n->summary = g_strdup_printf("%s: %s is missing", alert->rule->name,
-					     alert->rule->metric->name);
+	n->summary = alert_summary(&subject);
 }
 
 static struct alert_event *event_new(struct alert_engine *engine, const struct alert *alert,
@@ -112,8 +111,6 @@ static struct alert_event *event_new(struct alert_engine *engine, const struct a
 {
 	struct alert_event *event = g_new0(struct alert_event, 1);
 	struct notification *n = &event->notification;
-	const struct alert_subject subject = {alert->rule, &alert->record, alert->vm,
-					      engine->rules->host, engine->now_ms};
 
 	event->change = alert->change;
 	event->record = alert->record;
@@ -129,8 +126,6 @@ static struct alert_event *event_new(struct alert_engine *engine, const struct a
 	n->at_ms = engine->now_ms;
 	n->labels = event->record.labels->kv;
 	n->n_labels = event->record.labels->n;
-	if (!n->summary)
-		n->summary = alert_summary(&subject);
 	return event;
 }
 

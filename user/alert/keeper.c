@@ -6,6 +6,7 @@
 #include <time.h>
 #include "alert/engine.h"
 #include "alert/state.h"
+#include "alert/text.h"
 #include "alert/view.h"
 
 struct keeper {
@@ -111,7 +112,8 @@ static struct alert_event *ended_event(const struct kept_alert *kept, int64_t no
 		.metric = metric ? metric->name : "",
 		.value = kept->record.value,
 		.threshold = kept->threshold,
-		.summary = g_strdup(kept->summary),
+		.summary =
+			alert_summary_ended(kept->rule_name, &kept->record, now_ms, "rule removed"),
 		.description = g_strdup(""),
 		.group_key = event->record.rule_id,
 	};

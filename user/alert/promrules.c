@@ -2,6 +2,7 @@
 #include "alert/promrules.h"
 
 #include <string.h>
+#include "alert/text.h"
 
 /* How long a firing alert outlives its last value: Prometheus must be told an end. */
 #define KEEP "1d"
@@ -113,53 +114,52 @@ char *promrules_expr(const struct alert_rule *rule)
 	return g_string_free(out, FALSE);
 }
 
-/* Our placeholders in Prometheus's words; one that it cannot know is the rule's own name. */
+/* A number's unit as Prometheus's own functions write it. */
+static char *value_template(const struct metric *metric)
+{
+	if (strcmp(metric->unit, "bytes") == 0)
+		return g_strdup("{{ $value | humanize1024 }}B");
+	if (strcmp(metric->unit, "bytes/s") == 0)
+		return g_strdup("{{ $value | humanize1024 }}B/s");
+	if (strcmp(metric->unit, "seconds") == 0)
+		return g_strdup("{{ $value | humanizeDuration }}");
+	return g_strdup_printf("{{ $value | printf \"%%.4g\" }}%s", alert_unit(metric));
+}
+
+/* Our placeholders in Prometheus's words; NULL: Prometheus cannot know it. */
+static char *word_of(void *arg, const char *name)
+{
+	const struct alert_rule *rule = arg;
+
+	if (strcmp(name, "{") == 0)
+		return g_strdup("{{ \"{\" }}");
+	if (strcmp(name, "value") == 0)
+		return value_template(rule->metric);
+	if (strcmp(name, "threshold") == 0)
+		return alert_number(rule->metric, rule->threshold);
+	if (strcmp(name, "unit") == 0)
+		return g_strdup(rule->metric->unit);
+	if (strcmp(name, "severity") == 0)
+		return g_strdup(alert_severity_name(rule->severity));
+	if (strcmp(name, "rule") == 0)
+		return g_strdup(rule->id);
+	if (strcmp(name, "name") == 0)
+		return g_strdup(rule->name);
+	if (strcmp(name, "host") == 0)
+		return g_strdup("{{ $labels.instance }}");
+	if (strcmp(name, "duration") == 0)
+		return alert_lasted(rule->for_ms);
+	if (strcmp(name, "top_aggressor") == 0 || strcmp(name, "stall_time") == 0 ||
+	    strcmp(name, "stall_cause") == 0 || strcmp(name, "since") == 0)
+		return NULL;
+	if (strcmp(name, "metric") == 0 && !has_key(rule->metric, name))
+		return g_strdup(rule->metric->name);
+	return g_strdup_printf("{{ $labels.%s }}", name);
+}
+
 static char *template_of(const struct alert_rule *rule, const char *text)
 {
-	GString *out = g_string_new(NULL);
-
-	while (*text) {
-		size_t plain = strcspn(text, "{"), len;
-		g_autofree char *name = NULL;
-
-		g_string_append_len(out, text, plain);
-		text += plain;
-		if (!*text)
-			break;
-		if (text[1] == '{') {
-			g_string_append(out, "{{ \"{\" }}");
-			text += 2;
-			continue;
-		}
-		len = strcspn(text + 1, "}");
-		name = g_strndup(text + 1, len);
-		text += 1 + len + (text[1 + len] == '}');
-		if (strcmp(name, "value") == 0)
-			g_string_append(out, "{{ $value | humanize }}");
-		else if (strcmp(name, "threshold") == 0)
-			g_string_append_printf(out, "%g", rule->threshold);
-		else if (strcmp(name, "unit") == 0)
-			g_string_append(out, rule->metric->unit);
-		else if (strcmp(name, "severity") == 0)
-			g_string_append(out, alert_severity_name(rule->severity));
-		else if (strcmp(name, "rule") == 0)
-			g_string_append(out, rule->id);
-		else if (strcmp(name, "name") == 0)
-			g_string_append(out, rule->name);
-		else if (strcmp(name, "host") == 0)
-			g_string_append(out, "{{ $labels.instance }}");
-		else if (strcmp(name, "duration") == 0)
-			g_string_append_printf(out, "%" G_GINT64_FORMAT "s", rule->for_ms / 1000);
-		else if (strcmp(name, "top_aggressor") == 0)
-			g_string_append(out, "whom vm_cpu_top_aggressor names");
-		else if (strcmp(name, "since") == 0)
-			g_string_append(out, "then");
-		else if (strcmp(name, "metric") == 0 && !has_key(rule->metric, name))
-			g_string_append(out, rule->metric->name);
-		else
-			g_string_append_printf(out, "{{ $labels.%s }}", name);
-	}
-	return g_string_free(out, FALSE);
+	return alert_text_fill(text, rule->metric, word_of, (void *)rule);
 }
 
 /* A YAML string in single quotes, which know one escape. */
@@ -180,8 +180,8 @@ static void put_duration(struct textbuf *out, const char *key, int64_t ms)
 static void put_rule(struct textbuf *out, const struct alert_rule *rule)
 {
 	g_autofree char *expr = promrules_expr(rule);
-	g_autofree char *summary = template_of(
-		rule, *rule->text ? rule->text : "{name}: {metric} is {value} ({threshold})");
+	g_autofree char *text = alert_template(rule);
+	g_autofree char *summary = template_of(rule, text);
 	g_autofree char *description = template_of(rule, rule->description);
 
 	textbuf_printf(out, "      - alert: %s\n", rule->id);

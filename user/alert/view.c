@@ -35,9 +35,12 @@ static struct labels *labels_shown(const struct alert_record *record, enum alert
 }
 
 static void add_alert(void *arg, const struct alert_rule *rule, const struct alert_record *record,
-		      const char *quiet)
+		      const struct snap_vm *vm, const char *quiet)
 {
-	const struct alert_subject subject = {rule, record, NULL, "", record->seen_ms};
+	const struct alert_subject subject = {
+		rule, record,	       vm,
+		"",   record->seen_ms, record->state == STATE_NODATA ? ALERT_NODATA : ALERT_FIRING,
+		""};
 	struct seen_alert *seen = g_new0(struct seen_alert, 1);
 	struct alert_view *view = arg;
 
@@ -132,7 +135,9 @@ void alert_view_add(struct alert_view *view, const struct kept_alert *kept)
 	seen->value = r->value;
 	seen->threshold = kept->threshold;
 	seen->metric = metric ? metric->name : "";
-	seen->quiet = *kept->quiet ? "quiet" : "";
+	seen->quiet = !strcmp(kept->quiet, "silenced")	  ? "silenced"
+		      : !strcmp(kept->quiet, "inhibited") ? "inhibited"
+							  : "";
 	seen->labels = labels_ref(r->labels);
 	seen->shown = labels_shown(r, kept->severity);
 	seen->summary = g_strdup(kept->summary);

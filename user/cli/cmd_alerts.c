@@ -54,6 +54,9 @@ static int list_alert(void *arg, const struct kept_alert *alert)
 {
 	const struct alert_record *r = &alert->record;
 	struct listing *listing = arg;
+	const char *state = alert_state_name(r->state);
+	g_autofree char *shown =
+		*alert->quiet ? g_strdup_printf("%s, %s", state, alert->quiet) : g_strdup(state);
 	char when[ALERT_TIME_MAX], id[17];
 
 	listing->n++;
@@ -63,8 +66,7 @@ static int list_alert(void *arg, const struct kept_alert *alert)
 		return 0;
 	}
 	table_row(listing->table,
-		  (const char *const[]){alert_severity_name(alert->severity),
-					*alert->quiet ? alert->quiet : alert_state_name(r->state),
+		  (const char *const[]){alert_severity_name(alert->severity), shown,
 					alert_time(r->fired_ms ? r->fired_ms : r->since_ms, when),
 					r->rule_id, labels_get(r->labels, "vm"), alert->summary});
 	return 0;
@@ -133,7 +135,8 @@ static int list_entry(void *arg, const struct kept_entry *entry)
 {
 	struct listing *listing = arg;
 	char when[ALERT_TIME_MAX];
-	const char *told = *entry->quiet ? entry->quiet : entry->told ? "told" : "";
+	const char *told = entry->told ? "notified" : entry->quiet;
+	bool resolved = entry->change == CHANGE_RESOLVED;
 
 	listing->n++;
 	if (!listing->table) {
@@ -148,11 +151,12 @@ static int list_entry(void *arg, const struct kept_entry *entry)
 		return 0;
 	}
 	table_row(listing->table,
-		  (const char *const[]){alert_time(entry->at_ms, when),
-					alert_change_name(entry->change),
-					alert_severity_name(entry->severity), entry->rule_id,
-					*entry->vm ? entry->vm : NULL, *told ? told : NULL,
-					*entry->reason ? entry->reason : entry->summary});
+		  (const char *const[]){
+			  alert_time(entry->at_ms, when), alert_change_name(entry->change),
+			  alert_severity_name(entry->severity), entry->rule_id,
+			  *entry->vm ? entry->vm : NULL, *told ? told : NULL,
+			  /* The summary of a resolution has its reason. */
+			  *entry->reason && !resolved ? entry->reason : entry->summary});
 	return 0;
 }
 
@@ -160,7 +164,7 @@ static enum exit_code run_history(struct cli *cli)
 {
 	static const struct table_column columns[] = {
 		{"TIME", false, 0},  {"CHANGE", false, 0}, {"SEVERITY", false, 0},
-		{"RULE", false, 40}, {"VM", false, 32},	   {"TOLD", false, 0},
+		{"RULE", false, 40}, {"VM", false, 32},	   {"NOTIFIED", false, 0},
 		{"WHAT", false, 0},
 	};
 	const char *since = cli->flags->since ? cli->flags->since : "1d";

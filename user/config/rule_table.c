@@ -290,8 +290,8 @@ const struct config_option rule_options[] = {
 	 .max = 512,
 	 .check = check_text,
 	 .value = "TEXT",
-	 .help = "the message's line; {vm}, {value}, {threshold}, {unit}, {top_aggressor}, any label "
+	 .help = "the message's line; {vm}, {value}, {threshold}, {top_aggressor}, any label "
 		 "and more stand for what they say",
-	 .example = "text: \"{vm} waits {value} % of the time, most for {top_aggressor}\""},
+	 .example = "text: \"{vm} waits {value} of the time, most for {top_aggressor}\""},
 	{.kind = OPTION_END},
 };

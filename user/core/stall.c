@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/stall.h"
 
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #define KVM_RUN 0xae80 /* _IO(KVMIO, 0x80) */
 
-uint64_t stall_since(const struct stall_vcpu *vcpus, size_t n, bool halted_want)
+uint64_t stall_since(const struct stall_vcpu *vcpus, size_t n)
 {
 	uint64_t last_ran = 0, wanted = 0;
 
@@ -18,7 +19,7 @@ uint64_t stall_since(const struct stall_vcpu *vcpus, size_t n, bool halted_want)
 		if (v->state == SCHED_STATE_RUNNING || v->state == SCHED_STATE_UNKNOWN || !v->since)
 			return 0;
 		last_ran = MAX(last_ran, v->since);
-		if (v->state == SCHED_STATE_HALTED && !halted_want)
+		if (v->state == SCHED_STATE_HALTED)
 			want = v->queued;
 		if (want && (!wanted || want < wanted))
 			wanted = want;
@@ -43,7 +44,20 @@ uint64_t stall_end(const struct stall_vcpu *before, const struct stall_vcpu *vcp
 	return end;
 }
 
-static enum stall_call call_of(long long number, uint64_t second)
+/*
+ * A condition variable of glibc waits with a bitset and on the real-time clock, its mutex with a
+ * plain wait; in Rust's library both wait with a bitset, and the mutex while the word is 2.
+ */
+static enum stall_call futex_of(uint64_t operation, uint64_t value)
+{
+	bool on_clock = operation & FUTEX_CLOCK_REALTIME;
+
+	if ((operation & FUTEX_CMD_MASK) != FUTEX_WAIT_BITSET)
+		return CALL_FUTEX;
+	return on_clock || value != 2 ? CALL_REST : CALL_FUTEX;
+}
+
+static enum stall_call call_of(long long number, uint64_t second, uint64_t third)
 {
 	switch (number) {
 	case -1:
@@ -51,7 +65,7 @@ static enum stall_call call_of(long long number, uint64_t second)
 	case __NR_ioctl:
 		return second == KVM_RUN ? CALL_RUN : CALL_OTHER;
 	case __NR_futex:
-		return CALL_FUTEX;
+		return futex_of(second, third);
 #ifdef __NR_poll
 	case __NR_poll:
 #endif
@@ -68,7 +82,7 @@ static enum stall_call call_of(long long number, uint64_t second)
 /* "running", "-1 SP PC", or "NUMBER ARG1 ... ARG6 SP PC", all but the number hexadecimal. */
 void stall_parse_call(const char *text, struct stall_thread *thread)
 {
-	uint64_t second;
+	uint64_t second, third;
 	long long number;
 	char *end;
 
@@ -78,8 +92,9 @@ void stall_parse_call(const char *text, struct stall_thread *thread)
 	if (end == text || (*end != ' ' && *end != '\n' && *end))
 		return;
 	thread->arg = strtoull(end, &end, 16);
-	second = strtoull(end, NULL, 16);
-	thread->call = call_of(number, second);
+	second = strtoull(end, &end, 16);
+	third = strtoull(end, NULL, 16);
+	thread->call = call_of(number, second, third);
 }
 
 bool stall_main_is_held(const struct stall_thread *thread)
@@ -104,15 +119,16 @@ static const struct stall_thread *in_state(const struct stall_look *look, const 
 }
 
 /*
- * Each paused vCPU sleeps on a condition of its own while the main loop waits for events. Who
- * waits for a lock shares it: with another vCPU, or with a main loop that is not in its poll.
+ * Each paused vCPU sleeps on a condition variable of its own. One that waits for what another
+ * thread has to do shares the variable with others, or waits for a lock. What the main loop does
+ * does not matter: on a busy host it waits for a CPU as everybody does.
  */
 static bool looks_paused(const struct stall_look *look)
 {
-	if (!look->n || look->main.state != 'S' || look->main.call != CALL_POLL)
+	if (!look->n)
 		return false;
 	for (unsigned i = 0; i < look->n; i++) {
-		if (look->vcpus[i].state != 'S' || look->vcpus[i].call != CALL_FUTEX)
+		if (look->vcpus[i].state != 'S' || look->vcpus[i].call != CALL_REST)
 			return false;
 		for (unsigned j = 0; j < i; j++)
 			if (look->vcpus[j].arg == look->vcpus[i].arg)
@@ -124,9 +140,10 @@ static bool looks_paused(const struct stall_look *look)
 static const char *call_name(enum stall_call call)
 {
 	static const char *const names[] = {
-		[CALL_UNKNOWN] = "somewhere", [CALL_NONE] = "no system call",
-		[CALL_RUN] = "KVM_RUN",	      [CALL_FUTEX] = "a lock",
-		[CALL_POLL] = "poll",	      [CALL_OTHER] = "a system call",
+		[CALL_UNKNOWN] = "somewhere",	[CALL_NONE] = "no system call",
+		[CALL_RUN] = "KVM_RUN",		[CALL_FUTEX] = "a lock",
+		[CALL_REST] = "a wait",		[CALL_POLL] = "poll",
+		[CALL_OTHER] = "a system call",
 	};
 
 	return names[call];
@@ -196,7 +213,7 @@ enum stall_cause stall_judge(const struct stall_look *look, char *note)
 								   : STALL_USERSPACE;
 	}
 	if (looks_paused(look)) {
-		g_strlcpy(note, "its vCPUs rest, its main loop serves events", STALL_NOTE_MAX);
+		g_strlcpy(note, "its vCPU threads rest", STALL_NOTE_MAX);
 		return STALL_PAUSED;
 	}
 	if (stall_main_is_held(&look->main))

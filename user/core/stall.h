@@ -5,7 +5,8 @@
  *
  * A VM stalls when no vCPU has run for some time although one wanted to. A vCPU that is halted
  * wants nothing; one that is runnable, or blocked anywhere else than in a halt, does: it is in
- * the midst of something.
+ * the midst of something. A paused VM does not stall, nor does one that was never started: its
+ * vCPU threads run for housekeeping alone, and may well wait for a CPU then.
  */
 #ifndef KVMLENS_CORE_STALL_H
 #define KVMLENS_CORE_STALL_H
@@ -25,10 +26,10 @@ struct stall_vcpu {
 };
 
 /*
- * Since when the VM stalls, as far as these vCPUs tell: the moment from which on none ran and one
- * wanted to. 0: it does not. halted_want: a halt is no halt, as the VM is known to be paused.
+ * Since when the VM stalls, as far as these vCPUs show: the moment from which on none ran and one
+ * wanted to. 0: it does not.
  */
-uint64_t stall_since(const struct stall_vcpu *vcpus, size_t n, bool halted_want);
+uint64_t stall_since(const struct stall_vcpu *vcpus, size_t n);
 
 /* When the first vCPU ran again that did since before; now when none did. */
 uint64_t stall_end(const struct stall_vcpu *before, const struct stall_vcpu *vcpus, size_t n,
@@ -38,7 +39,8 @@ enum stall_call {
 	CALL_UNKNOWN, /* could not be read */
 	CALL_NONE, /* it is in no system call: a fault, or stopped on its way out */
 	CALL_RUN, /* ioctl(KVM_RUN) */
-	CALL_FUTEX,
+	CALL_FUTEX, /* waiting for a lock that another thread holds, or for an event */
+	CALL_REST, /* waiting on a condition variable, or parked */
 	CALL_POLL, /* poll, ppoll, epoll_wait, ... */
 	CALL_OTHER,
 };
@@ -74,7 +76,7 @@ bool stall_main_is_held(const struct stall_thread *thread);
 
 /* What is remembered of a VM. */
 struct stall_memory {
-	uint64_t begun, total_ns; /* the one that goes on included */
+	uint64_t begun, total_ns; /* the current one included */
 	uint64_t count[STALL_CAUSES], ns[STALL_CAUSES]; /* of those that have ended */
 	struct stall_event {
 		enum stall_cause cause;
@@ -85,6 +87,7 @@ struct stall_memory {
 	unsigned n_events;
 	uint64_t main_loop; /* 0, 1, ABSENT */
 	uint64_t main_loop_ns;
+	bool paused; /* now: by its VMM, as its provider says or its threads show */
 };
 
 void stall_begin(struct stall_memory *memory, uint64_t began_ns);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/schedstat.h"
 #include "vm/proc_fs.h"
 
 #define DEPTH_MAX 32 /* cgroups above a thread */
@@ -52,6 +53,15 @@ void stall_look_thread(const struct stall_roots *roots, pid_t pid, pid_t tid,
 	read_thread(roots, pid, tid, "syscall", buf, sizeof(buf));
 	stall_parse_call(buf, ret_thread);
 	read_wchan(roots, pid, tid, ret_thread);
+}
+
+uint64_t stall_look_cpu_time(const struct stall_roots *roots, pid_t pid, pid_t tid)
+{
+	uint64_t run = 0, ready, switches;
+	char buf[128];
+
+	read_thread(roots, pid, tid, "schedstat", buf, sizeof(buf));
+	return schedstat_parse(buf, &run, &ready, &switches) ? 0 : run;
 }
 
 static uint64_t number_after(const char *text, const char *key)

@@ -22,6 +22,8 @@ struct stall_roots {
 /* A thread of a process; what cannot be read is unknown. None of these files can hang. */
 void stall_look_thread(const struct stall_roots *roots, pid_t pid, pid_t tid,
 		       struct stall_thread *ret_thread);
+/* CPU time of a thread since its start, in nanoseconds; 0: it cannot be read. */
+uint64_t stall_look_cpu_time(const struct stall_roots *roots, pid_t pid, pid_t tid);
 void stall_look_quota(const struct stall_roots *roots, pid_t pid, pid_t tid,
 		      struct stall_quota *ret_quota);
 

@@ -2,11 +2,14 @@
 #include "core/stall_vm.h"
 
 #include "core/rqclock.h"
+#include "core/schedstat.h"
 
 #define SECOND 1000000000ull
 #define LOOK_AGAIN_NS SECOND /* at first; a stall that lasts is looked at ever more rarely */
 #define LOOK_AGAIN_MAX_NS (60 * SECOND)
 #define MAIN_LOOP_NS SECOND
+/* CPU time that a vCPU takes without its guest: to set up its thread, to answer its monitor. */
+#define HOUSEKEEPING_NS 20000000
 
 struct stall_vm *stall_vm_new(struct vm_ident *ident)
 {
@@ -69,9 +72,68 @@ static bool in_time(struct stall_round *round)
 	return false;
 }
 
-static bool wants(const struct stall_vcpu *v, bool said_paused)
+static bool wants(const struct stall_vcpu *v)
 {
-	return v->state != SCHED_STATE_HALTED || v->queued || said_paused;
+	return v->state != SCHED_STATE_HALTED || v->queued;
+}
+
+/* CPU time of those vCPUs that were read. */
+static uint64_t run_of(const struct stall_vm *x, uint64_t now)
+{
+	uint64_t sum = 0;
+
+	for (guint i = 0; i < x->now->len; i++) {
+		const struct stall_vcpu *v = &seen(x->now, i)->vcpu;
+
+		sum += v->run_ns;
+		if (v->state == SCHED_STATE_RUNNING && now > v->since)
+			sum += now - v->since;
+	}
+	return sum;
+}
+
+/* A halt is one of the guest's where KVM shows it; a TCG thread rests in the same way unstarted. */
+static bool in_guest(const struct stall_vm *x)
+{
+	for (guint i = 0; i < x->now->len && !x->ident->tcg; i++)
+		if (seen(x->now, i)->vcpu.state == SCHED_STATE_HALTED)
+			return true;
+	return false;
+}
+
+/* Records begin when a VM is found: what ran before that only /proc knows. */
+static void read_ran_before(struct stall_vm *x, struct stall_round *round)
+{
+	uint64_t sum = 0, recorded = run_of(x, 0);
+
+	for (guint i = 0; i < MIN(x->now->len, STALL_THREADS); i++)
+		sum += stall_look_cpu_time(round->roots, x->ident->pid, seen(x->now, i)->tid);
+	x->ran_before = sum > recorded ? sum - recorded : 0;
+	x->ran_known = true;
+}
+
+static void judge_ran(struct stall_vm *x, struct stall_round *round)
+{
+	if (x->ran)
+		return;
+	x->ran = in_guest(x) || run_of(x, round->now) + x->ran_before > HOUSEKEEPING_NS;
+	if (x->ran || x->ran_known || !x->now->len || !in_time(round))
+		return;
+	read_ran_before(x, round);
+	x->ran = x->ran_before + run_of(x, round->now) > HOUSEKEEPING_NS;
+}
+
+static void judge_paused(struct stall_vm *x, bool said, struct stall_round *round)
+{
+	bool paused;
+
+	if (x->paused && (in_guest(x) || run_of(x, round->now) > x->paused_at_ns + HOUSEKEEPING_NS))
+		x->paused = false;
+	/* One that has not run for a while since its start waits for somebody to start it. */
+	paused = said || x->paused || (!x->ran && x->ran_known && !x->young);
+	g_mutex_lock(round->lock);
+	x->memory.paused = paused;
+	g_mutex_unlock(round->lock);
 }
 
 /* The first vCPU that is runnable, NULL: none is. */
@@ -104,16 +166,16 @@ static void look_at_quota(struct stall_vm *x, const struct stall_roots *roots)
 				       : 0;
 }
 
-static void look(struct stall_vm *x, const struct inventory_vm *iv, struct stall_round *round)
+static void look(struct stall_vm *x, struct stall_round *round)
 {
-	bool paused = iv->state == KVMLENS_VM_PAUSED;
+	char note[STALL_NOTE_MAX];
+	enum stall_cause cause;
 
 	x->look.n = 0;
-	x->look.said_paused = paused;
 	x->look.stalled_ns = round->now - x->since;
 	x->look.ended = false;
 	for (guint i = 0; i < x->now->len && x->look.n < STALL_THREADS; i++)
-		if (wants(&seen(x->now, i)->vcpu, paused))
+		if (wants(&seen(x->now, i)->vcpu))
 			stall_look_thread(round->roots, x->ident->pid, seen(x->now, i)->tid,
 					  &x->look.vcpus[x->look.n++]);
 	stall_look_thread(round->roots, x->ident->pid, x->ident->pid, &x->look.main);
@@ -124,7 +186,16 @@ static void look(struct stall_vm *x, const struct inventory_vm *iv, struct stall
 	if (!round->still(round->arg, x))
 		return;
 	x->looked = round->now;
-	x->cause = stall_judge(&x->look, x->note);
+	cause = stall_judge(&x->look, note);
+	if (cause == STALL_PAUSED) {
+		x->paused = true;
+		x->paused_at_ns = run_of(x, round->now);
+		/* A stall that a pause ends keeps the cause that it had. */
+		if (x->active)
+			return;
+	}
+	x->cause = cause;
+	g_strlcpy(x->note, note, sizeof(x->note));
 }
 
 static bool look_is_due(const struct stall_vm *x, uint64_t now)
@@ -141,11 +212,29 @@ static void remember(struct stall_vm *x, struct stall_round *round, uint64_t ns,
 	g_mutex_unlock(round->lock);
 }
 
+/*
+ * Is it a stall, now that it has lasted? What waits for a CPU is known from the records alone. Of a
+ * VM that is paused, or was never started, only what stops it from outside counts.
+ */
+static bool is_stall(struct stall_vm *x)
+{
+	if (!x->looked && !x->active) {
+		if (x->look.said_paused || x->paused || !x->ran || !runnable(x))
+			return false;
+		x->cause = STALL_NOT_SCHEDULED;
+		*x->note = '\0';
+		return true;
+	}
+	if (x->cause == STALL_SIGSTOP)
+		return true;
+	if (x->cause == STALL_PAGE_FAULT)
+		return x->ran || !x->young;
+	return x->ran && !x->paused;
+}
+
 static void begin(struct stall_vm *x, struct stall_round *round)
 {
 	x->active = true;
-	x->cause = runnable(x) ? STALL_NOT_SCHEDULED : STALL_USERSPACE;
-	*x->note = '\0';
 	g_mutex_lock(round->lock);
 	stall_begin(&x->memory, round->wall_ns - (round->now - x->since));
 	g_mutex_unlock(round->lock);
@@ -187,10 +276,16 @@ static void go_on(struct stall_vm *x, const struct inventory_vm *iv, struct stal
 		look_at_quota(x, round->roots);
 	if (age < round->stall_ns)
 		return;
+	x->look.said_paused = iv->state == KVMLENS_VM_PAUSED;
+	if (look_is_due(x, round->now) && in_time(round))
+		look(x, round);
+	if (!is_stall(x)) {
+		if (x->active)
+			finish(x, round);
+		return;
+	}
 	if (!x->active)
 		begin(x, round);
-	if (look_is_due(x, round->now) && in_time(round))
-		look(x, iv, round);
 	remember(x, round, age, false);
 }
 
@@ -253,7 +348,7 @@ static void judge_main_loop(struct stall_vm *x, struct stall_round *round)
 }
 
 /* Most VMs run, or want nothing: that is seen without a copy of what their vCPUs do. */
-static bool may_stall(const struct stall_vm *x, bool said_paused)
+static bool may_stall(const struct stall_vm *x)
 {
 	bool any = false;
 
@@ -262,33 +357,36 @@ static bool may_stall(const struct stall_vm *x, bool said_paused)
 
 		if (v->state == SCHED_STATE_RUNNING)
 			return false;
-		any |= wants(v, said_paused);
+		any |= wants(v);
 	}
 	return any;
 }
 
-static uint64_t since_now(const struct stall_vm *x, bool said_paused)
+static uint64_t since_now(const struct stall_vm *x)
 {
 	g_autofree struct stall_vcpu *row = NULL;
 
-	if (!may_stall(x, said_paused))
+	if (!may_stall(x))
 		return 0;
 	row = row_of(x->now);
-	return stall_since(row, x->now->len, said_paused);
+	return stall_since(row, x->now->len);
 }
 
 void stall_vm_judge(struct stall_vm *x, const struct inventory_vm *iv, struct stall_round *round)
 {
-	uint64_t since = since_now(x, iv->state == KVMLENS_VM_PAUSED);
+	uint64_t since = since_now(x);
 	GArray *old = x->before;
 
+	judge_ran(x, round);
 	if (x->since && (!since || !same_threads(x) || any_ran(x)))
 		finish(x, round);
 	if (!x->since)
 		x->since = since;
 	if (x->since)
 		go_on(x, iv, round);
-	judge_main_loop(x, round);
+	judge_paused(x, iv->state == KVMLENS_VM_PAUSED, round);
+	if (x->ran || !x->young)
+		judge_main_loop(x, round);
 	x->before = x->now;
 	x->now = old;
 }

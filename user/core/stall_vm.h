@@ -18,6 +18,12 @@ struct stall_vm {
 	GArray *before, *now; /* struct stall_seen, of the vCPUs */
 	uint64_t since; /* run queue clock: of a stall, or of what may become one; 0: none */
 	bool active; /* it is one */
+	bool young; /* set by the watch: its VMM has just been started */
+	bool ran; /* its vCPUs have run the guest, not only their own threads' start */
+	bool ran_known; /* ran_before has been read */
+	uint64_t ran_before; /* CPU time of its vCPUs before they had records */
+	bool paused; /* by its VMM, as its threads showed; until it runs again */
+	uint64_t paused_at_ns; /* CPU time of its vCPUs when that was seen */
 	bool based; /* base has been read */
 	struct stall_quota base; /* as it was early in the stall */
 	uint64_t looked; /* run queue clock of the last look into /proc; 0: none yet */

@@ -13,7 +13,7 @@
 #define LOOK_NS 2000000 /* for looks into /proc in one round */
 /* A walk over all threads of the host may take one part of so many of the time. */
 #define WALK_SHARE 1000
-#define YOUNG_NS 10000000000ull /* a VMM that still sets its VM up is not judged */
+#define YOUNG_NS 10000000000ull /* a VMM that may still be setting its VM up */
 
 struct stall_watch {
 	struct stall_watch_config config;
@@ -145,18 +145,6 @@ static bool is_young(const struct vm_ident *ident)
 	return now < ident->start_ns + YOUNG_NS;
 }
 
-/* A vCPU that has not run for a moment has never been in its guest. */
-static bool is_set_up(const struct stall_vm *x)
-{
-	for (guint i = 0; i < x->now->len; i++) {
-		const struct stall_vcpu *v = &g_array_index(x->now, struct stall_seen, i).vcpu;
-
-		if (v->state == SCHED_STATE_HALTED || v->run_ns > 10000000)
-			return true;
-	}
-	return !is_young(x->ident);
-}
-
 static void judge_all(struct stall_watch *w, const struct inventory *inventory,
 		      struct stall_vm **vms, struct stall_round *round)
 {
@@ -166,8 +154,10 @@ static void judge_all(struct stall_watch *w, const struct inventory *inventory,
 	for (unsigned i = 0; i < n; i++) {
 		unsigned k = (i + w->round) % n;
 
-		if (vms[k] && is_set_up(vms[k]))
-			stall_vm_judge(vms[k], &inventory->vms[k], round);
+		if (!vms[k])
+			continue;
+		vms[k]->young = is_young(vms[k]->ident);
+		stall_vm_judge(vms[k], &inventory->vms[k], round);
 	}
 }
 
@@ -311,11 +301,12 @@ static void fill_causes(const struct stall_memory *memory, struct snap_vm *vm)
 {
 	if (vm->level < KVMLENS_DETAILED)
 		return;
-	entities_alloc(&vm->stalls, STALL_CAUSES - 1, sizeof(struct snap_stall));
-	for (unsigned i = 1; i < STALL_CAUSES; i++)
-		*(struct snap_stall *)entities_at(&vm->stalls, i - 1) = (struct snap_stall){
-			labels_new_one(vm->labels, "cause", stall_cause_name(i)), memory->count[i],
-			memory->ns[i]};
+	entities_alloc(&vm->stalls, STALL_CAUSES - 2, sizeof(struct snap_stall));
+	for (unsigned i = 1, n = 0; i < STALL_CAUSES; i++)
+		if (i != STALL_PAUSED) /* which is no stall */
+			*(struct snap_stall *)entities_at(&vm->stalls, n++) = (struct snap_stall){
+				labels_new_one(vm->labels, "cause", stall_cause_name(i)),
+				memory->count[i], memory->ns[i]};
 }
 
 static void fill_events(const struct stall_memory *memory, struct snap_vm *vm)
@@ -359,6 +350,8 @@ void stall_watch_fill(struct stall_watch *w, struct snap_vm *vm)
 	if (!x)
 		return;
 	stall_totals(&memory, &vm->stall);
+	if (memory.paused && vm->state == KVMLENS_VM_UNKNOWN)
+		vm->state = KVMLENS_VM_PAUSED;
 	fill_causes(&memory, vm);
 	fill_events(&memory, vm);
 }

@@ -14,7 +14,7 @@ enum stall_cause {
 	STALL_THROTTLED, /* runnable, and its cgroup's quota was used up */
 	STALL_USERSPACE, /* in an exit that the VMM does not finish */
 	STALL_PAGE_FAULT, /* the host brings a page of the guest's memory back */
-	STALL_PAUSED, /* by its VMM: a monitor's stop, a suspend, an error of a disk */
+	STALL_PAUSED, /* no stall: what a look at its threads may show instead of one */
 	STALL_SIGSTOP, /* its process is stopped: by a signal, a debugger, its cgroup's freezer */
 	STALL_CAUSES,
 };
@@ -25,6 +25,8 @@ enum stall_cause {
 /* "not_scheduled", "throttled", ... */
 const char *stall_cause_name(enum stall_cause cause);
 enum stall_cause stall_cause_find(const char *name);
+/* What happened, for people: "its process was stopped from outside ...". */
+const char *stall_cause_text(enum stall_cause cause);
 
 /* Of all causes together. */
 struct stall_totals {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stalls: no vCPU ran although one wanted to. Rows as metric/table.h says. */
 METRIC(VM, vm_stall_active, "vm.stall.active", GAUGE, U64, stall.active, "bool", BASIC, CPU,
-       "bpf, proc", "1 while the VM stalls: no vCPU has run for a while although one wanted to.")
+       "bpf, proc",
+       "1 while the VM stalls: no vCPU has run for a while although one wanted to. A paused VM does not stall.")
 METRIC(VM, vm_stall_total, "vm.stall_total", COUNTER, U64, stall.count, "count", STANDARD, CPU,
        "bpf, proc",
        "Stalls that have begun: times that no vCPU ran for longer than stall of the configuration although one wanted to.")
@@ -10,7 +11,7 @@ METRIC(VM, vm_stall_seconds_total, "vm.stall_seconds_total", COUNTER, NS, stall.
        "Time that all stalls took, counted from the moment that the last vCPU stopped.")
 METRIC(VM, vm_stall_last_cause, "vm.stall.last_cause", GAUGE, U64, stall.last_cause, "code",
        STANDARD, CPU, "proc",
-       "Cause of the last stall: 0 there was none, 1 not scheduled, 2 throttled by a quota, 3 an exit that the VMM did not finish, 4 a page fault on the host, 5 paused by its VMM, 6 its process stopped from outside.")
+       "Cause of the last stall: 0 there was none, 1 not scheduled, 2 throttled by a quota, 3 an exit that the VMM did not finish, 4 a page fault on the host, 6 its process stopped from outside.")
 METRIC(VM, vm_stall_main_loop_up, "vm.stall.main_loop_up", GAUGE, U64, stall.main_loop_up, "bool",
        DETAILED, CPU, "bpf, proc",
        "1 while the main loop of the VMM serves its events, 0 once it has been held up for a second.")

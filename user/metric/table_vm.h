@@ -2,8 +2,8 @@
 /* What a VM is and where its values come from. Rows as metric/table.h says. */
 METRIC(VM, vm_up, "vm.up", GAUGE, U64, up, "bool", BASIC, NONE, "kernel, proc",
        "1 while the process of the VM is alive.")
-METRIC(VM, vm_state, "vm.state", GAUGE, U32, state, "code", STANDARD, NONE, "libvirt",
-       "State of the VM: 0 unknown, 1 running, 2 paused, 3 shutting down, 4 off, 5 crashed, 6 suspended by the guest, 7 target of a migration.")
+METRIC(VM, vm_state, "vm.state", GAUGE, U32, state, "code", STANDARD, NONE, "libvirt, kernel",
+       "State of the VM: 0 unknown, 1 running, 2 paused (without libvirt: as its threads show), 3 shutting down, 4 off, 5 crashed, 6 suspended by the guest, 7 target of a migration.")
 METRIC(INFO, vm_info, "vm.info", GAUGE, U64, one, "info", BASIC, NONE, "libvirt, proc",
        "Always 1; its labels tell what the VM is.")
 METRIC(SOURCE, vm_source_up, "vm.source.up", GAUGE, U64, up, "bool", STANDARD, NONE, "kvmlens",

@@ -18,7 +18,7 @@ static G_GNUC_PRINTF(2, 3) void add(GPtrArray *lines, const char *format, ...)
 const char *why_verdict(const GArray *findings)
 {
 	static const char *const verdicts[WHY_TOPICS] = {
-		[WHY_STALL] = "it stood still",
+		[WHY_STALL] = "it does not run, or did not",
 		[WHY_CPU] = "short of CPU",
 		[WHY_MEMORY] = "short of memory",
 		[WHY_DISK] = "short of disk",

@@ -117,37 +117,27 @@ static bool stalled(const struct evidence *e, enum stall_cause cause, const char
 	return true;
 }
 
-bool why_stall_sigstop(const struct evidence *e, struct why_finding *f)
-{
-	return stalled(e, STALL_SIGSTOP,
-		       "its process was stopped from outside (SIGSTOP, a "
-		       "debugger, the freezer)",
-		       f);
-}
+#define STALL_RULE(name, cause)                                       \
+	bool name(const struct evidence *e, struct why_finding *f)    \
+	{                                                             \
+		return stalled(e, cause, stall_cause_text(cause), f); \
+	}
 
+STALL_RULE(why_stall_sigstop, STALL_SIGSTOP)
+STALL_RULE(why_stall_throttled, STALL_THROTTLED)
+STALL_RULE(why_stall_userspace, STALL_USERSPACE)
+STALL_RULE(why_stall_page_fault, STALL_PAGE_FAULT)
+STALL_RULE(why_stall_not_scheduled, STALL_NOT_SCHEDULED)
+
+/* No stall: it runs again when somebody resumes it. */
 bool why_stall_paused(const struct evidence *e, struct why_finding *f)
 {
-	return stalled(e, STALL_PAUSED, "its VMM had paused it", f);
-}
-
-bool why_stall_throttled(const struct evidence *e, struct why_finding *f)
-{
-	return stalled(e, STALL_THROTTLED, "the CPU quota of its cgroup was used up", f);
-}
-
-bool why_stall_userspace(const struct evidence *e, struct why_finding *f)
-{
-	return stalled(e, STALL_USERSPACE, "QEMU did not finish what a vCPU had asked of it", f);
-}
-
-bool why_stall_page_fault(const struct evidence *e, struct why_finding *f)
-{
-	return stalled(e, STALL_PAGE_FAULT, "it waited for a page of its memory on the host", f);
-}
-
-bool why_stall_not_scheduled(const struct evidence *e, struct why_finding *f)
-{
-	return stalled(e, STALL_NOT_SCHEDULED, "none of its runnable vCPUs got a CPU", f);
+	if (evidence_last(e, "vm.state") != KVMLENS_VM_PAUSED)
+		return false;
+	f->weight = 90;
+	f->amount = evidence_seconds(e);
+	why_say(f, "is paused: its VMM holds its vCPUs until somebody resumes it");
+	return true;
 }
 
 bool why_stall_main_loop(const struct evidence *e, struct why_finding *f)

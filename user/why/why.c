@@ -10,7 +10,7 @@
 const struct why_rule why_rules[] = {
 	{"stall.sigstop", WHY_STALL, "seconds", "stalled, and its threads were stopped",
 	 "find who sent SIGSTOP or froze its cgroup; kill -CONT its process", why_stall_sigstop},
-	{"stall.paused", WHY_STALL, "seconds", "stalled, its vCPUs resting, its main loop alive",
+	{"stall.paused", WHY_STALL, "seconds", "its state is paused",
 	 "see who suspended it (virsh domstate --reason: a disk error pauses it too); virsh resume",
 	 why_stall_paused},
 	{"stall.throttled", WHY_STALL, "seconds", "stalled, and throttled for half of it or more",

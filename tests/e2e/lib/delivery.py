@@ -255,7 +255,7 @@ channels:
         for auth, tls, e in mails.mails), mails.mails)
     parsed = [email.message_from_bytes(e.content, policy=email.policy.default) for _, _, e in mails.mails]
     check("their words", [m["Subject"] for m in parsed] ==
-          ["[FIRING] ready time is 42.5 %", "[RESOLVED] ready time is 42.5 %"]
+          ["[FIRING] host-1: ready time is 42.5 %", "[RESOLVED] host-1: ready time is 42.5 %"]
           and "Move a VM away." in parsed[0].get_content() and "vm=vm-0007" in parsed[0].get_content()
           and parsed[0]["References"] == parsed[1]["References"]
           and parsed[0]["Message-ID"] != parsed[1]["Message-ID"], parsed)
@@ -270,8 +270,8 @@ channels:
           and bodies[0]["alerts"][0]["labels"]["vm"] == "vm-0007", bodies)
     check("two messages of Slack's form", [p for p, _, _ in chat.posts] == [SLACK] * 2 and [
         (json.loads(b)["text"], json.loads(b)["attachments"][0]["color"]) for _, _, b in chat.posts] ==
-        [("[FIRING] ready time is 42.5 % on host-1", "#d00000"),
-         ("[RESOLVED] ready time is 42.5 % on host-1", "#2eb886")], chat.posts)
+        [("[FIRING] host-1: ready time is 42.5 %", "#d00000"),
+         ("[RESOLVED] host-1: ready time is 42.5 %", "#2eb886")], chat.posts)
     lines = [log.recv(65536).decode() for _ in range(2)]
     check("two lines of syslog", lines[0].startswith("<26>kvmlens[") and "[RESOLVED]" in lines[1], lines)
     secrets = [SECRET, TOKEN, PASSWORD, SLACK]
