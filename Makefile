@@ -82,7 +82,7 @@ UNIT        := $(filter $(B)/tests/unit/%,$(TEST_PROG))
 FUZZ        := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
 
-.PHONY: all setup run demo check check-unit check-bpf check-vm check-e2e check-built asan fuzz bench lint \
+.PHONY: all setup run demo check check-quick check-unit check-bpf check-vm check-e2e check-built asan fuzz bench lint \
         docs format install uninstall clean help tests unit-programs fuzz-programs tools \
         FORCE
 
@@ -112,6 +112,9 @@ check: ## Set up, build, and run every test: sudo make check
 check-built: all tests
 	$(Q)$(MAKE) B=$(B)/asan BPF_B=$(B) $(ASAN_FLAGS) unit-programs
 	$(Q)tests/run lint unit asan bpf vm e2e
+
+check-quick: all tests ## What an edit needs, in three minutes: lint, unit tests, BPF programs, command line
+	$(Q)tests/run lint unit bpf e2e/cli
 
 check-unit: unit-programs ## Unit tests
 	$(Q)tests/run unit

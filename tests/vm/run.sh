@@ -8,6 +8,7 @@
 # KERNEL is 5.10, 6.1, 6.12 or newest. With libvirt: the emulated host has this machine's root, a
 # libvirtd of its own and a domain that boots Linux. Without arguments: what `everything` lists.
 #
+# As many hosts as this machine has CPUs run at a time; JOBS changes that.
 # SCENARIOS="10-kvm 20-exits" runs only those. KEEP=1 keeps the images. Logs: build/vm/.
 # Prints TAP. Exit code: 0 all passed, 77 nothing could run, else a failure.
 set -euo pipefail
@@ -21,13 +22,33 @@ silence_seconds=120
 qemu='' tcg_threads=single
 number=0 failures=0 passes=0
 
+# A result of this host, without its number: hosts run side by side, and `number_results` counts.
 tap() {
 	number=$((number + 1))
 	case $1 in
-	ok) passes=$((passes + 1)) && echo "ok $number - $2" ;;
-	skip) echo "ok $number - ${2%%: *} # SKIP ${2#*: }" ;;
-	*) failures=$((failures + 1)) && echo "not ok $number - $2" ;;
+	ok) echo "ok - $2" ;;
+	skip) echo "ok - ${2%%: *} # SKIP ${2#*: }" ;;
+	*) echo "not ok - $2" ;;
 	esac
+}
+
+# Print what a host said, its results numbered.
+number_results() {
+	local line
+	while IFS= read -r line; do
+		case $line in
+		'ok - '* | 'not ok - '*)
+			number=$((number + 1))
+			echo "${line%% - *} $number - ${line#*- }"
+			;;
+		*) echo "$line" ;;
+		esac
+		case $line in
+		'ok - '*'# SKIP '*) ;;
+		'ok - '*) passes=$((passes + 1)) ;;
+		'not ok - '*) failures=$((failures + 1)) ;;
+		esac
+	done <"$1"
 }
 
 skip_all() {
@@ -153,7 +174,7 @@ test_kernel() {
 
 # The domain's kernel is the small one, whatever kernel its host has.
 test_libvirt() {
-	local kernel=$1 image=$out/root-$1.cpio guest=$out/guest.cpio guest_dir
+	local kernel=$1 image=$out/root-$1.cpio guest=$out/guest-$1.cpio guest_dir
 	command -v libvirtd >/dev/null || { tap skip "libvirt:$kernel: libvirtd is not installed"; return; }
 	get_kernel "6.1" 6.1 || return 0
 	guest_dir=$kernel_dir
@@ -168,9 +189,26 @@ test_libvirt() {
 	[ -n "${KEEP:-}" ] || rm -f "$image" "$guest"
 }
 
-main() {
-	local kernel
+# All of one host: its results are in build/vm/HOST.tap.
+test_host() {
 	trap stop_qemu EXIT
+	trap 'exit 1' TERM
+	case $1 in
+	libvirt:*) test_libvirt "${1#*:}" ;;
+	*) test_kernel "$1" ;;
+	esac
+}
+
+stop_hosts() {
+	local hosts
+	mapfile -t hosts < <(jobs -p)
+	[ ${#hosts[@]} -eq 0 ] || kill "${hosts[@]}" 2>/dev/null || true
+	wait
+}
+
+main() {
+	local kernel running=0
+	trap stop_hosts EXIT
 	SCENARIOS=${SCENARIOS:-}
 	[ "$(uname -m)" = x86_64 ] || skip_all "the emulated hosts need an x86-64 machine"
 	command -v qemu-system-x86_64 >/dev/null || skip_all "qemu-system-x86 is not installed"
@@ -181,11 +219,15 @@ main() {
 	# shellcheck disable=SC2086 # words are wanted
 	[ $# -gt 0 ] || set -- $everything
 	for kernel; do
-		case $kernel in
-		libvirt:*) test_libvirt "${kernel#*:}" ;;
-		*) test_kernel "$kernel" ;;
-		esac
+		if [ $running -ge "${JOBS:-$(nproc)}" ]; then
+			wait -n || true
+			running=$((running - 1))
+		fi
+		test_host "$kernel" >"$out/${kernel/:/-}.tap" 2>&1 &
+		running=$((running + 1))
 	done
+	wait
+	for kernel; do number_results "$out/${kernel/:/-}.tap"; done
 	echo "1..$number"
 	[ $failures -eq 0 ] || exit 1
 	[ $passes -gt 0 ] || skip_all "no kernel could be booted"
