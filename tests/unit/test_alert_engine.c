@@ -84,10 +84,36 @@ static void test_no_data(void)
 	STORY(READY("r", "    no_data_after: 25s\n", ""), "f--nr", 11, NAN, NAN, NAN, 1);
 	STORY(READY("r", "    no_data_after: 25s\n    no_data: resolve\n", ""), "f--r", 11, NAN,
 	      NAN, NAN);
-	STORY(READY("r", "    no_data_after: 25s\n", "duration: 1h"), "p--d", 11, NAN, NAN, NAN);
+	STORY(READY("r", "    no_data_after: 25s\n", "duration: 1h"), "pd--", 11, NAN, NAN, NAN);
+	/* It does not become due while its value is missing, and begins again afterwards. */
+	STORY(READY("r", "", "duration: 20s"), "pd-p-f", 11, NAN, NAN, 11, 11, 11);
 	/* Told of by itself, whether it fired or not. */
 	STORY(READY("r", "    no_data_after: 25s\n    no_data: alert\n", ""), "---n-r", 1, NAN, NAN,
 	      NAN, NAN, 1);
+}
+
+/* Snapshots come a little early or late: what lasts a minute lasts six intervals of ten seconds. */
+static void test_lateness(void)
+{
+	g_autoptr(GRand) rand = g_rand_new_with_seed(3);
+
+	for (int run = 0; run < 200; run++) {
+		int64_t began = LAB_START_MS + 1000 * TICK, at = began, late = 0;
+		struct alert_lab lab;
+		double value = 11;
+
+		lab_init(&lab, "rules:\n" READY("r", "", "duration: 1m"));
+		lab.now_ms = began - TICK;
+		lab_step(&lab, (double[]){1}, 1, 0);
+		for (int i = 0; i < 9; i++) {
+			lab.now_ms = at = began + i * TICK + g_rand_int_range(rand, -300, 300);
+			lab_step(&lab, &value, 1, 0);
+			if (lab.events->len && lab_event(&lab, 0)->change == CHANGE_FIRING)
+				late = at - began - 60000;
+		}
+		CU_ASSERT(ABS(late) <= 300 && late);
+		lab_clear(&lab);
+	}
 }
 
 static void test_gone(void)
@@ -331,14 +357,14 @@ static void test_restart(void)
 	labels_unref(record.labels);
 }
 
-/* The plainest model of a rule: what Prometheus does, with hysteresis. */
+/* The plainest model of a rule: what Prometheus does, with hysteresis, its spans in snapshots. */
 struct model {
 	bool active, firing, over;
-	int64_t since, over_since;
+	unsigned since, over_since;
 };
 
-static char model_step(struct model *m, double value, int64_t now, double resolve, int64_t hold,
-		       int64_t keep)
+static char model_step(struct model *m, double value, unsigned now, double resolve, unsigned hold,
+		       unsigned keep)
 {
 	bool holds = value > (m->firing ? resolve : 10);
 
@@ -365,6 +391,14 @@ static char model_step(struct model *m, double value, int64_t now, double resolv
 	return holds ? 'r' : '-';
 }
 
+/* The number of intervals that is nearest to a span; no span but none is empty. */
+static unsigned nearest(unsigned span, unsigned interval)
+{
+	unsigned n = (2 * span + interval) / (2 * interval);
+
+	return span && !n ? 1 : n;
+}
+
 static void check_random(GRand *rand, unsigned hold, unsigned keep, unsigned resolve)
 {
 	g_autofree char *yaml = g_strdup_printf(
@@ -375,19 +409,19 @@ static void check_random(GRand *rand, unsigned hold, unsigned keep, unsigned res
 	struct model models[4] = {{0}};
 	struct alert_lab lab;
 	double values[4] = {10, 10, 10, 10};
+	unsigned interval = g_rand_int_range(rand, 1, 15);
 	char expected[4], got[4];
 
 	lab_init(&lab, yaml);
+	lab_step(&lab, values, 4, interval * 1000);
 	for (unsigned i = 0; i < 300; i++) {
-		int64_t now = lab.now_ms, step = g_rand_int_range(rand, 1, 15) * 1000;
-
 		for (unsigned v = 0; v < 4; v++) {
 			values[v] = CLAMP(values[v] + g_rand_double_range(rand, -4, 4), 0, 20);
-			expected[v] = model_step(&models[v], values[v], now, resolve, hold * 1000,
-						 keep * 1000);
+			expected[v] = model_step(&models[v], values[v], i, resolve,
+						 nearest(hold, interval), nearest(keep, interval));
 			got[v] = '-';
 		}
-		lab_step(&lab, values, 4, step);
+		lab_step(&lab, values, 4, interval * 1000);
 		for (guint e = 0; e < lab.events->len; e++) {
 			const struct alert_event *event = lab_event(&lab, e);
 			unsigned v = event->notification.labels[0].value[6] - '0';
@@ -540,6 +574,7 @@ int main(void)
 		{"from state to state", test_states},
 		{"a flapping value", test_flapping},
 		{"no data", test_no_data},
+		{"snapshots early and late", test_lateness},
 		{"a VM that is gone", test_gone},
 		{"what is told", test_notification},
 		{"texts", test_texts},

@@ -143,7 +143,7 @@ int alert_engine_restore(struct alert_engine *engine, const struct alert_record 
 		.n = record->n,
 		.value = record->value,
 	};
-	alert->restored = true;
+	alert->restored = alert->kept = true;
 	return 0;
 }
 
@@ -247,17 +247,29 @@ static void move_clock(struct alert_engine *engine, int64_t by)
 	}
 }
 
+/* The lesser of the last two distances: a pause makes no interval. */
+static void set_interval(struct alert_engine *engine, int64_t step_ms)
+{
+	engine->interval_ms =
+		engine->last_step_ms ? MIN(step_ms, engine->last_step_ms) : step_ms;
+	engine->last_step_ms = step_ms;
+}
+
 /* Time goes on evenly, whatever becomes of the wall clock meanwhile. */
 static void set_clock(struct alert_engine *engine)
 {
 	const struct kvmlens_snapshot *s = engine->snapshot;
+	int64_t before_ms = engine->now_ms;
 
 	if (engine->now_ms && engine->mono_ns && s->mono_ns > engine->mono_ns) {
 		engine->now_ms += (int64_t)((s->mono_ns - engine->mono_ns + 500000) / 1000000);
+		set_interval(engine, engine->now_ms - before_ms);
 		if (ABS(s->wall_ms - engine->now_ms) >= CLOCK_SET_MS)
 			move_clock(engine, s->wall_ms - engine->now_ms);
 	} else if (s->wall_ms > engine->now_ms) {
 		engine->now_ms = s->wall_ms;
+		if (before_ms)
+			set_interval(engine, engine->now_ms - before_ms);
 	}
 	engine->mono_ns = s->mono_ns;
 }

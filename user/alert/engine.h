@@ -11,9 +11,11 @@
  *	               v
  *	            inactive
  *
- * A value that is missing for no longer than the rule's no_data_after stands as it was. A VM, or an
- * entity of one, that is gone for ENGINE_GONE_MS resolves its alerts; what is merely not known
- * does not.
+ * A pending alert whose value is missing is dropped, as Prometheus does. A firing one stands as it
+ * was for no_data_after, and with no_data: keep for ENGINE_KEEP_MS at most. What is gone for
+ * ENGINE_GONE_MS (a VM, a disk beside others, a channel) resolves its alerts; where no entity of
+ * the kind is left, a source may be silent, and no_data_after counts.
+ * Spans are met within half an interval of the snapshots.
  */
 #ifndef KVMLENS_ALERT_ENGINE_H
 #define KVMLENS_ALERT_ENGINE_H
@@ -23,6 +25,8 @@
 
 /* A VM that a restarted source has not listed again yet is not gone. */
 #define ENGINE_GONE_MS 15000
+#define ENGINE_KEEP_MS INT64_C(86400000) /* a firing alert without values ends */
+#define ENGINE_WARM_UP 3 /* steps in which a pending alert of before a restart may lack its value */
 #define ENGINE_ALERTS_MAX 100000
 
 enum alert_state { STATE_INACTIVE, STATE_PENDING, STATE_FIRING, STATE_NODATA };

@@ -14,6 +14,7 @@ struct alert {
 	int64_t gone_ms; /* since when its VM or entity is missing, 0: it is not */
 	const struct snap_vm *vm; /* of this step, NULL */
 	bool restored; /* and not stepped yet */
+	bool kept; /* it is of before a restart */
 	bool dirty; /* the record changed in this step, whatever change says */
 	enum alert_change change; /* of this step */
 	const char *reason, *quiet; /* static */
@@ -44,6 +45,8 @@ struct alert_engine {
 	enum alert_severity least, most; /* of those that are up */
 	int64_t now_ms;
 	uint64_t mono_ns;
+	int64_t interval_ms; /* between snapshots, 0: not known yet */
+	int64_t last_step_ms; /* how long after the one before the last snapshot was */
 };
 
 static inline bool engine_is_up(const struct alert *alert)
@@ -63,6 +66,9 @@ static inline bool engine_fits(const uint8_t *bits, const struct alert_rule *rul
 
 /* By its last value, go on from state to state. */
 void engine_advance(struct alert_engine *engine, struct alert *alert);
+
+/* Is a span that began then over? Within half an interval. */
+bool engine_lasted(const struct alert_engine *engine, int64_t since_ms, int64_t span_ms);
 
 /* End it, for the reason given ("": the condition is over). */
 void engine_resolve(struct alert *alert, const char *reason);

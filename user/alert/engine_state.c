@@ -41,6 +41,18 @@ void engine_fits_purge(struct alert_engine *engine)
 			g_hash_table_iter_remove(&iter);
 }
 
+/*
+ * A span is over at the snapshot that is nearest to its end: waiting for the first one behind it
+ * would make a minute of snapshots every ten seconds last seventy whenever one is a little early.
+ * One snapshot alone is no span.
+ */
+bool engine_lasted(const struct alert_engine *engine, int64_t since_ms, int64_t span_ms)
+{
+	int64_t ms = engine->now_ms - since_ms;
+
+	return ms >= span_ms || (ms > 0 && 2 * ms > 2 * span_ms - engine->interval_ms);
+}
+
 static void fire(struct alert_engine *engine, struct alert *alert)
 {
 	alert->record.state = STATE_FIRING;
@@ -71,7 +83,7 @@ static void advance_waiting(struct alert_engine *engine, struct alert *alert, bo
 		r->since_ms = engine->now_ms;
 		alert->change = CHANGE_PENDING;
 	}
-	if (engine->now_ms - r->since_ms >= alert->rule->for_ms)
+	if (engine_lasted(engine, r->since_ms, alert->rule->for_ms))
 		fire(engine, alert);
 }
 
@@ -87,7 +99,7 @@ static void advance_firing(struct alert_engine *engine, struct alert *alert, boo
 	}
 	if (!r->over_ms)
 		r->over_ms = engine->now_ms;
-	if (engine->now_ms - r->over_ms >= alert->rule->keep_ms)
+	if (engine_lasted(engine, r->over_ms, alert->rule->keep_ms))
 		engine_resolve(alert, reason);
 }
 
@@ -115,38 +127,68 @@ void engine_advance(struct alert_engine *engine, struct alert *alert)
 		advance_waiting(engine, alert, holds);
 }
 
-/* Is it what the alert is of that is missing, rather than its value? */
-static bool is_gone(struct alert_engine *engine, const struct alert *alert, GHashTable *vms)
+/* Entities that the guest's inside alone knows: they are unknown while its sources are silent. */
+static bool is_guest_scope(enum metric_scope scope)
+{
+	return scope == SCOPE_INFO || scope == SCOPE_SPACE || scope == SCOPE_CARD ||
+	       scope == SCOPE_GUEST_OS || scope == SCOPE_PROCESS;
+}
+
+/* As for what is missing altogether: a source may have fallen silent. */
+static int64_t gone_unsure(const struct alert_rule *rule)
+{
+	if (is_guest_scope(rule->metric->scope) || rule->no_data == RULE_ALERT)
+		return ENGINE_KEEP_MS;
+	return MAX(rule->no_data_after_ms, ENGINE_GONE_MS);
+}
+
+/*
+ * Is it what the alert is of that is missing, rather than its value? For how long it must be so,
+ * 0: it is there.
+ */
+static int64_t gone_after(struct alert_engine *engine, const struct alert *alert, GHashTable *vms)
 {
 	const enum metric_scope scope = alert->rule->metric->scope;
 	const char *uuid = labels_get(alert->record.labels, "uuid");
-	const struct snap_vm *vm;
+	const struct snap_vm *vm = NULL;
 
 	if (alert->entity_seq == engine->seq)
-		return false;
-	if (!metric_scope_in_vm(scope))
-		return false;
-	vm = uuid ? g_hash_table_lookup(vms, uuid) : NULL;
-	if (!vm || scope == SCOPE_VM)
-		return !vm || !engine_fits(engine_fit(engine, vm), alert->rule);
+		return 0;
+	if (metric_scope_in_vm(scope)) {
+		vm = uuid ? g_hash_table_lookup(vms, uuid) : NULL;
+		if (!vm || !engine_fits(engine_fit(engine, vm), alert->rule))
+			return ENGINE_GONE_MS;
+		if (scope == SCOPE_VM)
+			return 0;
+	}
 	/* A disk that was detached has others beside it; a source that fell silent has none. */
-	return metric_entities(scope, engine->snapshot, vm).n > 0;
+	return metric_entities(scope, engine->snapshot, vm).n ? ENGINE_GONE_MS
+							      : gone_unsure(alert->rule);
 }
 
 static void missing(struct alert_engine *engine, struct alert *alert)
 {
 	struct alert_record *r = &alert->record;
 
-	if (engine->now_ms - r->seen_ms <= alert->rule->no_data_after_ms) {
-		if (r->state == STATE_PENDING || r->state == STATE_FIRING)
+	if (r->state == STATE_PENDING) {
+		/* Sources need a moment after a start. */
+		if (!alert->kept || engine->seq > ENGINE_WARM_UP)
+			engine_resolve(alert, "no data");
+		return;
+	}
+	if (!engine_lasted(engine, r->seen_ms, alert->rule->no_data_after_ms)) {
+		if (r->state == STATE_FIRING)
 			engine_advance(engine, alert);
+		return;
+	}
+	if (engine->now_ms - r->seen_ms >= ENGINE_KEEP_MS && alert->rule->no_data != RULE_ALERT) {
+		if (r->state != STATE_INACTIVE)
+			engine_resolve(alert, "no data");
 		return;
 	}
 	if (r->state == STATE_NODATA)
 		return;
-	if (r->state == STATE_PENDING) {
-		engine_resolve(alert, "no data");
-	} else if (alert->rule->no_data == RULE_RESOLVE) {
+	if (alert->rule->no_data == RULE_RESOLVE) {
 		advance_firing(engine, alert, false, "no data");
 	} else {
 		r->state = STATE_NODATA;
@@ -178,6 +220,8 @@ void engine_sweep(struct alert_engine *engine)
 	engine->most = ALERT_INFO;
 	g_hash_table_iter_init(&iter, engine->alerts);
 	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&alert)) {
+		int64_t after_ms;
+
 		if (engine_is_up(alert)) {
 			engine->least = MIN(engine->least, alert->rule->severity);
 			engine->most = MAX(engine->most, alert->rule->severity);
@@ -186,14 +230,16 @@ void engine_sweep(struct alert_engine *engine)
 			continue;
 		if (!vms)
 			vms = vms_by_uuid(engine->snapshot);
-		if (!is_gone(engine, alert, vms)) {
+		after_ms = gone_after(engine, alert, vms);
+		if (!after_ms)
 			alert->gone_ms = 0;
-			missing(engine, alert);
-			continue;
-		}
-		if (!alert->gone_ms)
+		else if (!alert->gone_ms)
 			alert->gone_ms = engine->now_ms;
-		if (engine->now_ms - alert->gone_ms >= ENGINE_GONE_MS)
+		if (after_ms && engine->now_ms - alert->gone_ms >= after_ms)
 			engine_resolve(alert, "gone");
+		else if (after_ms != ENGINE_GONE_MS)
+			missing(engine, alert);
+		else if (alert->record.state == STATE_PENDING)
+			missing(engine, alert);
 	}
 }

@@ -43,7 +43,7 @@ static bool wants_telling(const struct alert_engine *engine, const struct alert 
 		return false;
 	if (!r->sent_ms || r->told != *ret_status)
 		return true;
-	return alert->rule->repeat_ms && engine->now_ms - r->sent_ms >= alert->rule->repeat_ms;
+	return alert->rule->repeat_ms && engine_lasted(engine, r->sent_ms, alert->rule->repeat_ms);
 }
 
 /* The most severe alert that fires, by series: severity plus one. Empty where all are alike. */
