@@ -4,6 +4,9 @@
 #include <glib/gstdio.h>
 #include <jansson.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include "alert/keeper.h"
 #include "alert/peek.h"
 #include "alert/promrules.h"
@@ -177,6 +180,79 @@ static void test_silences(void)
 	silences_free(silences);
 	store_db_close(db);
 	site_close(&site);
+	site_remove(&site);
+}
+
+/* A datagram socket that a channel of type journal writes to as to syslog. */
+static int listen_at(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct timeval patience = {.tv_sec = 20};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+	CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	return fd;
+}
+
+static void expect_line(int fd, const char *part)
+{
+	char line[8192] = "";
+	ssize_t n = recv(fd, line, sizeof(line) - 1, 0);
+
+	CU_ASSERT_FATAL(n > 0);
+	if (!strstr(line, part))
+		printf("\n%s has no %s\n", line, part);
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, part));
+}
+
+/* The store's file cannot be made: what fires is delivered all the same, and its end as well. */
+static void test_store_down(void)
+{
+	struct deliver_options options = {.n = 1, .node = "node"};
+	struct deliver *deliver;
+	struct site site;
+	g_autofree char *log = NULL, *text = NULL, *error = NULL, *dir = NULL, *path = NULL;
+	int fd;
+
+	site_init(&site);
+	site_close(&site);
+	log = g_build_filename(site.dir, "log", NULL);
+	dir = g_build_filename(site.dir, "later", NULL);
+	path = g_build_filename(dir, "h.db", NULL);
+	text = g_strdup_printf(
+		"%s  - id: down\n    condition: {metric: kvmlens.store.up, operator: "
+		"eq, threshold: 0}\nchannels:\n- {name: log, type: journal, "
+		"socket: %s, group_wait: 0s}\n",
+		strstr(rule_yaml, "\nrules:"), log);
+	config_free(site.config);
+	site.config = config_new();
+	site.config->alerts.default_rules = false;
+	if (config_load_text(site.config, "t", text, strlen(text), &error) ||
+	    config_load_rules(site.config, &error))
+		g_error("%s", error);
+	fd = listen_at(log);
+	g_free(site.path);
+	site.path = g_strdup(path);
+	site_open(&site);
+	options.channels = site.config->channels;
+	options.store = site.store;
+	CU_ASSERT_EQUAL_FATAL(deliver_new(&options, &deliver), 0);
+	keeper_set_deliver(site.keeper, deliver);
+	feed(&site, 1, 20, LAB_START_MS);
+	expect_line(fd, "[FIRING]");
+	feed(&site, 1, 5, LAB_START_MS + 60000);
+	expect_line(fd, "[RESOLVED]");
+	feed(&site, 1, 20, LAB_START_MS + 120000);
+	expect_line(fd, "[FIRING]");
+	keeper_set_deliver(site.keeper, NULL);
+	deliver_free(deliver);
+	site_close(&site);
+	close(fd);
+	g_unlink(log);
+	g_free(site.path);
+	site.path = g_build_filename(site.dir, "h.db", NULL);
 	site_remove(&site);
 }
 
@@ -389,6 +465,7 @@ static void test_expressions(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
+		{"a store that cannot be written", test_store_down},
 		{"state and messages in the store", test_store},
 		{"a rule taken away", test_rule_gone},
 		{"silences", test_silences},

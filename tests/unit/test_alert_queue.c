@@ -47,7 +47,7 @@ static char *take(const char *channel, int fate)
 	g_autoptr(GString) keys = g_string_new(NULL);
 	struct queue_batch batch = {0};
 
-	CU_ASSERT_EQUAL_FATAL(queue_take(db, channel, LATER_MS, 0, &batch), 0);
+	CU_ASSERT_EQUAL_FATAL(queue_take(db, channel, LATER_MS, 0, QUEUE_BATCH_MAX, &batch), 0);
 	for (guint i = 0; i < batch.held->len; i++) {
 		const struct notification *n = &g_array_index(batch.held, struct held, i).n;
 
@@ -85,7 +85,7 @@ static void test_round_trip(void)
 	begin();
 	news_make(&news, 7, 1, ALERT_RESOLVED);
 	CU_ASSERT_EQUAL(queue_insert(db, "a", &news.n), 0);
-	CU_ASSERT_EQUAL_FATAL(queue_take(db, "a", LATER_MS, 0, &batch), 0);
+	CU_ASSERT_EQUAL_FATAL(queue_take(db, "a", LATER_MS, 0, QUEUE_BATCH_MAX, &batch), 0);
 	CU_ASSERT_EQUAL_FATAL(batch.held->len, 1);
 	n = &g_array_index(batch.held, struct held, 0).n;
 	CU_ASSERT_STRING_EQUAL(n->key, news.n.key);
@@ -216,7 +216,8 @@ static void test_old(void)
 	CU_ASSERT_EQUAL(store_db_exec(db, "UPDATE notify_queue SET queued_ms = queued_ms - 61000"),
 			0);
 	insert("a", 2, 1, ALERT_FIRING);
-	CU_ASSERT_EQUAL(queue_take(db, "a", g_get_real_time() / 1000, 0, &batch), 0);
+	CU_ASSERT_EQUAL(queue_take(db, "a", g_get_real_time() / 1000, 0, QUEUE_BATCH_MAX, &batch),
+			0);
 	CU_ASSERT_EQUAL_FATAL(batch.held->len, 1);
 	CU_ASSERT_STRING_EQUAL(g_array_index(batch.held, struct held, 0).n.key,
 			       "0000000000000002-1");
@@ -233,12 +234,12 @@ static void test_group_wait(void)
 
 	begin();
 	insert("a", 1, 1, ALERT_FIRING);
-	CU_ASSERT_EQUAL(queue_take(db, "a", now, 5000, &batch), 0);
+	CU_ASSERT_EQUAL(queue_take(db, "a", now, 5000, QUEUE_BATCH_MAX, &batch), 0);
 	CU_ASSERT_EQUAL(batch.id, 0);
 	CU_ASSERT(batch.due_ms >= now + 5000 && batch.due_ms < now + 10000);
 	queue_batch_clear(&batch);
 	/* A clock that was set back by an hour keeps nothing waiting. */
-	CU_ASSERT_EQUAL(queue_take(db, "a", now - 3600000, 5000, &batch), 0);
+	CU_ASSERT_EQUAL(queue_take(db, "a", now - 3600000, 5000, QUEUE_BATCH_MAX, &batch), 0);
 	CU_ASSERT_NOT_EQUAL(batch.id, 0);
 	queue_batch_clear(&batch);
 	end();

@@ -44,6 +44,7 @@ struct channel_ops {
 	enum outcome (*send)(const struct config_channel *channel, const struct message *message,
 			     char **ret_why);
 	bool tell_again; /* what fires is told again, every resend_ms */
+	bool single; /* a message holds one alert */
 };
 
 const struct channel_ops *channel_ops_of(enum channel_type type);

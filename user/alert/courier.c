@@ -10,14 +10,44 @@
 #define GRACE_US (2 * G_USEC_PER_SEC)
 #define IDLE_END_US (10 * G_USEC_PER_SEC) /* a sender that has had nothing to do so long ends */
 
-/* A look at a ledger, as a job of its writer. */
+/* A job for a ledger's writer. It may outlive the courier, so that all of it is its own. */
 struct look {
-	struct courier *courier;
-	unsigned ledger;
+	char *channel;
+	bool configure; /* the queue does not know its limits */
 	bool take; /* a batch, not the numbers alone */
+	struct queue_limits limits;
+	gint64 group_wait_ms;
+	unsigned max; /* alerts of a batch */
 	struct queue_batch batch;
 	struct queue_stats stats;
+	gint64 finished; /* a batch that was sent, and its fate */
+	enum queue_fate fate;
+	char *after; /* of a page of what fires */
+	GArray *held;
 };
+
+static struct look *look_new(const struct courier *c)
+{
+	struct look *look = g_new0(struct look, 1);
+
+	look->channel = g_strdup(c->channel->name);
+	look->limits = (struct queue_limits){c->channel->max_waiting,
+					     (gint64)c->channel->max_age_s * 1000};
+	look->group_wait_ms = c->channel->group_wait_ms;
+	look->max = channel_ops_of(c->channel->type)->single ? 1 : QUEUE_BATCH_MAX;
+	return look;
+}
+
+static void look_free(void *arg)
+{
+	struct look *look = arg;
+
+	queue_batch_clear(&look->batch);
+	g_clear_pointer(&look->held, g_array_unref);
+	g_free(look->after);
+	g_free(look->channel);
+	g_free(look);
+}
 
 static gint64 now_ms(void)
 {
@@ -27,25 +57,31 @@ static gint64 now_ms(void)
 static int look_job(sqlite3 *db, void *arg)
 {
 	struct look *look = arg;
-	const struct config_channel *channel = look->courier->channel;
-	const struct queue_limits limits = {channel->max_waiting,
-					    (gint64)channel->max_age_s * 1000};
 	int r = 0;
 
-	if (!look->courier->configured[look->ledger])
-		r = queue_configure(db, channel->name, &limits);
+	if (look->configure)
+		r = queue_configure(db, look->channel, &look->limits);
 	if (!r && look->take)
-		r = queue_take(db, channel->name, now_ms(), channel->group_wait_ms, &look->batch);
-	return r ? r : queue_stats(db, channel->name, &look->stats);
+		r = queue_take(db, look->channel, now_ms(), look->group_wait_ms, look->max,
+			       &look->batch);
+	return r ? r : queue_stats(db, look->channel, &look->stats);
 }
 
 static int settle_job(sqlite3 *db, void *arg)
 {
 	struct look *look = arg;
-	struct courier *c = look->courier;
 
-	return queue_finish(db, c->channel->name, c->unsettled[look->ledger].batch,
-			    c->unsettled[look->ledger].fate);
+	return queue_finish(db, look->channel, look->finished, look->fate);
+}
+
+/* Run and free it, but for what the caller takes out of it on success. */
+static int look_run(struct courier *c, unsigned ledger, store_job_fn job, struct look *look)
+{
+	int r = ledger_run(&c->ledgers[ledger], job, look, look_free);
+
+	if (r && r != -ETIMEDOUT)
+		look_free(look);
+	return r;
 }
 
 static void add_stats(struct queue_stats *sum, const struct queue_stats *s)
@@ -59,10 +95,10 @@ static void add_stats(struct queue_stats *sum, const struct queue_stats *s)
 		sum->oldest_ms = s->oldest_ms;
 }
 
-static void note_stats(struct courier *c, const struct look *look)
+static void note_stats(struct courier *c, unsigned ledger, const struct look *look)
 {
 	g_mutex_lock(&c->lock);
-	c->queues[look->ledger] = look->stats;
+	c->queues[ledger] = look->stats;
 	c->state.known = true;
 	c->state.queue = (struct queue_stats){0};
 	for (unsigned i = 0; i < LEDGERS; i++)
@@ -148,18 +184,47 @@ static enum outcome send(struct courier *c, const GArray *held)
 /* Mark what was sent; until that is done nothing more of that ledger is. */
 static int settle(struct courier *c, unsigned ledger)
 {
-	struct look look = {.courier = c, .ledger = ledger};
+	struct look *look;
 	int r;
 
 	if (!c->unsettled[ledger].batch)
 		return 0;
-	r = ledger_run(&c->ledgers[ledger], settle_job, &look);
-	if (!r)
-		c->unsettled[ledger].batch = 0;
+	look = look_new(c);
+	look->finished = c->unsettled[ledger].batch;
+	look->fate = c->unsettled[ledger].fate;
+	r = look_run(c, ledger, settle_job, look);
+	if (r)
+		return r;
+	look_free(look);
+	c->unsettled[ledger].batch = 0;
+	return 0;
+}
+
+static int forget_job(sqlite3 *db, void *arg)
+{
+	struct look *look = arg;
+	int r = 0;
+
+	for (guint i = 0; !r && i < look->held->len; i++)
+		r = queue_forget_firing(db, look->channel,
+					&g_array_index(look->held, struct held, i).n);
 	return r;
 }
 
-static void send_batch(struct courier *c, unsigned ledger, const struct queue_batch *batch)
+/* What was queued in memory as firing, and is over by what the store had, is told again no more. */
+static void forget_in_memory(struct courier *c, struct queue_batch *batch)
+{
+	struct look *look;
+
+	if (ledger_unused(&c->ledgers[LEDGER_MEMORY]))
+		return;
+	look = look_new(c);
+	look->held = g_steal_pointer(&batch->held);
+	if (look_run(c, LEDGER_MEMORY, forget_job, look) == 0)
+		look_free(look);
+}
+
+static void send_batch(struct courier *c, unsigned ledger, struct queue_batch *batch)
 {
 	bool keep = channel_ops_of(c->channel->type)->tell_again;
 	/* Rows that cannot be read are given up. */
@@ -171,63 +236,60 @@ static void send_batch(struct courier *c, unsigned ledger, const struct queue_ba
 	c->unsettled[ledger].fate = outcome == OUTCOME_REFUSED ? QUEUE_REFUSED
 				    : keep		       ? QUEUE_SENT_KEEP
 							       : QUEUE_SENT;
+	if (keep && ledger == LEDGER_STORE)
+		forget_in_memory(c, batch);
 }
 
 /* Look, and send what is due. When to look again, in microseconds from now; 0: at once. */
 static gint64 work_ledger(struct courier *c, unsigned ledger)
 {
-	struct look look = {.courier = c, .ledger = ledger};
 	gint64 wait_us = POLL_US;
+	struct look *look;
 
 	if (ledger_unused(&c->ledgers[ledger]))
 		return POLL_US;
 	if (settle(c, ledger))
 		return STORE_RETRY_US;
-	look.take = g_get_monotonic_time() >= c->resume_us;
-	if (ledger_run(&c->ledgers[ledger], look_job, &look)) {
-		queue_batch_clear(&look.batch);
+	look = look_new(c);
+	look->configure = !c->configured[ledger];
+	look->take = g_get_monotonic_time() >= c->resume_us;
+	if (look_run(c, ledger, look_job, look))
 		return STORE_RETRY_US;
-	}
 	c->configured[ledger] = true;
-	note_stats(c, &look);
-	if (look.batch.id) {
-		send_batch(c, ledger, &look.batch);
+	note_stats(c, ledger, look);
+	if (look->batch.id) {
+		send_batch(c, ledger, &look->batch);
 		wait_us = 0;
-	} else if (look.batch.due_ms) {
-		wait_us = MAX(look.batch.due_ms - now_ms(), 1) * 1000;
+	} else if (look->batch.due_ms) {
+		wait_us = MAX(look->batch.due_ms - now_ms(), 1) * 1000;
 	}
-	queue_batch_clear(&look.batch);
+	look_free(look);
 	return wait_us;
 }
 
-/* A page of what fires. */
-struct page {
-	const char *channel, *after;
-	GArray *held;
-};
-
 static int page_job(sqlite3 *db, void *arg)
 {
-	struct page *page = arg;
+	struct look *look = arg;
 
-	return queue_firing(db, page->channel, page->after, QUEUE_BATCH_MAX, &page->held);
+	return queue_firing(db, look->channel, look->after, QUEUE_BATCH_MAX, &look->held);
 }
 
 static bool tell_page(struct courier *c, unsigned ledger, char **after)
 {
-	struct page page = {.channel = c->channel->name, .after = *after};
+	struct look *look = look_new(c);
 	bool more = false;
 
-	if (ledger_run(&c->ledgers[ledger], page_job, &page))
+	look->after = g_strdup(*after);
+	if (look_run(c, ledger, page_job, look))
 		return false;
-	if (page.held->len && send(c, page.held) == OUTCOME_SENT &&
-	    page.held->len == QUEUE_BATCH_MAX) {
+	if (look->held->len && send(c, look->held) == OUTCOME_SENT &&
+	    look->held->len == QUEUE_BATCH_MAX) {
 		g_free(*after);
 		*after = g_strdup(
-			g_array_index(page.held, struct held, page.held->len - 1).n.alert_id);
+			g_array_index(look->held, struct held, look->held->len - 1).n.alert_id);
 		more = true;
 	}
-	g_array_unref(page.held);
+	look_free(look);
 	return more;
 }
 

@@ -8,7 +8,8 @@
 #include "alert/sender.h"
 #include "metric/labels.h"
 
-enum { LEDGER_STORE, LEDGER_MEMORY, LEDGERS };
+/* What was put into memory, because the store failed, is older than what is in the store now. */
+enum { LEDGER_MEMORY, LEDGER_STORE, LEDGERS };
 
 struct courier {
 	const struct config_channel *channel;

@@ -125,7 +125,7 @@ int deliver_offer(struct deliver *d, const char *channel, const struct notificat
 
 		if (strcmp(c->channel->name, channel))
 			continue;
-		r = ledger_run(&d->ledgers[LEDGER_MEMORY], offer_job, &offer);
+		r = ledger_run(&d->ledgers[LEDGER_MEMORY], offer_job, &offer, NULL);
 		courier_poke(c);
 		return r;
 	}

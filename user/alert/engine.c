@@ -250,8 +250,7 @@ static void move_clock(struct alert_engine *engine, int64_t by)
 /* The lesser of the last two distances: a pause makes no interval. */
 static void set_interval(struct alert_engine *engine, int64_t step_ms)
 {
-	engine->interval_ms =
-		engine->last_step_ms ? MIN(step_ms, engine->last_step_ms) : step_ms;
+	engine->interval_ms = engine->last_step_ms ? MIN(step_ms, engine->last_step_ms) : step_ms;
 	engine->last_step_ms = step_ms;
 }
 

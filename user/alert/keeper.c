@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include "alert/engine.h"
+#include "alert/ledger.h"
 #include "alert/state.h"
 #include "alert/text.h"
 #include "alert/view.h"
@@ -17,7 +18,9 @@ struct keeper {
 	char **channels; /* every channel's name */
 	struct silences *silences;
 	GPtrArray *waiting; /* struct alert_event *, in order */
-	bool in_flight; /* a job is with the store: the next one waits for its end */
+	GPtrArray *flying; /* what a job that is with the store writes; NULL: there is none */
+	int64_t flying_since_us;
+	bool flying_detoured; /* its news went by memory meanwhile */
 	struct store *store; /* NULL: in memory alone */
 	struct deliver *deliver; /* NULL: nobody is told */
 	char *path;
@@ -73,6 +76,7 @@ void keeper_free(struct keeper *keeper)
 	silences_free(keeper->silences);
 	alert_view_unref(keeper->view);
 	g_ptr_array_unref(keeper->waiting);
+	g_clear_pointer(&keeper->flying, g_ptr_array_unref);
 	g_strfreev(keeper->channels);
 	store_db_close(keeper->reader);
 	g_mutex_clear(&keeper->lock);
@@ -194,6 +198,59 @@ static void bound_waiting(struct keeper *keeper)
 	keeper->lost += over;
 }
 
+/* Queue in memory what is to be told, past the store. True: all of it is queued. */
+static bool offer(struct keeper *keeper, const struct alert_event *event)
+{
+	char **channel = event->channels ? event->channels : keeper->channels;
+	bool taken = true;
+
+	for (; *channel; channel++)
+		taken &= deliver_offer(keeper->deliver, *channel, &event->notification) == 0;
+	return taken;
+}
+
+static void detour(struct keeper *keeper, GPtrArray *events)
+{
+	for (guint i = 0; keeper->deliver && i < events->len; i++) {
+		struct alert_event *event = g_ptr_array_index(events, i);
+
+		if (!event->notify)
+			continue;
+		offer(keeper, event); /* a channel that is no more has no queue anywhere */
+		event->notify = false;
+		event->detoured = true;
+	}
+}
+
+/*
+ * The store hangs: what it was given is told past it. Should it be written after all, it is told
+ * twice, under the same key.
+ */
+static void detour_hung(struct keeper *keeper)
+{
+	if (!keeper->flying || !keeper->deliver ||
+	    g_get_monotonic_time() - keeper->flying_since_us < LEDGER_WAIT_US)
+		return;
+	for (guint i = 0; !keeper->flying_detoured && i < keeper->flying->len; i++) {
+		const struct alert_event *event = g_ptr_array_index(keeper->flying, i);
+
+		if (event->notify)
+			offer(keeper, event);
+	}
+	keeper->flying_detoured = true;
+	detour(keeper, keeper->waiting);
+}
+
+static void mark_detoured(GPtrArray *events)
+{
+	for (guint i = 0; i < events->len; i++) {
+		struct alert_event *event = g_ptr_array_index(events, i);
+
+		event->detoured |= event->notify;
+		event->notify = false;
+	}
+}
+
 /* What could not be written is put back in front of what came since. */
 static void put_back(struct keeper *keeper, GPtrArray *events)
 {
@@ -210,11 +267,15 @@ static void job_done(void *arg, int result)
 	struct keeper *keeper = job->keeper;
 
 	g_mutex_lock(&keeper->lock);
-	keeper->in_flight = false;
-	if (result)
+	if (result) {
+		if (keeper->flying_detoured)
+			mark_detoured(job->events);
 		put_back(keeper, job->events);
-	else
+		detour(keeper, keeper->waiting);
+	} else {
 		deliver_poke(keeper->deliver);
+	}
+	g_clear_pointer(&keeper->flying, g_ptr_array_unref);
 	g_mutex_unlock(&keeper->lock);
 	g_ptr_array_unref(job->events);
 	g_strfreev(job->channels);
@@ -228,7 +289,7 @@ static void submit(struct keeper *keeper)
 {
 	struct job *job;
 
-	if (!keeper->store || keeper->in_flight ||
+	if (!keeper->store || keeper->flying ||
 	    (!keeper->waiting->len && keeper->now_ms - keeper->saved_ms < SAVE_MS))
 		return;
 	job = g_new0(struct job, 1);
@@ -237,12 +298,15 @@ static void submit(struct keeper *keeper)
 	job->channels = g_strdupv(keeper->channels);
 	job->now_ms = keeper->now_ms;
 	if (store_submit(keeper->store, write_job, job_done, job)) {
+		detour(keeper, keeper->waiting);
 		g_strfreev(job->channels);
 		g_free(job);
 		return;
 	}
+	keeper->flying = g_ptr_array_ref(keeper->waiting);
+	keeper->flying_since_us = g_get_monotonic_time();
+	keeper->flying_detoured = false;
 	keeper->waiting = events_new();
-	keeper->in_flight = true;
 	keeper->saved_ms = keeper->now_ms;
 }
 
@@ -264,15 +328,13 @@ void keeper_set_deliver(struct keeper *keeper, struct deliver *deliver)
 }
 
 /* Without a store: past it. */
-static void offer(struct keeper *keeper, const GPtrArray *events)
+static void offer_all(struct keeper *keeper, const GPtrArray *events)
 {
 	for (guint i = 0; keeper->deliver && i < events->len; i++) {
 		const struct alert_event *event = g_ptr_array_index(events, i);
-		char **channel = event->channels ? event->channels : keeper->channels;
 
-		for (; event->notify && *channel; channel++)
-			if (deliver_offer(keeper->deliver, *channel, &event->notification))
-				keeper->lost++;
+		if (event->notify && !offer(keeper, event))
+			keeper->lost++;
 	}
 }
 
@@ -347,8 +409,9 @@ void keeper_feed(void *arg, const struct kvmlens_snapshot *snapshot)
 	if (keeper->store)
 		g_ptr_array_extend_and_steal(keeper->waiting, g_steal_pointer(&events));
 	else
-		offer(keeper, events);
+		offer_all(keeper, events);
 	bound_waiting(keeper);
+	detour_hung(keeper);
 	submit(keeper);
 	keeper->cpu_ns += thread_cpu_ns() - began;
 	publish(keeper);

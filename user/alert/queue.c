@@ -131,7 +131,7 @@ static int append(sqlite3 *db, const char *channel, const struct notification *n
  * What is over is told again no more, whatever becomes of the message that says so: should that be
  * dropped or refused, the endpoint lets go of the alert by itself.
  */
-static int forget_firing(sqlite3 *db, const char *channel, const struct notification *n)
+int queue_forget_firing(sqlite3 *db, const char *channel, const struct notification *n)
 {
 	int r = 0;
 	g_autoptr(sqlite3_stmt) s = NULL;
@@ -146,6 +146,15 @@ static int forget_firing(sqlite3 *db, const char *channel, const struct notifica
 	return store_db_run(s);
 }
 
+int queue_supersede(sqlite3 *db, const struct notification *n)
+{
+	int r = run(db, "DELETE FROM notify_queue WHERE alert = ?1", n->alert_id, 0);
+
+	if (!r && n->status == ALERT_RESOLVED)
+		r = run(db, "DELETE FROM notify_firing WHERE alert = ?1", n->alert_id, 0);
+	return r;
+}
+
 int queue_insert(sqlite3 *db, const char *channel, const struct notification *n)
 {
 	json_auto_t *json = notification_encode(n);
@@ -155,7 +164,7 @@ int queue_insert(sqlite3 *db, const char *channel, const struct notification *n)
 	if (!r)
 		r = append(db, channel, n, body);
 	if (!r)
-		r = forget_firing(db, channel, n);
+		r = queue_forget_firing(db, channel, n);
 	free(body);
 	return r ? r : drop_surplus(db, channel);
 }
@@ -283,17 +292,22 @@ static int oldest(sqlite3 *db, const char *channel, gint64 now_ms, gint64 wait_m
  * Those of one group and status, from the oldest row on. An alert of which something else is to be
  * told first waits for that.
  */
-static int make_batch(sqlite3 *db, const char *channel, gint64 first)
+static int make_batch(sqlite3 *db, const char *channel, gint64 first, unsigned max)
 {
-	return run(
+	int r = 0;
+	g_autoptr(sqlite3_stmt) s = prepare(
 		db,
 		"UPDATE notify_queue SET batch = ?2 WHERE id IN (SELECT q.id FROM notify_queue q,"
 		" notify_queue f WHERE f.id = ?2 AND q.channel = ?1 AND q.grp = f.grp"
 		" AND q.status = f.status AND NOT EXISTS (SELECT 1 FROM notify_queue o"
 		" WHERE o.channel = ?1 AND o.alert = q.alert AND o.id < q.id"
-		" AND (o.grp <> f.grp OR o.status <> f.status))"
-		" ORDER BY q.id LIMIT " G_STRINGIFY(QUEUE_BATCH_MAX) ")",
-		channel, first);
+		" AND (o.grp <> f.grp OR o.status <> f.status)) ORDER BY q.id LIMIT ?3)",
+		channel, first, &r);
+
+	if (!s)
+		return r;
+	sqlite3_bind_int64(s, 3, MIN(max, QUEUE_BATCH_MAX));
+	return store_db_run(s);
 }
 
 static int read_batch(sqlite3 *db, const char *channel, gint64 id, GArray *held)
@@ -306,7 +320,7 @@ static int read_batch(sqlite3 *db, const char *channel, gint64 id, GArray *held)
 	return s ? read_bodies(s, held) : r;
 }
 
-int queue_take(sqlite3 *db, const char *channel, gint64 now_ms, gint64 group_wait_ms,
+int queue_take(sqlite3 *db, const char *channel, gint64 now_ms, gint64 group_wait_ms, unsigned max,
 	       struct queue_batch *ret_batch)
 {
 	gint64 id = 0, due_ms = 0;
@@ -319,7 +333,7 @@ int queue_take(sqlite3 *db, const char *channel, gint64 now_ms, gint64 group_wai
 	if (!r && !id) {
 		r = oldest(db, channel, now_ms, group_wait_ms, &id, &due_ms);
 		if (!r && id && due_ms <= now_ms)
-			r = make_batch(db, channel, id);
+			r = make_batch(db, channel, id, max);
 		else
 			id = 0;
 	}

@@ -39,10 +39,16 @@ struct queue_batch {
 	GArray *held; /* struct held */
 };
 
-/* The oldest batch, made of what is of one group where there is none. */
-int queue_take(sqlite3 *db, const char *channel, gint64 now_ms, gint64 group_wait_ms,
+/* The oldest batch, made of at most max alerts of one group where there is none. */
+int queue_take(sqlite3 *db, const char *channel, gint64 now_ms, gint64 group_wait_ms, unsigned max,
 	       struct queue_batch *ret_batch);
 void queue_batch_clear(struct queue_batch *batch);
+
+/* Tell of it again no more, if it is over. */
+int queue_forget_firing(sqlite3 *db, const char *channel, const struct notification *n);
+
+/* Newer news of this alert went another way: forget what waits of it, for every channel. */
+int queue_supersede(sqlite3 *db, const struct notification *n);
 
 enum queue_fate {
 	QUEUE_SENT,

@@ -121,7 +121,7 @@ static int put_entry(sqlite3_stmt *put, const struct alert_event *event)
 	bind_text(put, 8, n->summary);
 	bind_text(put, 9, event->reason);
 	bind_text(put, 10, event->quiet);
-	sqlite3_bind_int(put, 11, event->notify);
+	sqlite3_bind_int(put, 11, event->notify || event->detoured);
 	return store_db_run(put);
 }
 
@@ -143,7 +143,7 @@ static int write_event(sqlite3 *db, const struct writer *w, const struct alert_e
 		       char *const *all_channels)
 {
 	bool over = event->change == CHANGE_RESOLVED || event->change == CHANGE_DROPPED;
-	bool noted = event->change >= CHANGE_FIRING || event->notify;
+	bool noted = event->change >= CHANGE_FIRING || event->notify || event->detoured;
 	int r;
 
 	if (over) {
@@ -154,6 +154,8 @@ static int write_event(sqlite3 *db, const struct writer *w, const struct alert_e
 	}
 	if (r == 0 && noted)
 		r = put_entry(w->log, event);
+	if (r == 0 && event->detoured)
+		r = queue_supersede(db, &event->notification);
 	if (r == 0 && event->notify)
 		r = queue_event(db, event, all_channels);
 	return r;
