@@ -136,6 +136,74 @@ static void test_mistakes(void)
 	}
 }
 
+/* A file and a directory with a mistake in every line but few: each is named in the one run. */
+static void test_all_mistakes(void)
+{
+	static const char of_file[] =
+		"interval: 1x\n" /* 1 */
+		"detial: basic\n"
+		"http: {timeout: 0s, max_connections: x}\n" /* 3, twice */
+		"tags: {9x: a, ok: b, vm: c}\n" /* 4, twice */
+		"channels:\n"
+		"- {name: a, type: slack, url: \"ftp://x\"}\n" /* 6 */
+		"- {name: b, type: journal}\n"
+		"- {name: b, type: journal, to: [x@y]}\n" /* 8 */
+		"rules:\n"
+		"- id: one\n" /* 10 */
+		"  severty: info\n" /* 11 */
+		"  condition: {metric: vm.cpu.usge, operator: gt}\n" /* 12 */
+		"- id: two\n" /* 13 */
+		"  condition: {metric: vm.cpu.usage, operator: gt, threshold: 9, "
+		"labels: {disk: a}}\n"
+		"- id: three\n" /* 15: the channel a is not known to be absent */
+		"  channels: [a]\n"
+		"  condition: {metric: vm.process.cpu_usage, operator: gt, "
+		"threshold: 9}\n"
+		"alerts: {default_rules: maybe, rules_dir: \"%s\"}\n"; /* 18 */
+	static const char of_rules[] = "rules:\n- id: three\n  condition: {metric: vm.cpu.usage, "
+				       "operator: gt, threshold: 1}\n- id: four\n  condition: 7\n";
+	static const char *const lines[] = {
+		"c.yaml:1: interval: ",
+		"c.yaml:2: unknown key",
+		"c.yaml:3: http.timeout: ",
+		"c.yaml:3: http.max_connections: ",
+		"c.yaml:4: tags: ",
+		"c.yaml:4: tags: ",
+		"c.yaml:6: channels: its \"url\"",
+		"c.yaml:8: channels: has the \"name\"",
+		"c.yaml:11: rules: unknown key",
+		"c.yaml:12: rules.condition.metric: ",
+		"c.yaml:13: rules: condition.labels: ",
+		"c.yaml:18: alerts.default_rules: ",
+		"c.yaml:15: rule three: vm.process.cpu_usage needs",
+		"a.yaml:5: rules.condition: takes keys",
+		"a.yaml:2: rule three: the id is taken by line 15",
+	};
+	g_autofree char *dir = g_dir_make_tmp("rules-XXXXXX", NULL);
+	g_autofree char *rules_dir = g_build_filename(dir, "d", NULL);
+	g_autofree char *path = g_build_filename(dir, "c.yaml", NULL);
+	g_autofree char *more = g_build_filename(rules_dir, "a.yaml", NULL);
+	g_autofree char *text = g_strdup_printf(of_file, rules_dir), *error = NULL;
+	g_autoptr(config_t) c = config_new();
+	g_auto(GStrv) got = NULL;
+
+	g_mkdir(rules_dir, 0700);
+	CU_ASSERT_TRUE(g_file_set_contents(path, text, -1, NULL));
+	CU_ASSERT_TRUE(g_file_set_contents(more, of_rules, -1, NULL));
+	CU_ASSERT_NOT_EQUAL(config_check(c, path, &error), 0);
+	got = g_strsplit(error ? error : "", "\n", -1);
+	CU_ASSERT_EQUAL(g_strv_length(got), G_N_ELEMENTS(lines));
+	for (size_t i = 0; i < G_N_ELEMENTS(lines) && got[i]; i++) {
+		if (!strstr(got[i], lines[i]))
+			printf("\n%s\n  is not %s\n", got[i], lines[i]);
+		CU_ASSERT_PTR_NOT_NULL(strstr(got[i], lines[i]));
+	}
+	g_unlink(more);
+	g_unlink(path);
+	g_rmdir(rules_dir);
+	g_rmdir(dir);
+}
+
 /* The example of the specification, in our words. */
 static void test_specification(void)
 {
@@ -310,6 +378,7 @@ static void test_thin_types(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
+		{"all mistakes in one run", test_all_mistakes},
 		{"thirty mistakes", test_mistakes},
 		{"the specification's example", test_specification},
 		{"default rules at every level", test_defaults},

@@ -26,7 +26,7 @@
 /* A VM that a restarted source has not listed again yet is not gone. */
 #define ENGINE_GONE_MS 15000
 #define ENGINE_KEEP_MS INT64_C(86400000) /* a firing alert without values ends */
-#define ENGINE_WARM_UP 3 /* steps in which a pending alert of before a restart may lack its value */
+#define ENGINE_WARM_UP 3 /* first steps, in which a restored pending alert may lack its value */
 #define ENGINE_ALERTS_MAX 100000
 
 enum alert_state { STATE_INACTIVE, STATE_PENDING, STATE_FIRING, STATE_NODATA };

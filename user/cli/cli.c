@@ -59,7 +59,7 @@ static enum exit_code apply_file(const struct cli *cli, struct config *config)
 
 	if (!err || (err == -ENOENT && !cli->flags->config))
 		return EXIT_DONE;
-	cli_error(cli, "%s", error);
+	cli_errors(cli, error);
 	return EXIT_CONFIG;
 }
 
@@ -80,7 +80,7 @@ static enum exit_code load_rules(const struct cli *cli, struct config *config)
 
 	if (!config_load_rules(config, &error))
 		return EXIT_DONE;
-	cli_error(cli, "%s", error);
+	cli_errors(cli, error);
 	return EXIT_CONFIG;
 }
 

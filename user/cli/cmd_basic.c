@@ -71,8 +71,8 @@ enum exit_code cmd_check_config(struct cli *cli)
 
 	if (!path)
 		path = CONFIG_DEFAULT_PATH;
-	if (config_load(cli->config, path, &error) || config_load_rules(cli->config, &error)) {
-		cli_error(cli, "%s", error);
+	if (config_check(cli->config, path, &error)) {
+		cli_errors(cli, error);
 		return EXIT_CONFIG;
 	}
 	shown = text_path(path);

@@ -412,6 +412,15 @@ const char *cli_command_nearest(const char *name)
 	return text_nearest(name, names, n_cli_commands);
 }
 
+void cli_errors(const struct cli *cli, const char *lines)
+{
+	g_auto(GStrv) list = g_strsplit(lines, "\n", -1);
+
+	for (char **line = list; *line; line++)
+		if (**line)
+			cli_error(cli, "%s", *line);
+}
+
 void cli_error(const struct cli *cli, const char *format, ...)
 {
 	g_autofree char *text = NULL;

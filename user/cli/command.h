@@ -75,6 +75,9 @@ enum exit_code cli_configure(const struct cli *cli, struct config **ret_config,
 void cli_error(const struct cli *cli, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The same for each line of a text. */
+void cli_errors(const struct cli *cli, const char *lines);
+
 enum exit_code cmd_alerts(struct cli *cli);
 enum exit_code cmd_analyze(struct cli *cli);
 enum exit_code cmd_check_config(struct cli *cli);

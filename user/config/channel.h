@@ -38,6 +38,7 @@ struct config_channel {
 	unsigned retry_max_ms;
 	unsigned max_waiting;
 	unsigned max_age_s;
+	unsigned line; /* where it stands in the file; no key of it */
 };
 
 /* "email" ... */

@@ -28,7 +28,7 @@ static int check_pair(struct checker *checker, const struct config_option *table
 {
 	const struct config_option *option;
 	size_t path_len = checker->path->len;
-	json_t *json;
+	json_t *json = NULL;
 	int err;
 
 	if (key->type != YAML_SCALAR_NODE)
@@ -42,8 +42,10 @@ static int check_pair(struct checker *checker, const struct config_option *table
 	else
 		err = checker_value(checker, option, value, &json);
 	g_string_truncate(checker->path, path_len);
-	if (!err)
+	if (json)
 		json_object_set_new(object, option->name, json);
+	else if (err && !json_object_get(object, option->name))
+		json_object_set_new(object, option->name, json_null()); /* it is not missing */
 	return err;
 }
 
@@ -77,6 +79,8 @@ json_t *check_defaults(const struct config_option *table)
 static int complete(struct checker *checker, const struct config_option *table,
 		    const yaml_node_t *node, json_t *object)
 {
+	int err = 0;
+
 	for (; table->kind != OPTION_END; table++) {
 		g_autofree char *what = NULL;
 		json_t *json;
@@ -86,13 +90,25 @@ static int complete(struct checker *checker, const struct config_option *table,
 		if (table->required) {
 			what = g_strdup_printf("\"%s\" is missing; add for example %s", table->name,
 					       table->example);
-			return checker_fail(checker, node, what);
+			err = checker_fail(checker, node, what);
+			continue;
 		}
 		json = checker->in_list ? default_of(table) : NULL;
 		if (json)
 			json_object_set_new(object, table->name, json);
 	}
-	return 0;
+	return err;
+}
+
+/* What is not right has no value; with a mistake in it an object is of no use but to its owner. */
+static void drop_nulls(json_t *object)
+{
+	const char *key;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe(object, next, key, value) if (json_is_null(value))
+		json_object_del(object, key);
 }
 
 int checker_mapping(struct checker *checker, const struct config_option *table,
@@ -107,15 +123,15 @@ int checker_mapping(struct checker *checker, const struct config_option *table,
 		return checker_fail(checker, node, what);
 	}
 	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-	     !err && pair < node->data.mapping.pairs.top; pair++)
-		err = check_pair(checker, table, checker_node(checker, pair->key),
-				 checker_node(checker, pair->value), object);
-	if (!err)
-		err = complete(checker, table, node, object);
-	if (err)
-		return err;
+	     pair < node->data.mapping.pairs.top; pair++)
+		if (check_pair(checker, table, checker_node(checker, pair->key),
+			       checker_node(checker, pair->value), object))
+			err = -EINVAL;
+	if (complete(checker, table, node, object))
+		err = -EINVAL;
+	drop_nulls(object);
 	*ret_json = g_steal_pointer(&object);
-	return 0;
+	return err;
 }
 
 /* The root; NULL for an empty file, or one of comments alone. */
@@ -132,7 +148,8 @@ int check_document(const struct config_option *table, yaml_document_t *document,
 		   GString *why)
 {
 	g_autoptr(GString) path = g_string_new(NULL);
-	struct checker checker = {.document = document, .path = path, .why = why};
+	struct checker checker = {
+		.document = document, .path = path, .why = why, .prefix = why->len};
 	const yaml_node_t *root = document_root(document);
 
 	if (!root) {
@@ -140,58 +157,4 @@ int check_document(const struct config_option *table, yaml_document_t *document,
 		return 0;
 	}
 	return checker_mapping(&checker, table, root, ret_json);
-}
-
-static int verify_mapping(struct checker *checker, const struct config_option *table,
-			  const yaml_node_t *node, const char *base);
-
-static int verify_item(struct checker *checker, const struct config_option *option,
-		       const yaml_node_t *node, const char *item)
-{
-	g_autoptr(GString) problem = g_string_new(NULL);
-	size_t path_len = checker->path->len;
-	int err;
-
-	g_string_append_printf(checker->path, "%s%s", path_len ? "." : "", option->name);
-	err = verify_mapping(checker, option->fields, node, item);
-	if (!err && option->verify)
-		option->verify(item, problem);
-	if (problem->len)
-		err = checker_fail(checker, node, problem->str);
-	g_string_truncate(checker->path, path_len);
-	return err;
-}
-
-static int verify_mapping(struct checker *checker, const struct config_option *table,
-			  const yaml_node_t *node, const char *base)
-{
-	yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-	int err = 0;
-
-	for (; !err && pair < node->data.mapping.pairs.top; pair++) {
-		const struct config_option *option =
-			option_find(table, node_text(checker_node(checker, pair->key)));
-		const yaml_node_t *value = checker_node(checker, pair->value);
-
-		if (option->kind == OPTION_SECTION)
-			err = verify_item(checker, option, value, base + option->offset);
-		if (option->kind != OPTION_LIST)
-			continue;
-		for (size_t i = 0; !err && i < *(size_t *)(base + option->count_offset); i++)
-			err = verify_item(
-				checker, option,
-				checker_node(checker, value->data.sequence.items.start[i]),
-				*(char **)(base + option->offset) + i * option->item_size);
-	}
-	return err;
-}
-
-int check_loaded(const struct config_option *table, yaml_document_t *document, const void *base,
-		 GString *why)
-{
-	g_autoptr(GString) path = g_string_new(NULL);
-	struct checker checker = {.document = document, .path = path, .why = why};
-	const yaml_node_t *root = document_root(document);
-
-	return root ? verify_mapping(&checker, table, root, base) : 0;
 }

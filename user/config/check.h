@@ -11,7 +11,9 @@
 /*
  * Check every key and value. The canonical form is a JSON object: scalars as option_canonical()
  * gives them, lists as arrays, tags as [{key, value}], defaults filled in inside lists' items.
- * -EINVAL: *why has been appended "LINE: what is wrong and what to do".
+ * -EINVAL: *why has been appended "LINE: what is wrong and what to do" for each mistake; from the
+ * second on in a line of its own, which begins as why did. *ret_json then holds what is right: of
+ * a list its right items.
  */
 int check_document(const struct config_option *table, yaml_document_t *document, json_t **ret_json,
 		   GString *why);
@@ -22,12 +24,5 @@ int check_text(const struct config_option *option, const char *text, json_t **re
 
 /* The canonical form of a table's defaults. */
 json_t *check_defaults(const struct config_option *table);
-
-/*
- * Run the rules between members (option->verify) on what was loaded from the document into base,
- * a struct that the table describes. -EINVAL: as check_document.
- */
-int check_loaded(const struct config_option *table, yaml_document_t *document, const void *base,
-		 GString *why);
 
 #endif

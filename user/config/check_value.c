@@ -5,12 +5,18 @@
 #include <string.h>
 #include "config/check.h"
 #include "config/checker.h"
+#include "config/load.h"
 #include "util/text.h"
 
 #define TAG_KEY_MAX 64
 
 int checker_fail(struct checker *checker, const yaml_node_t *node, const char *what)
 {
+	if (checker->mistakes++) {
+		g_autofree char *prefix = g_strndup(checker->why->str, checker->prefix);
+
+		g_string_append_printf(checker->why, "\n%s", prefix);
+	}
 	if (node)
 		g_string_append_printf(checker->why, "%zu: ", node->start_mark.line + 1);
 	if (node && checker->path->len)
@@ -72,11 +78,12 @@ static int check_words(struct checker *checker, const struct config_option *opti
 	json_auto_t *array = json_array();
 	int err = check_count(checker, option, node, g_strv_length(words));
 
-	for (char **word = words; !err && *word; word++) {
+	for (char **word = words; *word; word++) {
 		json_t *item;
 
-		err = check_scalar(checker, option, node, g_strstrip(*word), &item);
-		if (!err)
+		if (check_scalar(checker, option, node, g_strstrip(*word), &item))
+			err = -EINVAL;
+		else
 			json_array_append_new(array, item);
 	}
 	if (err)
@@ -110,6 +117,53 @@ static int check_unique(struct checker *checker, const struct config_option *tab
 	return 0;
 }
 
+/* The rule between an item's members, on the struct that they are loaded into. */
+static int verify_item(struct checker *checker, const struct config_option *option,
+		       const yaml_node_t *node, const json_t *json)
+{
+	g_autoptr(GString) problem = g_string_new(NULL);
+	const char *why = "out of memory";
+	g_auto(GStrv) lines = NULL;
+	void *item;
+
+	if (!option->verify)
+		return 0;
+	if (load_struct(option->fields, option->item_size, json, &item, &why))
+		return checker_fail(checker, node, why);
+	option->verify(item, problem);
+	load_free(option->fields, option->item_size, item);
+	lines = g_strsplit(problem->str, "\n", -1);
+	for (char **line = lines; *line; line++)
+		if (**line)
+			checker_fail(checker, node, *line);
+	return problem->len ? -EINVAL : 0;
+}
+
+static int check_item(struct checker *checker, const struct config_option *option,
+		      const yaml_node_t *node, json_t *items, json_t **ret_json)
+{
+	json_t *json = NULL;
+	bool outer = checker->in_list;
+	int err;
+
+	if (option->kind != OPTION_LIST) {
+		err = need_scalar(checker, option, node);
+		return err ? err : check_scalar(checker, option, node, node_text(node), ret_json);
+	}
+	checker->in_list = true;
+	err = checker_mapping(checker, option->fields, node, &json);
+	checker->in_list = outer;
+	if (!err)
+		err = check_unique(checker, option->fields, node, items, json);
+	if (!err)
+		err = verify_item(checker, option, node, json);
+	if (err)
+		json_decref(json);
+	else
+		*ret_json = json;
+	return err;
+}
+
 static int check_list(struct checker *checker, const struct config_option *option,
 		      const yaml_node_t *node, json_t **ret_json)
 {
@@ -127,32 +181,19 @@ static int check_list(struct checker *checker, const struct config_option *optio
 	}
 	err = check_count(checker, option, node,
 			  node->data.sequence.items.top - node->data.sequence.items.start);
-	for (yaml_node_item_t *i = node->data.sequence.items.start;
-	     !err && i < node->data.sequence.items.top; i++) {
-		const yaml_node_t *item = checker_node(checker, *i);
-		json_t *json;
-
-		if (option->kind == OPTION_LIST) {
-			bool outer = checker->in_list;
-
-			checker->in_list = true;
-			err = checker_mapping(checker, option->fields, item, &json);
-			checker->in_list = outer;
-			if (!err &&
-			    (err = check_unique(checker, option->fields, item, array, json)))
-				json_decref(json);
-		} else {
-			err = need_scalar(checker, option, item);
-			if (!err)
-				err = check_scalar(checker, option, item, node_text(item), &json);
-		}
-		if (!err)
-			json_array_append_new(array, json);
-	}
 	if (err)
 		return err;
+	for (yaml_node_item_t *i = node->data.sequence.items.start;
+	     i < node->data.sequence.items.top; i++) {
+		json_t *json;
+
+		if (check_item(checker, option, checker_node(checker, *i), array, &json))
+			err = -EINVAL;
+		else
+			json_array_append_new(array, json);
+	}
 	*ret_json = g_steal_pointer(&array);
-	return 0;
+	return err;
 }
 
 static bool tag_key_ok(const struct config_option *option, const char *key)
@@ -207,16 +248,13 @@ static int check_tags(struct checker *checker, const struct config_option *optio
 	err = check_count(checker, option, node,
 			  node->data.mapping.pairs.top - node->data.mapping.pairs.start);
 	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-	     !err && pair < node->data.mapping.pairs.top; pair++) {
+	     pair < node->data.mapping.pairs.top; pair++) {
 		const yaml_node_t *key = checker_node(checker, pair->key);
 		const yaml_node_t *value = checker_node(checker, pair->value);
 
-		err = need_scalar(checker, option, key);
-		if (!err)
-			err = need_scalar(checker, option, value);
-		if (!err)
-			err = check_tag(checker, option, key, node_text(key), node_text(value),
-					array);
+		if (need_scalar(checker, option, key) || need_scalar(checker, option, value) ||
+		    check_tag(checker, option, key, node_text(key), node_text(value), array))
+			err = -EINVAL;
 	}
 	if (err)
 		return err;
@@ -269,7 +307,7 @@ static int check_tag_text(struct checker *checker, const struct config_option *o
 int check_text(const struct config_option *option, const char *text, json_t **ret_json,
 	       GString *why)
 {
-	struct checker checker = {.why = why};
+	struct checker checker = {.why = why, .prefix = why->len};
 
 	switch (option->kind) {
 	case OPTION_FLAGS:

@@ -14,6 +14,8 @@ struct checker {
 	GString *path; /* of the key being checked: "http.timeout" */
 	bool in_list; /* inside an item of a list, whose defaults are filled in here */
 	GString *why;
+	size_t prefix; /* bytes that why began with: they begin each line */
+	unsigned mistakes;
 };
 
 static inline yaml_node_t *checker_node(const struct checker *checker, int index)
@@ -26,7 +28,10 @@ static inline const char *node_text(const yaml_node_t *node)
 	return (const char *)node->data.scalar.value;
 }
 
-/* Append "LINE: path: " and what is wrong; a flag's value (no node) has neither. -EINVAL. */
+/*
+ * Append "LINE: path: " and what is wrong, as a line of its own; a flag's value (no node) has
+ * neither. -EINVAL. Checking continues with the next key or item, so that all mistakes show.
+ */
 int checker_fail(struct checker *checker, const yaml_node_t *node, const char *what);
 
 /* A value of any kind, and a mapping of a table's keys. -EINVAL with the message appended. */

@@ -42,8 +42,18 @@ void config_free(struct config *config)
 	free_loaded(config);
 }
 
-int config_load_text(struct config *config, const char *path, const char *text, size_t len,
-		     char **ret_error)
+static void mark_lines(struct config *config, yaml_document_t *document)
+{
+	for (size_t i = 0; i < config->n_rules; i++)
+		config->rules[i].line = mark_line(document, "rules", "id", config->rules[i].id);
+	for (size_t i = 0; i < config->n_channels; i++)
+		config->channels[i].line =
+			mark_line(document, "channels", "name", config->channels[i].name);
+}
+
+/* partial: load what is right of a file with mistakes. */
+static int load_text(struct config *config, const char *path, const char *text, size_t len,
+		     bool partial, char **ret_error)
 {
 	g_autofree char *shown = text_path(path);
 	g_autoptr(GString) why = g_string_new(NULL);
@@ -55,16 +65,23 @@ int config_load_text(struct config *config, const char *path, const char *text, 
 	err = document_parse(text, len, &document, why);
 	if (!err)
 		err = check_document(config_options, &document, &json, why);
-	if (!err)
-		err = load_merge(config_options, sizeof(*config), config, json, &document, why);
-	if (err) {
+	if (!err || (partial && json))
+		err = load_merge(config_options, sizeof(*config), config, json, why) ?: err;
+	if (err)
 		*ret_error = g_strdup(why->str);
+	if (err && !(partial && json))
 		return err;
-	}
 	g_free(config->path);
 	config->path = g_strdup(path);
-	rule_mark_lines(&document, config->rules, config->n_rules);
-	return 0;
+	config->channels_unsure = config->n_channels < mark_count(&document, "channels");
+	mark_lines(config, &document);
+	return err;
+}
+
+int config_load_text(struct config *config, const char *path, const char *text, size_t len,
+		     char **ret_error)
+{
+	return load_text(config, path, text, len, false, ret_error);
 }
 
 /* At most one byte more than is allowed, so that a device or a growing file ends. */
@@ -129,6 +146,22 @@ int config_load_rules(struct config *config, char **ret_error)
 	rule_set_free(config->rule_set);
 	config->rule_set = set;
 	return 0;
+}
+
+int config_check(struct config *config, const char *path, char **ret_error)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_autofree char *of_file = NULL, *of_rules = NULL;
+	int err = config_read_bounded(path, text, ret_error), more;
+
+	if (err)
+		return err;
+	err = load_text(config, path, text->str, text->len, true, &of_file);
+	more = config_load_rules(config, &of_rules);
+	if (err || more)
+		*ret_error = g_strjoin(of_file && of_rules ? "\n" : "", of_file ? of_file : "",
+				       of_rules ? of_rules : "", NULL);
+	return err ? err : more;
 }
 
 static int unknown_option(const char *name, char **ret_error)

@@ -87,6 +87,7 @@ struct config {
 	size_t n_rules;
 	struct rule_set *rule_set; /* all of them, once config_load_rules() was called, else NULL */
 	char *path; /* the file it came from, NULL: none */
+	bool channels_unsure; /* channels with mistakes in them were left out */
 };
 
 /* The defaults; node_id is the host's name. Never NULL. */
@@ -94,9 +95,10 @@ struct config *config_new(void);
 void config_free(struct config *config);
 
 /*
- * Read a YAML file over the configuration. On failure *ret_error is one line with file, line
- * number, what is wrong and the nearest valid key, freed by the caller; the configuration is then
- * unchanged. -ENOENT: no such file; -EINVAL: it is not valid; else why it could not be read.
+ * Read a YAML file over the configuration. On failure *ret_error has a line for each mistake with
+ * file, line number, what is wrong and the nearest valid key, freed by the caller; the
+ * configuration is then unchanged. -ENOENT: no such file; -EINVAL: it is not valid; else why it
+ * could not be read.
  */
 int config_load(struct config *config, const char *path, char **ret_error);
 
@@ -123,6 +125,13 @@ int config_read_bounded(const char *path, GString *text, char **ret_error);
 
 /* Once file and flags are in: load the rules, of all places. Errors as rule_set_load. */
 int config_load_rules(struct config *config, char **ret_error);
+
+/*
+ * Check a file and the rules of all places in one go: a line for each mistake, in *ret_error as
+ * above. Rules are checked against what is right of a file with mistakes. The configuration is for
+ * nothing else afterwards, unless it is right (0).
+ */
+int config_check(struct config *config, const char *path, char **ret_error);
 
 /* The level for a VM: its first matching pattern's, else the default. */
 enum kvmlens_level config_level_for(const struct config *config, const char *vm, const char *uuid,

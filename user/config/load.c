@@ -252,7 +252,7 @@ void load_free(const struct config_option *table, size_t size, void *base)
 }
 
 int load_merge(const struct config_option *table, size_t size, void *base, const json_t *json,
-	       yaml_document_t *document, GString *why)
+	       GString *why)
 {
 	const char *problem = "out of memory";
 	void *loaded;
@@ -263,12 +263,9 @@ int load_merge(const struct config_option *table, size_t size, void *base, const
 		g_string_append_printf(why, "%scannot be loaded: %s", why->len ? " " : "", problem);
 		return err;
 	}
-	if (document)
-		err = check_loaded(table, document, loaded, why);
-	if (!err)
-		swap_given(table, json, base, loaded);
+	swap_given(table, json, base, loaded);
 	load_free(table, size, loaded);
-	return err;
+	return 0;
 }
 
 /* The tags there are and the new one, which replaces one of the same name. */
@@ -304,5 +301,5 @@ int load_option(const struct config_option *table, size_t size, void *base,
 	object = json_pack("{s:o}", option->name, json);
 	if (section)
 		object = json_pack("{s:o}", section->name, object);
-	return load_merge(table, size, base, object, NULL, why);
+	return load_merge(table, size, base, object, why);
 }

@@ -17,12 +17,11 @@ int load_struct(const struct config_option *table, size_t size, const json_t *js
 		const char **ret_why);
 
 /*
- * Load over base, a struct of load_struct(): all or nothing. document, where the canonical form
- * comes from a file, is for the lines of the rules between members; else NULL. -EINVAL, -ENOMEM:
- * *why has been appended what is wrong.
+ * Load over base, a struct of load_struct(): all or nothing. -EINVAL, -ENOMEM: *why has been
+ * appended what is wrong.
  */
 int load_merge(const struct config_option *table, size_t size, void *base, const json_t *json,
-	       yaml_document_t *document, GString *why);
+	       GString *why);
 
 /*
  * Set one option from its text; section is the row that it lies in, NULL at the top. A tag is

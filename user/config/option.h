@@ -68,7 +68,8 @@ struct config_option {
 	const char *def; /* default as it would be written, NULL: none */
 	/* One more rule for a scalar's text: append to why what is wrong and what to do. */
 	void (*check)(const char *value, GString *why);
-	/* A rule between the members of a section or of a list's item, once it is loaded. */
+	/* A rule between the members of a list's item, once it is loaded: as check, of which
+	 * each line is a mistake. */
 	void (*verify)(const void *item, GString *why);
 	unsigned commands; /* enum option_for */
 	const char *value; /* what stands for the value in help: DURATION */

@@ -78,14 +78,15 @@ bool rule_placeholder_known(const struct metric *metric, const char *name, size_
 struct rule_set {
 	GPtrArray *rules; /* const struct config_rule *, in order; those of the file, too */
 	GPtrArray *parts; /* what else is to be freed */
+	GString *warnings; /* a line for each rule that loads and is of doubtful use */
 	unsigned skipped; /* default rules whose metric is not collected */
 };
 
 /*
  * The default rules unless config says no, those of the configuration, and those of each *.yaml in
  * its directory by name; a rule takes the place of a default one of the same id. config must
- * outlive the set. Negative errno: *ret_error is one line with file, line, what is wrong and what
- * to do, freed by the caller.
+ * outlive the set. -EINVAL: *ret_error has a line for each mistake with file, line, what is wrong
+ * and what to do, freed by the caller.
  */
 int rule_set_load(const struct config *config, struct rule_set **ret_set, char **ret_error);
 void rule_set_free(struct rule_set *set);

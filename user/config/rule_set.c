@@ -57,6 +57,7 @@ static struct rule_set *set_new(void)
 	struct rule_set *set = g_new0(struct rule_set, 1);
 
 	set->rules = g_ptr_array_new();
+	set->warnings = g_string_new(NULL);
 	set->parts = g_ptr_array_new_with_free_func(file_free);
 	return set;
 }
@@ -67,6 +68,7 @@ void rule_set_free(struct rule_set *set)
 		return;
 	g_ptr_array_unref(set->rules);
 	g_ptr_array_unref(set->parts);
+	g_string_free(set->warnings, TRUE);
 	g_free(set);
 }
 
@@ -96,20 +98,30 @@ const char *rule_set_nearest(const struct rule_set *set, const char *id)
 	return text_nearest(id, (const char *const *)ids->pdata, ids->len);
 }
 
-/* "FILE:LINE: rule ID: " and what is wrong. */
-static int refuse(const struct config_rule *rule, char **ret_error, const char *format, ...)
+/* What is wrong and doubtful in all places, a line each. */
+struct finding {
+	GString *mistakes, *warnings;
+};
+
+static void add_line(GString *lines, const char *line)
+{
+	g_string_append_printf(lines, "%s%s", lines->len ? "\n" : "", line);
+}
+
+/* Append "FILE:LINE: rule ID: " and what is wrong. */
+static void note(GString *lines, const struct config_rule *rule, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static int refuse(const struct config_rule *rule, char **ret_error, const char *format, ...)
+static void note(GString *lines, const struct config_rule *rule, const char *format, ...)
 {
-	g_autofree char *shown = text_path(rule->file), *what = NULL;
+	g_autofree char *shown = text_path(rule->file), *what = NULL, *line = NULL;
 	va_list args;
 
 	va_start(args, format);
 	what = g_strdup_vprintf(format, args);
 	va_end(args);
-	*ret_error = g_strdup_printf("%s:%u: rule %s: %s", shown, rule->line, rule->id, what);
-	return -EINVAL;
+	line = g_strdup_printf("%s:%u: rule %s: %s", shown, rule->line, rule->id, what);
+	add_line(lines, line);
 }
 
 /* The highest level that any VM may be collected at. */
@@ -145,14 +157,14 @@ static char *not_collected(const struct config *config, const struct config_rule
 }
 
 /* Each of a rule's channels is there. */
-static int check_channels(const struct config *config, const struct config_rule *rule,
-			  char **ret_error)
+static void check_channels(const struct config *config, const struct config_rule *rule,
+			   struct finding *finding)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
 
 	for (size_t i = 0; i < config->n_channels; i++)
 		g_ptr_array_add(names, config->channels[i].name);
-	for (size_t i = 0; i < rule->n_channels; i++) {
+	for (size_t i = 0; i < rule->n_channels && !config->channels_unsure; i++) {
 		g_autofree char *shown = text_quote(rule->channels[i]);
 		const char *near;
 
@@ -161,17 +173,17 @@ static int check_channels(const struct config *config, const struct config_rule 
 		near = text_nearest(rule->channels[i], (const char *const *)names->pdata,
 				    names->len);
 		if (near)
-			return refuse(rule, ret_error,
-				      "there is no channel %s; did you mean \"%s\"?", shown, near);
-		return refuse(rule, ret_error,
-			      "there is no channel %s; add it to \"channels\" of the configuration",
-			      shown);
+			note(finding->mistakes, rule,
+			     "there is no channel %s; did you mean \"%s\"?", shown, near);
+		else
+			note(finding->mistakes, rule,
+			     "there is no channel %s; add it to \"channels\" of the configuration",
+			     shown);
 	}
-	return 0;
 }
 
-static int add_rule(struct rule_set *set, const struct config *config,
-		    const struct config_rule *rule, char **ret_error)
+static void add_rule(struct rule_set *set, const struct config *config,
+		     const struct config_rule *rule, struct finding *finding)
 {
 	const struct config_rule *same = rule_set_find(set, rule->id);
 	g_autofree char *why = rule->enabled ? not_collected(config, rule) : NULL;
@@ -180,38 +192,34 @@ static int add_rule(struct rule_set *set, const struct config *config,
 
 	if (why && is_default) {
 		set->skipped++;
-		return 0;
+		return;
 	}
 	if (why)
-		return refuse(rule, ret_error, "%s", why);
-	if (check_channels(config, rule, ret_error))
-		return -EINVAL;
+		note(finding->mistakes, rule, "%s", why);
+	check_channels(config, rule, finding);
 	if (same && strcmp(same->file, DEFAULTS_NAME))
-		return refuse(rule, ret_error, "the id is taken by line %u of %s; choose another",
-			      same->line, same->file);
-	if (same && g_ptr_array_find(set->rules, same, &at))
+		note(finding->mistakes, rule, "the id is taken by line %u of %s; choose another",
+		     same->line, same->file);
+	else if (same && g_ptr_array_find(set->rules, same, &at))
 		set->rules->pdata[at] = (gpointer)rule;
 	else if (set->rules->len >= RULES_MAX)
-		return refuse(rule, ret_error, "is one too many; there may be %d", RULES_MAX);
+		note(finding->mistakes, rule, "is one too many; there may be %d", RULES_MAX);
 	else
 		g_ptr_array_add(set->rules, (gpointer)rule);
-	return 0;
 }
 
-static int add_rules(struct rule_set *set, const struct config *config, struct config_rule *rules,
-		     size_t n, const char *path, char **ret_error)
+static void add_rules(struct rule_set *set, const struct config *config, struct config_rule *rules,
+		      size_t n, const char *path, struct finding *finding)
 {
-	int err = 0;
-
-	for (size_t i = 0; !err && i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		rules[i].file = path;
-		err = add_rule(set, config, &rules[i], ret_error);
+		add_rule(set, config, &rules[i], finding);
 	}
-	return err;
 }
 
-static int add_text(struct rule_set *set, const struct config *config, const char *path,
-		    const char *text, size_t len, char **ret_error)
+/* What is right of a file with mistakes is checked further. */
+static void add_text(struct rule_set *set, const struct config *config, const char *path,
+		     const char *text, size_t len, struct finding *finding)
 {
 	g_autofree char *shown = text_path(path);
 	g_autoptr(GString) why = g_string_new(NULL);
@@ -226,20 +234,20 @@ static int add_text(struct rule_set *set, const struct config *config, const cha
 	err = document_parse(text, len, &document, why);
 	if (!err)
 		err = check_document(file_options, &document, &json, why);
-	if (!err && load_struct(file_options, sizeof(*file), json, &loaded, &problem))
+	if (json && load_struct(file_options, sizeof(*file), json, &loaded, &problem))
+		err = -EINVAL;
+	if (json && !loaded)
 		g_string_append_printf(why, " cannot be loaded: %s", problem);
+	if (err)
+		add_line(finding->mistakes, why->str);
+	if (!loaded)
+		return;
 	file = loaded;
-	if (file)
-		g_ptr_array_add(set->parts, file);
-	if (file)
-		err = check_loaded(file_options, &document, file, why);
-	if (err || !file) {
-		*ret_error = g_strdup(why->str);
-		return err ? err : -EINVAL;
-	}
+	g_ptr_array_add(set->parts, file);
 	file->path = g_strdup(path);
-	rule_mark_lines(&document, file->rules, file->n_rules);
-	return add_rules(set, config, file->rules, file->n_rules, file->path, ret_error);
+	for (size_t i = 0; i < file->n_rules; i++)
+		file->rules[i].line = mark_line(&document, "rules", "id", file->rules[i].id);
+	add_rules(set, config, file->rules, file->n_rules, file->path, finding);
 }
 
 static int by_name(gconstpointer a, gconstpointer b)
@@ -247,62 +255,67 @@ static int by_name(gconstpointer a, gconstpointer b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int add_file(struct rule_set *set, const struct config *config, const char *path,
-		    char **ret_error)
+static void add_file(struct rule_set *set, const struct config *config, const char *path,
+		     struct finding *finding)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
-	int err = config_read_bounded(path, text, ret_error);
+	g_autofree char *error = NULL;
 
-	return err ? err : add_text(set, config, path, text->str, text->len, ret_error);
+	if (config_read_bounded(path, text, &error))
+		add_line(finding->mistakes, error);
+	else
+		add_text(set, config, path, text->str, text->len, finding);
 }
 
-static int add_directory(struct rule_set *set, const struct config *config, char **ret_error)
+static void add_directory(struct rule_set *set, const struct config *config,
+			  struct finding *finding)
 {
 	const char *path = config->alerts.rules_dir;
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GDir) dir = g_dir_open(path, 0, &error);
 	const char *name;
-	int err = 0;
 
 	/* Any other failure must not pass for rules that were taken away. */
 	if (strcmp(path, RULES_DEFAULT_DIR) == 0 &&
 	    (g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT) ||
 	     g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_ACCES)))
-		return 0;
+		return;
 	if (!dir) {
-		g_autofree char *shown = text_path(path);
+		g_autofree char *shown = text_path(path), *line = NULL;
 
-		*ret_error = g_strdup_printf("alerts.rules_dir: %s cannot be read; create it or "
-					     "correct its name",
-					     shown);
-		return -ENOENT;
+		line = g_strdup_printf("alerts.rules_dir: %s cannot be read; create it or "
+				       "correct its name",
+				       shown);
+		add_line(finding->mistakes, line);
+		return;
 	}
 	while ((name = g_dir_read_name(dir)))
 		if (g_str_has_suffix(name, ".yaml") && *name != '.')
 			g_ptr_array_add(names, g_build_filename(path, name, NULL));
 	g_ptr_array_sort(names, by_name);
-	for (guint i = 0; !err && i < names->len; i++)
-		err = add_file(set, config, g_ptr_array_index(names, i), ret_error);
-	return err;
+	for (guint i = 0; i < names->len; i++)
+		add_file(set, config, g_ptr_array_index(names, i), finding);
 }
 
 int rule_set_load(const struct config *config, struct rule_set **ret_set, char **ret_error)
 {
 	g_autoptr(rule_set_t) set = set_new();
-	int err = 0;
+	g_autoptr(GString) mistakes = g_string_new(NULL);
+	struct finding finding = {mistakes, set->warnings};
 
 	if (config->alerts.default_rules)
-		err = add_text(set, config, DEFAULTS_NAME, rule_defaults, strlen(rule_defaults),
-			       ret_error);
-	if (!err)
-		err = add_rules(set, config, config->rules, config->n_rules,
-				config->path ? config->path : "", ret_error);
-	if (!err)
-		err = add_directory(set, config, ret_error);
-	if (!err)
-		*ret_set = g_steal_pointer(&set);
-	return err;
+		add_text(set, config, DEFAULTS_NAME, rule_defaults, strlen(rule_defaults),
+			 &finding);
+	add_rules(set, config, config->rules, config->n_rules, config->path ? config->path : "",
+		  &finding);
+	add_directory(set, config, &finding);
+	if (mistakes->len) {
+		*ret_error = g_strdup(mistakes->str);
+		return -EINVAL;
+	}
+	*ret_set = g_steal_pointer(&set);
+	return 0;
 }
 
 static void raise_free(void *arg)
