@@ -63,7 +63,7 @@ struct alert_event {
 	const char *reason; /* static: of a resolution; "" */
 	const char *quiet; /* static: "silenced", "inhibited"; "": neither */
 	bool notify;
-	bool detoured; /* it was queued in memory, as the store failed: notify is false since then */
+	bool detoured; /* it was queued in memory, as the store failed; notify is false then */
 	struct notification notification;
 	char **channels; /* NULL: every one */
 };
