@@ -30,11 +30,14 @@ static void fuzz_proc(const char *text, size_t size)
 
 static void fuzz_tap(const char *text, size_t size)
 {
+	g_autofree char *copy = g_strndup(text, size);
 	char name[IFNAMSIZ];
+	struct tap tap;
 
 	if (tap_parse_fdinfo(text, size, name) && !link_name_valid(name))
 		abort();
-	tap_parse_target(text, size);
+	tap_parse_device(copy, &tap);
+	tap_parse_major(copy, "macvtap");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -82,6 +82,7 @@ void nics_set(struct nics *nics, const struct inventory *inventory,
 		memset(&target, 0, sizeof(target));
 		target.pid = vm->ident->pid;
 		target.start_ns = vm->ident->start_ns;
+		target.ordinary = vm->ident->owner.ordinary;
 		if (snapshot && i < snapshot->vms.n) {
 			const struct snap_vm *shown = entities_at(&snapshot->vms, i);
 

@@ -26,7 +26,7 @@ struct nics_reader {
 	GArray *targets;
 	GHashTable *known; /* by pid */
 	GArray *links; /* of this reading */
-	GHashTable *by_name, *by_index; /* into links */
+	GHashTable *by_name; /* into links */
 	guint names_hash; /* of the links of the reading before */
 	bool changed; /* links came or went */
 	unsigned number;
@@ -54,7 +54,6 @@ struct nics_reader *nics_reader_new(int root, struct net *net)
 	r->known = g_hash_table_new_full(NULL, NULL, NULL, known_free);
 	r->links = g_array_new(FALSE, FALSE, sizeof(struct link));
 	r->by_name = g_hash_table_new(g_str_hash, g_str_equal);
-	r->by_index = g_hash_table_new(NULL, NULL);
 	g_mutex_init(&r->lock);
 	return r;
 }
@@ -66,7 +65,6 @@ void nics_reader_free(gpointer reader)
 	g_array_unref(r->targets);
 	g_hash_table_unref(r->known);
 	g_hash_table_unref(r->by_name);
-	g_hash_table_unref(r->by_index);
 	g_array_unref(r->links);
 	g_array_unref(r->wanted);
 	g_mutex_clear(&r->lock);
@@ -106,13 +104,11 @@ static void index_links(struct nics_reader *r)
 	guint hash = r->links->len;
 
 	g_hash_table_remove_all(r->by_name);
-	g_hash_table_remove_all(r->by_index);
 	for (unsigned i = 0; i < r->links->len; i++) {
 		struct link *link = &g_array_index(r->links, struct link, i);
 
 		hash = hash * 31 + (g_str_hash(link->name) ^ link->index);
 		g_hash_table_insert(r->by_name, link->name, link);
-		g_hash_table_insert(r->by_index, GUINT_TO_POINTER(link->index), link);
 	}
 	r->changed = hash != r->names_hash;
 	r->names_hash = hash;
@@ -148,11 +144,15 @@ static void add(GArray *nics, const struct link *link)
 	g_array_append_val(nics, sample);
 }
 
+/* What the VMM holds is an interface of ours if name, index and kind agree. */
 static const struct link *find_link(struct nics_reader *r, const struct tap *tap)
 {
-	if (tap->index)
-		return g_hash_table_lookup(r->by_index, GUINT_TO_POINTER(tap->index));
-	return g_hash_table_lookup(r->by_name, tap->name);
+	const struct link *link = g_hash_table_lookup(r->by_name, tap->name);
+
+	if (!link || (tap->index ? link->index != tap->index || is_swapped(link)
+				 : strcmp(link->kind, "tun") != 0))
+		return NULL;
+	return link;
 }
 
 static void add_ours(struct nics_reader *r, const struct nics_target *target,
@@ -211,7 +211,8 @@ static struct known *known_of(struct nics_reader *r, const struct nics_target *t
 		return known;
 	known->looked = r->number;
 	g_array_set_size(known->taps, 0);
-	tap_scan(r->root, target->pid, known->taps);
+	tap_scan(&(struct tap_host){.proc = r->root, .netns = r->netns}, target->pid,
+		 target->ordinary, known->taps);
 	netns = tap_netns(r->root, target->pid);
 	known->netns = netns == r->netns ? 0 : netns;
 	return known;

@@ -14,6 +14,7 @@
 struct nics_target {
 	pid_t pid;
 	uint64_t start_ns;
+	bool ordinary; /* its owner is: what it shows is proven */
 	bool sizes, drops; /* its level asks for them */
 	char names[NICS_NAMED_MAX][IFNAMSIZ]; /* interfaces that its provider knows; "": none */
 };

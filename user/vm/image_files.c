@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "util/foreign.h"
 #include "vm/proc_fs.h"
 #include "vm/stacking.h"
 #include "vm/vmm_cmdline.h"
@@ -169,25 +170,30 @@ static bool is_path(const char *target, const char *path)
 	return n > m && target[n - m - 1] == '/' && !strcmp(target + n - m, path);
 }
 
-static void measure_file(const char *file, const struct stat *st, struct image_file *image)
+/* Of a file that cannot be opened at once, as one under a lease, the format is unknown. */
+static void measure_file(const char *file, const struct foreign_stat *st, struct image_file *image)
 {
+	int fd = foreign_open(AT_FDCWD, file, NULL);
 	char head[32];
-	ssize_t n = proc_fs_read(AT_FDCWD, file, head, sizeof(head));
+	ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof(head), 0);
 	uint64_t virtual_size = n > 0 ? image_files_qcow2_size(head, n) : UINT64_MAX;
 
-	image->used = (uint64_t)st->st_blocks * 512;
-	image->size = virtual_size != UINT64_MAX ? virtual_size : (uint64_t)st->st_size;
+	if (fd >= 0)
+		close(fd);
+	image->used = st->blocks * 512;
+	if (n >= 0)
+		image->size = virtual_size != UINT64_MAX ? virtual_size : st->size;
 }
 
-static void measure_device(const struct stat *st, struct image_file *image)
+static void measure_device(const struct foreign_stat *st, struct image_file *image)
 {
-	g_autofree char *path = g_strdup_printf("/sys/dev/block/%u:%u/size", major(st->st_rdev),
-						minor(st->st_rdev));
+	g_autofree char *path =
+		g_strdup_printf("/sys/dev/block/%u:%u/size", major(st->rdev), minor(st->rdev));
 	char text[32];
 	ssize_t n = proc_fs_read(AT_FDCWD, path, text, sizeof(text));
 	uint64_t sectors;
 
-	image->dev = BLOCK_DEV(major(st->st_rdev), minor(st->st_rdev));
+	image->dev = BLOCK_DEV(major(st->rdev), minor(st->rdev));
 	if (n > 1 && !proc_parse_u64(text, n - 1, UINT64_MAX / 512, &sectors))
 		image->size = sectors * 512;
 }
@@ -199,17 +205,18 @@ static void try_fd(const char *dir, const char *fd, struct image_file *images, u
 	g_autofree char *link = g_strdup_printf("%s/%s", dir, fd);
 	char target[PATH_MAX];
 	ssize_t len = readlink(link, target, sizeof(target) - 1);
-	struct stat st;
+	struct foreign_stat st;
 
 	if (len <= 0 || target[0] != '/')
 		return;
 	target[len] = '\0';
 	for (unsigned i = 0; i < n; i++) {
-		if (*found & 1ull << i || !is_path(target, images[i].path) || stat(link, &st))
+		if (*found & 1ull << i || !is_path(target, images[i].path) ||
+		    foreign_stat(AT_FDCWD, link, &st))
 			continue;
-		if (S_ISBLK(st.st_mode))
+		if (S_ISBLK(st.mode))
 			measure_device(&st, &images[i]);
-		else if (S_ISREG(st.st_mode))
+		else if (S_ISREG(st.mode))
 			measure_file(link, &st, &images[i]);
 		else
 			continue;

@@ -12,18 +12,36 @@
 #define TAPS_MAX 64 /* of one VM */
 
 struct tap {
-	char name[IFNAMSIZ]; /* of a tap; "" for a macvtap, which is known by its index */
-	uint32_t index; /* 0: a tap */
+	char name[IFNAMSIZ];
+	uint32_t index; /* of a macvtap or ipvtap; 0: a tap, which is known by its name */
+};
+
+/* How this host knows its interfaces; all of it borrowed. */
+struct tap_host {
+	int proc; /* descriptor of /proc, as in vm/proc_fs.h */
+	const char *sys; /* NULL: /sys */
+	uint64_t netns; /* our own, as tap_netns() */
 };
 
 /* The interface's name in the fdinfo of /dev/net/tun ("iff:"), into ret[IFNAMSIZ]. Pure. */
 bool tap_parse_fdinfo(const char *text, size_t len, char *ret);
 
-/* /dev/tapN is the macvtap with index N; 0: it is none. Pure. */
-uint32_t tap_parse_target(const char *target, size_t len);
+/*
+ * The link of sysfs for the character device of a macvtap: ".../net/NAME/macvtap/tapN", N being the
+ * interface's index. False: it is another kind of device. Pure.
+ */
+bool tap_parse_device(const char *link, struct tap *ret_tap);
 
-/* Append the process's interfaces, each once. root as in vm/proc_fs.h. Negative errno. */
-int tap_scan(int root, pid_t pid, GArray *taps);
+/* The major number of a driver in the text of /proc/devices; 0: it has none. Pure. */
+unsigned tap_parse_major(const char *devices, const char *driver);
+
+/*
+ * Append the process's interfaces, each once. They are recognized by their device's number and by
+ * what the kernel says of it, never by the path that they were opened by. prove: leave out those
+ * that cannot be shown to belong to our network namespace, as an ordinary owner may make an
+ * interface of any name in another one. Negative errno.
+ */
+int tap_scan(const struct tap_host *host, pid_t pid, bool prove, GArray *taps);
 
 /* The inode of the process's network namespace; 0: it cannot be told. pid 0: our own. */
 uint64_t tap_netns(int root, pid_t pid);
