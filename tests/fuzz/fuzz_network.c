@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "vm/link.h"
+#include "vm/owner.h"
 #include "vm/tap.h"
+#include "vm/unix_listener.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,11 +42,28 @@ static void fuzz_tap(const char *text, size_t size)
 	tap_parse_major(copy, "macvtap");
 }
 
+static void fuzz_listener(const uint8_t *data, size_t size)
+{
+	g_autofree uint8_t *aligned = g_memdup2(data, size);
+	struct unix_listener listener;
+
+	if (aligned)
+		unix_listener_parse(aligned, size, &listener);
+	unix_listener_by_path((const char *)data, size, "/run/agent.sock");
+}
+
+static void fuzz_owner(const char *text, size_t size)
+{
+	struct owner_ids ids;
+
+	owner_parse_status(text, size, &ids);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (!size--)
 		return 0;
-	switch (*data++ % 3) {
+	switch (*data++ % 5) {
 	case 0:
 		fuzz_message(data, size);
 		break;
@@ -53,6 +72,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 2:
 		fuzz_tap((const char *)data, size);
+		break;
+	case 3:
+		fuzz_listener(data, size);
+		break;
+	case 4:
+		fuzz_owner((const char *)data, size);
 		break;
 	}
 	return 0;

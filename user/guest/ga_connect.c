@@ -13,7 +13,10 @@
 #include "guest/ga_find.h"
 #include "guest/ga_link.h"
 #include "guest/ga_text.h"
+#include "util/foreign.h"
 #include "vm/proc_fs.h"
+#include "vm/tap.h"
+#include "vm/unix_listener.h"
 
 #define STATUS_MAX 8192
 
@@ -61,25 +64,35 @@ static int owner_of(int root, pid_t pid, unsigned *ret_uid, unsigned *ret_gid)
 		       : -EPROTO;
 }
 
-/* By a descriptor of the path, which may be longer than an address has room for. */
-static int connect_path(int fd, int root, pid_t pid, const char *path)
+/* Where the socket is: its path, as the process sees it. O_PATH, nothing is opened. */
+static int resolve(int root, pid_t pid, const char *path, struct foreign_stat *ret_file)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	g_autofree char *full =
-		g_strdup_printf("%d/%s%s%s", (int)pid, *path == '/' ? "root" : "cwd",
-				*path == '/' ? "" : "/", path);
-	int at = openat(root, full, O_PATH | O_CLOEXEC), r = 0;
+	char name[32];
+	int dir, fd;
 
-	if (at < 0)
+	snprintf(name, sizeof(name), "%d/%s", (int)pid, *path == '/' ? "root" : "cwd");
+	dir = openat(root, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
 		return -errno;
-	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", at);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		r = -errno;
-	close(at);
-	return r;
+	fd = foreign_resolve(dir, path, ret_file);
+	close(dir);
+	if (fd >= 0 && !S_ISSOCK(ret_file->mode)) {
+		close(fd);
+		return -ENOTSOCK;
+	}
+	return fd;
 }
 
-/* The path is the process's own word: who listens there may be somebody else. */
+/* The path may be longer than an address has room for; and it is to be this very file. */
+static int connect_file(int fd, int file)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", file);
+	return connect(fd, (struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
+}
+
+/* Once more where it counts: before the first byte is sent. */
 static int check_peer(int fd, pid_t pid)
 {
 	struct ucred peer;
@@ -90,23 +103,56 @@ static int check_peer(int fd, pid_t pid)
 	return peer.pid == pid ? 0 : -EXDEV;
 }
 
-/* These ids are of this thread alone. Where they cannot be had, connecting tells. */
-static int connect_as(int fd, int root, pid_t pid, const char *path)
+/* The network namespace decides which sockets sock_diag shows. */
+static bool shares_netns(int root, pid_t pid)
+{
+	uint64_t own = tap_netns(root, 0);
+
+	return own && tap_netns(root, pid) == own;
+}
+
+/*
+ * Connect with the rights of the process: these ids are of this thread alone. More is done only
+ * where the kernel has said that the process listens there, as QEMU may have made its socket
+ * before it gave up being root.
+ */
+static int connect_as(int fd, int root, pid_t pid, const char *path, int file, bool proven)
 {
 	unsigned uid, gid, was_gid, was_uid;
 	int r = owner_of(root, pid, &uid, &gid);
 
 	if (r)
 		return r;
+	if (!uid && !proven && !unix_listener_claims(root, pid, path))
+		return -EXDEV;
 	was_gid = setfsgid(gid);
 	was_uid = setfsuid(uid);
-	r = connect_path(fd, root, pid, path);
+	r = connect_file(fd, file);
 	setfsuid(was_uid);
 	setfsgid(was_gid);
-	/* QEMU may have made its socket before it gave up being root. */
-	if (r == -EACCES)
-		r = connect_path(fd, root, pid, path);
+	if (r == -EACCES && proven)
+		r = connect_file(fd, file);
 	return r ?: check_peer(fd, pid);
+}
+
+/*
+ * Of a process in another network namespace, or on a kernel without unix_diag, nothing is proven;
+ * the right of the process itself then has to do; root's own process has to listen by that path.
+ */
+static int connect_socket(int fd, int root, pid_t pid, const char *path)
+{
+	struct foreign_stat st;
+	int file = resolve(root, pid, path, &st), r;
+
+	if (file < 0)
+		return file;
+	r = unix_listener_is(root, pid, &st);
+	if (r <= 0 && r != -EOPNOTSUPP && shares_netns(root, pid))
+		r = r ?: -EXDEV;
+	else
+		r = connect_as(fd, root, pid, path, file, r == 1);
+	close(file);
+	return r;
 }
 
 static void explain(int error, char *why)
@@ -114,7 +160,7 @@ static void explain(int error, char *why)
 	if (error == -ENOENT)
 		g_strlcpy(why, "QEMU has no socket for a guest agent", GA_WHY_LEN);
 	else if (error == -EXDEV)
-		g_strlcpy(why, "the agent's socket is another process's", GA_WHY_LEN);
+		g_strlcpy(why, "QEMU does not listen on its agent's socket", GA_WHY_LEN);
 	else if (error == -EAGAIN)
 		g_strlcpy(why, "the agent's socket is in use by others", GA_WHY_LEN);
 	else
@@ -129,7 +175,7 @@ int ga_connect(pid_t pid, char *why)
 	int r = fd < 0 ? -errno : find_path(root, pid, &path);
 
 	if (!r)
-		r = connect_as(fd, root, pid, path);
+		r = connect_socket(fd, root, pid, path);
 	if (root >= 0)
 		close(root);
 	if (!r)

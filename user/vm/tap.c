@@ -7,7 +7,6 @@
 #include <linux/if_tun.h>
 #include <linux/major.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -138,13 +137,16 @@ static uint64_t tun_netns(pid_t pid, int number)
 static bool read_tun(const struct scan *scan, const char *fd, struct tap *tap)
 {
 	char path[64], text[1024];
+	uint64_t number;
 	ssize_t n;
 
+	if (proc_parse_u64(fd, strlen(fd), INT32_MAX, &number))
+		return false;
 	g_snprintf(path, sizeof(path), "%d/fdinfo/%s", scan->pid, fd);
 	n = proc_fs_read(scan->host->proc, path, text, sizeof(text));
 	if (n <= 0 || !tap_parse_fdinfo(text, n, tap->name))
 		return false;
-	return !scan->prove || tun_netns(scan->pid, atoi(fd)) == scan->host->netns;
+	return !scan->prove || tun_netns(scan->pid, number) == scan->host->netns;
 }
 
 /* Classes of sysfs show the devices of one network namespace, links by number those of all. */
