@@ -78,7 +78,9 @@ struct kvmlens_disk_stats {
 	uint64_t read_ops, write_ops, flush_ops;
 	uint64_t read_bytes, write_bytes;
 	uint64_t read_ns, write_ns, flush_ns;
-	uint64_t capacity, allocation, physical;
+	uint64_t capacity; /* as the guest sees it */
+	uint64_t allocation; /* blocks that the host has given to its image, as du(1) counts */
+	uint64_t physical; /* size of what holds it, as the VMM or libvirt gives it */
 };
 
 /* Cumulative counters of one interface in the guest's direction, or KVMLENS_ABSENT. */

@@ -90,8 +90,10 @@ static void file_open(struct talk *t, const json_t *arguments)
 		if (path && !strcmp(path, paths[i])) {
 			g_atomic_int_inc(&t->agent->files);
 			say_text(t, reply);
+			return;
 		}
 	}
+	say_text(t, "{\"error\":{\"class\":\"GenericError\",\"desc\":\"No such file\"}}\n");
 }
 
 static void file_read(struct talk *t, const json_t *arguments)

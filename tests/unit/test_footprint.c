@@ -2,8 +2,10 @@
 /* What /proc, cgroups, sysfs and command lines say of a VM's share of the host. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "unit/suite.h"
+#include "vm/footprint_read.h"
 #include "vm/footprints.h"
 #include "vm/stacking.h"
 
@@ -93,6 +95,70 @@ static void test_cgroup(void)
 	CU_ASSERT_FALSE(footprint_alone("42\n43\n", 6, 42));
 	CU_ASSERT_FALSE(footprint_alone("", 0, 42));
 	CU_ASSERT_FALSE(footprint_alone("0\n42\n", 5, 42)); /* of another namespace */
+}
+
+static void put(const char *dir, const char *name, const char *text)
+{
+	g_autofree char *path = g_build_filename(dir, name, NULL);
+
+	CU_ASSERT_TRUE_FATAL(g_file_set_contents(path, text, -1, NULL));
+}
+
+/* A cgroup for each vCPU, as libvirt makes them: the one of the VM, or 0. */
+static uint64_t cgroup_of_vcpus(unsigned vcpus, uint64_t *ret_inode, unsigned *ret_over)
+{
+	g_autofree char *root = g_dir_make_tmp("kvmlens-cgroup-XXXXXX", NULL);
+	g_autofree char *scope = g_build_filename(root, "cg/machine.slice/vm.scope", NULL);
+	g_autofree char *libvirt = g_build_filename(scope, "libvirt", NULL);
+	g_autofree char *self = g_build_filename(root, "proc/self", NULL);
+	g_autofree char *process = g_build_filename(root, "proc/700", NULL);
+	g_autofree char *proc = g_build_filename(root, "proc", NULL);
+	g_autofree char *mounts = g_strdup_printf("1 2 0:3 / %s/cg rw - cgroup2 c rw\n", root);
+	g_autofree char *remove = g_strdup_printf("rm -r %s", root);
+	struct footprint_target target = {.pid = 700};
+	struct footprint_view view = {0};
+	struct footprint_job *job;
+	uint64_t cgroup;
+	struct stat st;
+
+	g_mkdir_with_parents(libvirt, 0700);
+	g_mkdir_with_parents(self, 0700);
+	g_mkdir_with_parents(process, 0700);
+	put(scope, "io.max", "");
+	put(scope, "cgroup.procs", "");
+	put(libvirt, "cgroup.procs", "700\n");
+	put(self, "mountinfo", mounts);
+	put(process, "cgroup", "0::/machine.slice/vm.scope/libvirt/emulator\n");
+	put(process, "status", "VmRSS:\t100 kB\n");
+	for (unsigned i = 0; i <= vcpus; i++) {
+		g_autofree char *dir = i ? g_strdup_printf("%s/vcpu%u", libvirt, i - 1)
+					 : g_build_filename(libvirt, "emulator", NULL);
+
+		CU_ASSERT_EQUAL_FATAL(mkdir(dir, 0700), 0);
+	}
+	job = footprint_job_new(proc, &target, &view);
+	job->job.run(&job->job);
+	cgroup = job->view.cgroup;
+	*ret_over = job->view.cgroups_left_out;
+	CU_ASSERT_EQUAL(stat(scope, &st), 0);
+	*ret_inode = st.st_ino;
+	offload_job_unref(&job->job);
+	CU_ASSERT_EQUAL(system(remove), 0);
+	return cgroup;
+}
+
+static void test_many_vcpus(void)
+{
+	uint64_t inode;
+	unsigned over;
+
+	CU_ASSERT_EQUAL(cgroup_of_vcpus(61, &inode, &over), inode);
+	CU_ASSERT_EQUAL(cgroup_of_vcpus(62, &inode, &over), inode);
+	CU_ASSERT_EQUAL(cgroup_of_vcpus(1024, &inode, &over), inode);
+	CU_ASSERT_EQUAL(over, 0);
+	/* Beyond the bound nothing is attributed, and that is counted. */
+	CU_ASSERT_EQUAL(cgroup_of_vcpus(CGROUP_DIRS_MAX + 10, &inode, &over), 0);
+	CU_ASSERT_TRUE(over > 0);
 }
 
 static void test_mounts(void)
@@ -234,6 +300,7 @@ int main(void)
 		{"smaps_rollup", test_rollup},
 		{"numa_maps", test_numa},
 		{"cgroup", test_cgroup},
+		{"cgroups of many vCPUs", test_many_vcpus},
 		{"mountinfo", test_mounts},
 		{"what is below a loop device", test_stack},
 		{"drives of a command line", test_images},

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a guest agent says, from bytes to values: replies of a real one, and of none. */
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "guest/ga_find.h"
 #include "guest/ga_reply.h"
 #include "guest/ga_scan.h"
@@ -147,9 +152,106 @@ static void test_fsinfo(void)
 	}
 	CU_ASSERT_EQUAL(ga_reply_fsinfo(many, result), 0);
 	CU_ASSERT_EQUAL_FATAL(result->n_fs, GA_FS_MAX);
-	CU_ASSERT_STRING_EQUAL(result->fs[0].device, "vd84");
+	CU_ASSERT_STRING_EQUAL(result->fs[0].device, "vd36");
 	CU_ASSERT_STRING_EQUAL(result->fs[0].mount, "/m");
-	CU_ASSERT_STRING_EQUAL(result->fs[15].device, "vd99");
+	CU_ASSERT_STRING_EQUAL(result->fs[GA_FS_MAX - 1].device, "vd99");
+	CU_ASSERT_EQUAL(result->fs_left_out, 36);
+}
+
+static const struct ga_fs *fs_at(const struct ga_result *result, const char *mount)
+{
+	for (uint32_t i = 0; i < result->n_fs; i++)
+		if (!strcmp(result->fs[i].mount, mount))
+			return &result->fs[i];
+	CU_FAIL("no such file system");
+	return &result->fs[0];
+}
+
+/* Ubuntu with its snaps and a medium, Windows with a CD: what cannot be written cannot fill up. */
+static void test_read_only_types(void)
+{
+	json_auto_t *value = sample("fsinfo-snaps"), *windows = sample("fsinfo-windows");
+	g_autoptr(ga_result) result = ga_result_new();
+
+	CU_ASSERT_EQUAL(ga_reply_fsinfo(value, result), 0);
+	CU_ASSERT_EQUAL(result->n_fs, 6);
+	CU_ASSERT_FALSE(fs_at(result, "/")->read_only);
+	CU_ASSERT_STRING_EQUAL(fs_at(result, "/")->type, "ext4");
+	CU_ASSERT_EQUAL(fs_at(result, "/")->whole, ABSENT);
+	CU_ASSERT_EQUAL(fs_at(result, "/srv")->whole, 5368709120);
+	CU_ASSERT_EQUAL(fs_at(result, "/boot/efi")->whole, fs_at(result, "/boot/efi")->size);
+	CU_ASSERT_TRUE(fs_at(result, "/snap/core22/9")->read_only);
+	CU_ASSERT_TRUE(fs_at(result, "/media/cdrom")->read_only);
+	CU_ASSERT_TRUE(fs_at(result, "/mnt/dvd")->read_only);
+	CU_ASSERT_EQUAL(ga_reply_fsinfo(windows, result), 0);
+	CU_ASSERT_EQUAL(result->n_fs, 3);
+	CU_ASSERT_TRUE(fs_at(result, "D:\\")->read_only);
+	CU_ASSERT_TRUE(fs_at(result, "E:\\")->read_only);
+	CU_ASSERT_FALSE(fs_at(result, "C:\\")->read_only);
+	CU_ASSERT_EQUAL(fs_at(result, "C:\\")->whole, 64000000000);
+}
+
+/* Many media never push out what can be written. */
+static void test_many_media(void)
+{
+	json_auto_t *many = json_array();
+	g_autoptr(ga_result) result = ga_result_new();
+
+	json_array_append_new(many,
+			      json_pack("{s:s,s:s,s:s,s:i,s:i}", "name", "vda1", "mountpoint", "/",
+					"type", "xfs", "total-bytes", 10, "used-bytes", 1));
+	for (int i = 0; i < 100; i++) {
+		g_autofree char *name = g_strdup_printf("loop%02d", i);
+
+		json_array_append_new(many, json_pack("{s:s,s:s,s:s,s:i,s:i}", "name", name,
+						      "mountpoint", name, "type", "squashfs",
+						      "total-bytes", 1000, "used-bytes", 1000));
+	}
+	CU_ASSERT_EQUAL(ga_reply_fsinfo(many, result), 0);
+	CU_ASSERT_EQUAL(result->n_fs, GA_FS_MAX);
+	CU_ASSERT_FALSE(fs_at(result, "/")->read_only);
+}
+
+static void test_mounts(void)
+{
+	static const char mounts[] = "proc /proc proc rw 0 0\n"
+				     "/dev/root / ext4 ro,relatime 0 0\n"
+				     "/dev/vdb /a\\040b\\134c ext4 ro 0 0\n"
+				     "/dev/vdc /old ext4 ro 0 0\n"
+				     "/dev/vdd /usr ext4 ro,nodev 0 0\n"
+				     "/dev/vdd /var ext4 rw,nodev 0 0\n"
+				     "/dev/vdc /old ext4 rw,errors=remount-ro 0 0\n";
+	static const char *const places[] = {"/", "/a b\\c", "/old", "/usr", "/none"};
+	g_autoptr(ga_result) result = ga_result_new();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(places); i++)
+		g_strlcpy(result->fs[i].mount, places[i], sizeof(result->fs[i].mount));
+	result->n_fs = G_N_ELEMENTS(places);
+	ga_text_mounts(mounts, strlen(mounts), result);
+	CU_ASSERT_TRUE(result->fs[0].read_only);
+	CU_ASSERT_TRUE(result->fs[1].read_only);
+	CU_ASSERT_FALSE(result->fs[2].read_only); /* mounted again since */
+	CU_ASSERT_FALSE(result->fs[3].read_only); /* its device is written elsewhere */
+	CU_ASSERT_FALSE(result->fs[4].read_only);
+}
+
+/* A host of containers: the VM's own card is found behind any number of others. */
+static void test_many_cards(void)
+{
+	json_auto_t *many = json_array();
+	g_autoptr(ga_result) result = ga_result_new();
+
+	for (int i = 0; i <= 300; i++) {
+		g_autofree char *name = g_strdup_printf("veth%d", i);
+		g_autofree char *mac = g_strdup_printf("02:42:00:00:%02x:%02x", i >> 8, i & 255);
+
+		json_array_append_new(
+			many, json_pack("{s:s,s:s}", "name", name, "hardware-address", mac));
+	}
+	CU_ASSERT_EQUAL(ga_reply_interfaces(many, result), 0);
+	CU_ASSERT_EQUAL_FATAL(result->n_nics, 301);
+	CU_ASSERT_STRING_EQUAL(result->nics[300].mac, "02:42:00:00:01:2c");
+	CU_ASSERT_EQUAL(result->nics_left_out, 0);
 }
 
 /* No sizes, more used than there is, no name: nothing of it is believed. */
@@ -302,6 +404,189 @@ static void test_tasks(void)
 	t = &g_array_index(tasks, struct guest_task, 1);
 	CU_ASSERT_TRUE(t->kthread);
 	CU_ASSERT_EQUAL(t->rss, 0);
+	CU_ASSERT_STRING_EQUAL(t->cgroup, "");
+}
+
+/* --- the command itself, in a real shell over real processes --------------------------------- */
+
+static void *wait_for_ever(void *arg)
+{
+	pause();
+	return NULL;
+}
+
+/* Its main thread, that is. */
+static bool has_ended(pid_t pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/status", pid), *text = NULL;
+
+	return g_file_get_contents(path, &text, NULL, NULL) && strstr(text, "\nState:\tZ");
+}
+
+/* A process that has changed its name, or whose main thread has ended. */
+static pid_t start_process(const char *name, bool headless)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
+	pid = fork();
+	if (!pid) {
+		pthread_t thread;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, name);
+		if (headless)
+			pthread_create(&thread, NULL, wait_for_ever, NULL);
+		if (write(ready[1], "", 1) != 1)
+			_exit(1);
+		if (headless)
+			pthread_exit(NULL);
+		pause();
+	}
+	CU_ASSERT_EQUAL(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	for (int i = 0; headless && i < 1000 && !has_ended(pid); i++)
+		g_usleep(10000);
+	return pid;
+}
+
+static void end_process(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* "KEY:  N kB" of a file of /proc, in bytes. */
+static uint64_t kib_of(const char *path, const char *key)
+{
+	g_autofree char *text = NULL;
+	const char *at;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return ABSENT;
+	at = strstr(text, key);
+	return at ? g_ascii_strtoull(at + strlen(key), NULL, 10) * 1024 : ABSENT;
+}
+
+static unsigned files_of(const char *path)
+{
+	GDir *dir = g_dir_open(path, 0, NULL);
+	unsigned n = 0;
+
+	while (dir && g_dir_read_name(dir))
+		n++;
+	if (dir)
+		g_dir_close(dir);
+	return n;
+}
+
+static const struct guest_task *task_of(const GArray *tasks, pid_t pid)
+{
+	for (guint i = 0; i < tasks->len; i++)
+		if (g_array_index(tasks, struct guest_task, i).pid == (uint32_t)pid)
+			return &g_array_index(tasks, struct guest_task, i);
+	CU_FAIL_FATAL("the process is missing");
+	return NULL;
+}
+
+static char *other_thread(pid_t pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/task", pid);
+	g_autofree char *own = g_strdup_printf("%d", pid);
+	GDir *dir = g_dir_open(path, 0, NULL);
+	char *found = NULL;
+	const char *name;
+
+	while (dir && !found && (name = g_dir_read_name(dir)))
+		if (strcmp(name, own))
+			found = g_strdup_printf("%s/%s", path, name);
+	if (dir)
+		g_dir_close(dir);
+	return found;
+}
+
+/* The last word of a process's cgroup of version 2. */
+static char *cgroup_of(pid_t pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/cgroup", pid), *text = NULL;
+	const char *at;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return g_strdup("");
+	at = g_str_has_prefix(text, "0::") ? text : strstr(text, "\n0::");
+	if (!at)
+		return g_strdup("");
+	at = strstr(at, "0::") + 3;
+	g_strdelimit((char *)at, "\n", '\0');
+	return g_strdup(strrchr(at, '/') + 1);
+}
+
+static void test_command(void)
+{
+	static const char odd[] = "a\nb\tc\xff) R 1";
+	static const char name[] = "quiet";
+	pid_t one = start_process(odd, false), two = start_process(name, true);
+	const char *argv[] = {"sh", "-c", ga_tasks_script, NULL};
+	g_autoptr(GArray) tasks = g_array_new(FALSE, FALSE, sizeof(struct guest_task));
+	g_autofree char *thread = other_thread(two), *cgroup = cgroup_of(one), *text = NULL;
+	g_autofree char *rollup = g_strdup_printf("/proc/%d/smaps_rollup", one);
+	g_autofree char *threads_rollup = g_strdup_printf("%s/smaps_rollup", thread);
+	g_autofree char *fds = g_strdup_printf("/proc/%d/fd", one);
+	g_autofree char *threads_fds = g_strdup_printf("%s/fd", thread);
+	const struct guest_task *t;
+	uint64_t left_out;
+
+	CU_ASSERT_TRUE_FATAL(g_spawn_sync("/", (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL,
+					  &text, NULL, NULL, NULL));
+	ga_text_tasks(text, strlen(text), 0, tasks, &left_out);
+	t = task_of(tasks, one);
+	CU_ASSERT_STRING_EQUAL(t->comm, odd);
+	CU_ASSERT_EQUAL(t->threads, 1);
+	CU_ASSERT_EQUAL(t->ppid, (uint32_t)getpid());
+	CU_ASSERT_EQUAL(t->rss, kib_of(rollup, "\nRss:"));
+	CU_ASSERT_TRUE(t->rss > 8192 && t->rss != ABSENT);
+	CU_ASSERT_EQUAL(t->open_files, files_of(fds));
+	CU_ASSERT_STRING_EQUAL(t->cgroup, cgroup);
+	t = task_of(tasks, two);
+	CU_ASSERT_EQUAL(t->state, 'Z');
+	CU_ASSERT_STRING_EQUAL(t->comm, name);
+	CU_ASSERT_EQUAL(t->threads, 2);
+	CU_ASSERT_EQUAL(t->rss, kib_of(threads_rollup, "\nRss:"));
+	CU_ASSERT_TRUE(t->rss > 8192 && t->rss != ABSENT);
+	CU_ASSERT_EQUAL(t->open_files, files_of(threads_fds));
+	CU_ASSERT_TRUE(t->open_files > 2);
+	end_process(one);
+	end_process(two);
+}
+
+static const struct guest_task *only_task(const char *text, GArray *tasks)
+{
+	uint64_t left_out;
+
+	g_array_set_size(tasks, 0);
+	ga_text_tasks(text, strlen(text), 0, tasks, &left_out);
+	CU_ASSERT_EQUAL_FATAL(tasks->len, 1);
+	return &g_array_index(tasks, struct guest_task, 0);
+}
+
+#define WORKER(name) "5/stat:5 (" name ") I 2 0 0 0 -1 0 0 0 0 0 1 0 0 0 20 0 1 0 6 0 0 0\n"
+
+/* /proc shows more of a worker's name than its name; other threads of the kernel have dashes. */
+static void test_worker_names(void)
+{
+	g_autoptr(GArray) tasks = g_array_new(FALSE, FALSE, sizeof(struct guest_task));
+
+	CU_ASSERT_STRING_EQUAL(only_task(WORKER("kworker/0:1-events"), tasks)->comm, "kworker/0:1");
+	CU_ASSERT_STRING_EQUAL(only_task(WORKER("kworker/u8:2+flush"), tasks)->comm,
+			       "kworker/u8:2");
+	CU_ASSERT_STRING_EQUAL(only_task(WORKER("kworker/R-rcu_gp"), tasks)->comm,
+			       "kworker/R-rcu_g");
+	CU_ASSERT_STRING_EQUAL(only_task(WORKER("irq/9-acpi"), tasks)->comm, "irq/9-acpi");
+	CU_ASSERT_STRING_EQUAL(
+		only_task(WORKER("x") "5/cgroup:0::/a.slice/b (deleted)\n", tasks)->cgroup, "b");
 }
 
 #define AGENT_PORT \
@@ -344,6 +629,12 @@ int main(void)
 		{"commands that are disabled", test_disabled},
 		{"file systems", test_fsinfo},
 		{"odd file systems", test_odd_fsinfo},
+		{"file systems that cannot be written, by type", test_read_only_types},
+		{"many of them", test_many_media},
+		{"file systems that cannot be written, by mount", test_mounts},
+		{"many cards", test_many_cards},
+		{"the command over real processes", test_command},
+		{"names of workers", test_worker_names},
 		{"interfaces, system, CPUs", test_others},
 		{"files of /proc", test_proc_files},
 		{"odd files", test_odd_files},

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What libvirt says: XML of domains and their status, and statistics as typed parameters. */
 #include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <CUnit/Basic.h>
 #include "vm/libvirt_domain.h"
 #include "vm/libvirt_stats.h"
@@ -121,6 +124,51 @@ static void test_meta_bad(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
 		CU_ASSERT_EQUAL(libvirt_meta_parse(bad[i], strlen(bad[i]), &meta), -EINVAL);
 	CU_ASSERT_PTR_NULL(meta);
+}
+
+/* The words of a document type, where they are data. */
+static void test_meta_doctype_as_data(void)
+{
+	static const char xml[] =
+		"<?xml version='1.0'?><!-- <!DOCTYPE domain> -->\n<domain><title>t</title><metadata>"
+		"<one:vm xmlns:one='http://opennebula.org/xmlns/libvirt/1.0'>"
+		"<one:name><![CDATA[<!DOCTYPE x>]]></one:name></one:vm></metadata>"
+		"<description>&lt;!DOCTYPE y></description><!-- <!DOCTYPE z> -->"
+		"<devices><disk type='file'><target dev='vda'/></disk></devices></domain>";
+	static const char status[] =
+		"<domstatus state='running' pid='77'><domain><name>n</name>"
+		"<uuid>0f0f0f0f-0000-4000-8000-00000000a009</uuid>"
+		"<metadata><a:b xmlns:a='c'><![CDATA[<!DOCTYPE x>]]></a:b></metadata></domain>"
+		"</domstatus>";
+	static const char *const refused[] = {
+		"\xef\xbb\xbf<!DOCTYPE domain><domain/>",
+		"<!-- a --><?b c?>\n <!DOCTYPE domain><domain/>",
+		"<!-- > --><!DOCTYPE domain SYSTEM 'x'><domain/>",
+	};
+	g_autoptr(meta_t) meta = parse(xml);
+	struct libvirt_meta *none = NULL;
+	struct libvirt_status s;
+
+	expect_info(meta, "title", "t");
+	CU_ASSERT_PTR_NOT_NULL(libvirt_device_find(meta->disks, "vda"));
+	CU_ASSERT_EQUAL(libvirt_status_parse(status, sizeof(status) - 1, &s), 0);
+	CU_ASSERT_EQUAL(s.pid, 77);
+	for (size_t i = 0; i < G_N_ELEMENTS(refused); i++)
+		CU_ASSERT_EQUAL(libvirt_meta_parse(refused[i], strlen(refused[i]), &none), -EINVAL);
+}
+
+/* In another encoding. */
+static void test_meta_doctype_utf16(void)
+{
+	static const char text[] = "<!DOCTYPE domain [<!ENTITY a 'x'>]><domain/>";
+	char wide[2 * sizeof(text)] = {(char)0xff, (char)0xfe};
+	struct libvirt_meta *none = NULL;
+
+	for (size_t i = 0; i < sizeof(text) - 1; i++) {
+		wide[2 + 2 * i] = text[i];
+		wide[3 + 2 * i] = '\0';
+	}
+	CU_ASSERT_EQUAL(libvirt_meta_parse(wide, sizeof(wide), &none), -EINVAL);
 }
 
 /* Neither a billion laughs nor a file or an address of the host. */
@@ -279,7 +327,7 @@ static void test_stats(void)
 	CU_ASSERT_EQUAL(s.disks[0].flush_ops, 1);
 	CU_ASSERT_EQUAL(s.disks[0].flush_ns, 375556);
 	CU_ASSERT_EQUAL(s.disks[0].capacity, 268435456);
-	CU_ASSERT_EQUAL(s.disks[0].allocation, 2048);
+	CU_ASSERT_EQUAL(s.disks[0].allocation, 8798208); /* and not the highest offset, 2048 */
 	CU_ASSERT_EQUAL(s.disks[0].physical, 8798208);
 	CU_ASSERT_STRING_EQUAL(s.disks[1].alias, "virtio-disk1");
 	CU_ASSERT_EQUAL(s.disks[1].read_bytes, 4096);
@@ -290,6 +338,109 @@ static void test_stats(void)
 	CU_ASSERT_EQUAL(s.nics[0].tx_packets, 7);
 	CU_ASSERT_EQUAL(s.nics[0].tx_dropped, 0);
 	kvmlens_vm_stats_clear(&s);
+}
+
+static const struct kvmlens_disk_stats *disk_of(const struct kvmlens_vm_stats *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_disks; i++)
+		if (!strcmp(s->disks[i].name, name))
+			return &s->disks[i];
+	CU_FAIL_FATAL("no such disk");
+	return NULL;
+}
+
+/*
+ * What the host gave: of a file its blocks, wherever the guest has written; of a block device, by
+ * its path or by the XML, and of a network disk nobody knows.
+ */
+static void test_allocation(void)
+{
+	g_autoptr(meta_t) meta = parse("<domain><devices>"
+				       "<disk type='file'><target dev='vda'/></disk>"
+				       "<disk type='block'><target dev='vdb'/></disk>"
+				       "</devices></domain>");
+	g_autofree char *text = slurp(DATA "domstats-kinds.txt");
+	struct kvmlens_vm_stats s = stats_of(text, meta);
+
+	CU_ASSERT_EQUAL(s.n_disks, 4);
+	CU_ASSERT_EQUAL(disk_of(&s, "vda")->allocation, 9663676416);
+	CU_ASSERT_EQUAL(disk_of(&s, "vda")->capacity, 107374182400);
+	CU_ASSERT_EQUAL(disk_of(&s, "vdb")->allocation, KVMLENS_ABSENT);
+	CU_ASSERT_EQUAL(disk_of(&s, "vdc")->allocation, KVMLENS_ABSENT);
+	CU_ASSERT_EQUAL(disk_of(&s, "vdd")->allocation, KVMLENS_ABSENT);
+	CU_ASSERT_EQUAL(disk_of(&s, "vdd")->capacity, 21474836480);
+	kvmlens_vm_stats_clear(&s);
+}
+
+/* Images behind a disk's own are no disks. */
+static void test_backing(void)
+{
+	struct kvmlens_vm_stats s = stats_of("block.count=3\nblock.0.name=vda\n"
+					     "block.0.path=/i/top\nblock.0.rd.bytes=100\n"
+					     "block.1.name=vda\nblock.1.path=/i/base\n"
+					     "block.1.rd.bytes=200\nblock.2.name=vdb\n"
+					     "block.2.rd.bytes=300\n",
+					     NULL);
+
+	CU_ASSERT_EQUAL_FATAL(s.n_disks, 2);
+	CU_ASSERT_EQUAL(disk_of(&s, "vda")->read_bytes, 100);
+	CU_ASSERT_STRING_EQUAL(disk_of(&s, "vda")->source, "/i/top");
+	CU_ASSERT_EQUAL(disk_of(&s, "vdb")->read_bytes, 300);
+	kvmlens_vm_stats_clear(&s);
+}
+
+/* A file of 1 MiB: sparse, with one block at its end, or whole. Its blocks by fstat(2). */
+static uint64_t make_image(const char *path, bool last, bool whole)
+{
+	int fd = open(path, O_CREAT | O_RDWR | O_TRUNC, 0600);
+	struct stat st;
+
+	CU_ASSERT_EQUAL_FATAL(ftruncate(fd, 1 << 20), 0);
+	if (last)
+		CU_ASSERT_EQUAL(pwrite(fd, "x", 1, (1 << 20) - 1), 1);
+	if (whole)
+		CU_ASSERT_EQUAL(posix_fallocate(fd, 0, 1 << 20), 0);
+	fsync(fd);
+	CU_ASSERT_EQUAL(fstat(fd, &st), 0);
+	close(fd);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+static uint64_t settled(const char *root, const char *path, uint64_t physical)
+{
+	g_autofree char *text =
+		g_strdup_printf("block.0.name=vda\nblock.0.path=%s\nblock.0.capacity=1048576\n"
+				"block.0.physical=%" G_GUINT64_FORMAT "\n",
+				path, physical);
+	struct kvmlens_vm_stats s = stats_of(text, NULL);
+	uint64_t allocation;
+
+	libvirt_stats_settle(root, &s);
+	allocation = s.disks[0].allocation;
+	kvmlens_vm_stats_clear(&s);
+	return allocation;
+}
+
+/* libvirt shows a file without blocks as one that is full. */
+static void test_settle(void)
+{
+	g_autofree char *dir = g_dir_make_tmp("kvmlens-images-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(dir, "a.raw", NULL);
+	uint64_t blocks = make_image(path, false, false);
+
+	CU_ASSERT_TRUE(blocks < 65536);
+	CU_ASSERT_EQUAL(settled("", path, 1 << 20), blocks);
+	CU_ASSERT_EQUAL(settled(NULL, path, 1 << 20), KVMLENS_ABSENT); /* another host's file */
+	CU_ASSERT_EQUAL(settled("", path, 65536), 65536); /* the VMM's word, which is no puzzle */
+	CU_ASSERT_EQUAL(settled(dir, "/a.raw", 1 << 20), blocks);
+	blocks = make_image(path, true, false);
+	CU_ASSERT_EQUAL(settled("", path, 1 << 20), blocks);
+	blocks = make_image(path, false, true);
+	CU_ASSERT_TRUE(blocks >= 1 << 20);
+	CU_ASSERT_EQUAL(settled("", path, 1 << 20), blocks);
+	g_unlink(path);
+	CU_ASSERT_EQUAL(settled("", path, 1 << 20), KVMLENS_ABSENT);
+	g_rmdir(dir);
 }
 
 /* A guest without balloon statistics: what nobody knows is absent, not zero. */
@@ -530,9 +681,14 @@ int main(void)
 		{"domain XML: platforms", test_meta_platforms},
 		{"domain XML: bad", test_meta_bad},
 		{"domain XML: entities", test_meta_entities},
+		{"domain XML: a document type as data", test_meta_doctype_as_data},
+		{"domain XML: a document type in UTF-16", test_meta_doctype_utf16},
 		{"domain XML: bounds", test_meta_bounds},
 		{"status", test_status},
 		{"statistics", test_stats},
+		{"statistics: what the host gave", test_allocation},
+		{"statistics: images behind a disk's own", test_backing},
+		{"statistics: images that look full", test_settle},
 		{"statistics: absent", test_stats_absent},
 		{"statistics: odd", test_stats_odd},
 		{"statistics: types", test_stats_types},

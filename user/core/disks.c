@@ -21,12 +21,13 @@ void disks_space(struct snap_space *space, uint64_t size, uint64_t used)
 {
 	space->size = size;
 	space->used = used;
-	space->percent = size != ABSENT && used != ABSENT && size
-				 ? 100.0 * (double)used / (double)size
-				 : NAN;
+	space->percent = NAN;
+	/* An image takes a little more than the disk holds when it is full: its own tables. */
+	if (size != ABSENT && used != ABSENT && size)
+		space->percent = MIN(100.0 * (double)used / (double)size, 100);
 }
 
-/* An empty drive has neither. */
+/* An empty drive has neither. Images are beside the file systems: a disk may have none. */
 static bool has_space(const struct kvmlens_disk_stats *stats)
 {
 	return stats->capacity != ABSENT || stats->allocation != ABSENT;
@@ -35,14 +36,12 @@ static bool has_space(const struct kvmlens_disk_stats *stats)
 static void fill_spaces(struct vmlabels *labels, const struct kvmlens_vm_stats *stats,
 			struct snap_vm *vm)
 {
-	size_t n = 0;
+	size_t n = 0, at = vm->spaces.n;
 
-	if (vm->spaces.n)
-		return; /* the guest's agent has told of its file systems */
 	for (size_t i = 0; i < stats->n_disks; i++)
 		n += has_space(&stats->disks[i]);
-	entities_alloc(&vm->spaces, n, sizeof(struct snap_space));
-	for (size_t i = 0, at = 0; i < stats->n_disks; i++) {
+	entities_grow(&vm->spaces, n, sizeof(struct snap_space));
+	for (size_t i = 0; i < stats->n_disks; i++) {
 		const struct kvmlens_disk_stats *disk = &stats->disks[i];
 		struct snap_space *space;
 
@@ -115,14 +114,15 @@ static void fill_image_disks(struct vmlabels *labels, const struct image_file *i
 void disks_fill_images(struct vmlabels *labels, const struct image_file *images, unsigned n,
 		       struct snap_vm *vm)
 {
+	size_t at;
+
 	if (vm->disks.n || !n)
 		return;
 	fill_image_disks(labels, images, n, vm);
-	if (vm->spaces.n)
-		return;
-	entities_alloc(&vm->spaces, n, sizeof(struct snap_space));
+	at = vm->spaces.n;
+	entities_grow(&vm->spaces, n, sizeof(struct snap_space));
 	for (unsigned i = 0; i < n; i++) {
-		struct snap_space *space = entities_at(&vm->spaces, i);
+		struct snap_space *space = entities_at(&vm->spaces, at + i);
 
 		space->labels = vmlabels_two(labels, vm->ident, "disk", images[i].name, SPACE_KIND,
 					     SPACE_IMAGE);

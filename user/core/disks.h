@@ -25,5 +25,6 @@ void disks_space(struct snap_space *space, uint64_t size, uint64_t used);
 #define SPACE_KIND "kind"
 #define SPACE_IMAGE "image"
 #define SPACE_FILESYSTEM "filesystem"
+#define SPACE_TYPE "fstype" /* of a file system */
 
 #endif

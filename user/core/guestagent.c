@@ -105,8 +105,10 @@ struct ga_result *guest_agents_get(struct guest_agents *agents, const struct vm_
 
 static struct labels *fs_labels(const struct vm_ident *ident, const struct ga_fs *fs)
 {
-	const struct kvmlens_tag tags[] = {
-		{"disk", fs->device}, {SPACE_KIND, SPACE_FILESYSTEM}, {"mount", fs->mount}};
+	const struct kvmlens_tag tags[] = {{"disk", fs->device},
+					   {SPACE_KIND, SPACE_FILESYSTEM},
+					   {"mount", fs->mount},
+					   {SPACE_TYPE, fs->type}};
 
 	return labels_new(ident->labels, tags, G_N_ELEMENTS(tags));
 }
@@ -134,15 +136,27 @@ static bool take_labels(struct entities *entities, size_t at, struct labels *lab
 	return true;
 }
 
-/* Below detailed the largest ones are shown. True: so many are larger. */
+/* Below detailed the largest ones that can fill up are shown. True: so many are larger. */
 static bool is_outdone(const struct ga_result *result, uint32_t i, uint32_t most)
 {
 	uint32_t larger = 0;
 
+	if (most < GA_FS_MAX && result->fs[i].read_only)
+		return true;
 	for (uint32_t j = 0; j < result->n_fs; j++)
-		larger += result->fs[j].size > result->fs[i].size ||
-			  (j < i && result->fs[j].size == result->fs[i].size);
+		larger += (result->fs[j].size > result->fs[i].size ||
+			   (j < i && result->fs[j].size == result->fs[i].size)) &&
+			  (most == GA_FS_MAX || !result->fs[j].read_only);
 	return larger >= most;
+}
+
+/* What cannot be written has a size, but no share of it is "full". The share is df's Use%. */
+static void fill_space(struct snap_space *space, const struct ga_fs *fs)
+{
+	space->size = fs->whole;
+	space->used = fs->used;
+	space->percent =
+		fs->read_only || !fs->size ? NAN : 100.0 * (double)fs->used / (double)fs->size;
 }
 
 static void fill_spaces(struct snap_vm *vm, const struct ga_result *result)
@@ -158,7 +172,7 @@ static void fill_spaces(struct snap_vm *vm, const struct ga_result *result)
 		    !take_labels(&vm->spaces, at, fs_labels(vm->ident, &result->fs[i])))
 			continue;
 		space = entities_at(&vm->spaces, at++);
-		disks_space(space, result->fs[i].size, result->fs[i].used);
+		fill_space(space, &result->fs[i]);
 	}
 	vm->spaces.n = at;
 }

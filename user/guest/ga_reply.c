@@ -185,12 +185,18 @@ static struct ga_fs *same_device(struct ga_result *result, const char *device)
 	return NULL;
 }
 
-static struct ga_fs *smallest(struct ga_result *result)
+/* Is a more worth being shown than b? */
+static bool matters_more(const struct ga_fs *a, const struct ga_fs *b)
+{
+	return a->read_only != b->read_only ? b->read_only : a->size > b->size;
+}
+
+static struct ga_fs *least(struct ga_result *result)
 {
 	struct ga_fs *fs = &result->fs[0];
 
 	for (uint32_t i = 1; i < result->n_fs; i++)
-		if (result->fs[i].size < fs->size)
+		if (matters_more(fs, &result->fs[i]))
 			fs = &result->fs[i];
 	return fs;
 }
@@ -200,18 +206,63 @@ static void take_fs(struct ga_result *result, const struct ga_fs *fs)
 	struct ga_fs *other = same_device(result, fs->device);
 
 	if (other) {
+		bool read_only = other->read_only && fs->read_only;
+
 		if (strlen(fs->mount) < strlen(other->mount))
 			*other = *fs;
+		other->read_only = read_only;
 	} else if (result->n_fs < GA_FS_MAX) {
 		result->fs[result->n_fs++] = *fs;
-	} else if (smallest(result)->size < fs->size) {
-		*smallest(result) = *fs;
+	} else {
+		result->fs_left_out++;
+		if (matters_more(fs, least(result)))
+			*least(result) = *fs;
 	}
 }
 
 static int by_device(const void *a, const void *b)
 {
 	return strcmp(((const struct ga_fs *)a)->device, ((const struct ga_fs *)b)->device);
+}
+
+static bool type_in(const char *type, const char *const *types)
+{
+	for (; *types; types++)
+		if (!g_ascii_strcasecmp(type, *types))
+			return true;
+	return false;
+}
+
+/* Media and images that are full by their nature. Windows calls its own CDFS and UDF. */
+static bool never_written(const char *type)
+{
+	static const char *const types[] = {"squashfs", "iso9660", "udf",    "cdfs", "erofs",
+					    "romfs",	"cramfs",  "zisofs", NULL};
+
+	return type_in(type, types);
+}
+
+/* Of these the agent's total is df's: they keep nothing for root. */
+static bool keeps_nothing(const char *type)
+{
+	static const char *const types[] = {"xfs",   "vfat",  "msdos", "fat",	  "fat12", "fat16",
+					    "fat32", "exfat", "ntfs",  "ntfs3",	  "refs",  "csvfs",
+					    "hfs",   "jfs",   "bfs",   "fuseblk", NULL};
+
+	return type_in(type, types) || never_written(type);
+}
+
+/*
+ * Agents from 9.1 on give what df(1) calls the size as total-bytes-privileged; total-bytes is
+ * without what is kept for root.
+ */
+static uint64_t whole_of(const json_t *item, const struct ga_fs *fs)
+{
+	uint64_t size = number_in(item, "total-bytes-privileged");
+
+	if (size != KVMLENS_ABSENT && size >= fs->size)
+		return size;
+	return keeps_nothing(fs->type) ? fs->size : KVMLENS_ABSENT;
 }
 
 int ga_reply_fsinfo(const json_t *value, struct ga_result *result)
@@ -233,28 +284,27 @@ int ga_reply_fsinfo(const json_t *value, struct ga_result *result)
 		    fs.used > fs.size)
 			continue;
 		text_in(item, "type", fs.type, sizeof(fs.type));
+		fs.whole = whole_of(item, &fs);
+		fs.read_only = never_written(fs.type);
 		take_fs(result, &fs);
 	}
 	qsort(result->fs, result->n_fs, sizeof(result->fs[0]), by_device);
 	return 0;
 }
 
-static bool nic_seen(const struct ga_result *result, const char *name)
-{
-	for (uint32_t i = 0; i < result->n_nics; i++)
-		if (!strcmp(result->nics[i].name, name))
-			return true;
-	return false;
-}
-
 int ga_reply_interfaces(const json_t *value, struct ga_result *result)
 {
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
 	if (!json_is_array(value))
 		return -EINVAL;
+	g_free(result->nics);
+	result->nics = g_new0(struct ga_nic, MIN(json_array_size(value), GA_NICS_MAX));
 	result->n_nics = 0;
-	for (size_t i = 0; i < json_array_size(value) && result->n_nics < GA_NICS_MAX; i++) {
+	for (size_t i = 0; i < json_array_size(value); i++) {
 		const json_t *item = json_array_get(value, i);
 		const json_t *statistics = json_object_get(item, "statistics");
+		const char *name = json_string_value(json_object_get(item, "name"));
 		struct ga_nic nic = {
 			.rx_errors = number_in(statistics, "rx-errs"),
 			.rx_dropped = number_in(statistics, "rx-dropped"),
@@ -265,9 +315,13 @@ int ga_reply_interfaces(const json_t *value, struct ga_result *result)
 		/* The loopback has an address of zeros or none: it is no card. */
 		if (!text_in(item, "name", nic.name, sizeof(nic.name)) || !nic.name[0] ||
 		    !text_in(item, "hardware-address", nic.mac, sizeof(nic.mac)) ||
-		    !strcmp(nic.mac, "00:00:00:00:00:00") || nic_seen(result, nic.name))
+		    !strcmp(nic.mac, "00:00:00:00:00:00") ||
+		    !g_hash_table_add(seen, (gpointer)name))
 			continue;
-		result->nics[result->n_nics++] = nic;
+		if (result->n_nics < GA_NICS_MAX)
+			result->nics[result->n_nics++] = nic;
+		else
+			result->nics_left_out++;
 	}
 	return 0;
 }

@@ -20,5 +20,6 @@ void ga_result_unref(struct ga_result *result)
 	if (!result || !g_atomic_int_dec_and_test(&result->ref))
 		return;
 	guest_view_unref(result->view);
+	g_free(result->nics);
 	g_free(result);
 }

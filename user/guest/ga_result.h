@@ -5,8 +5,8 @@
 
 #include "metric/guest_view.h"
 
-#define GA_FS_MAX 16u
-#define GA_NICS_MAX 16u
+#define GA_FS_MAX 64u
+#define GA_NICS_MAX 4096u /* a host of containers has one for each of them */
 #define GA_TEXT_LEN 128
 
 /* What to ask for; the more, the more the guest has to do for it. */
@@ -22,7 +22,9 @@ struct ga_fs {
 	char mount[GA_TEXT_LEN];
 	char device[64]; /* without /dev/ */
 	char type[32];
-	uint64_t size, used; /* bytes, as df(1) counts: without what is kept for root */
+	uint64_t size, used; /* bytes, without what is kept for root: df's used and available */
+	uint64_t whole; /* what df(1) calls the size; ABSENT: not known */
+	bool read_only; /* by its type, or in every place where it is mounted: it cannot fill up */
 };
 
 struct ga_nic {
@@ -34,9 +36,12 @@ struct ga_result {
 	gint ref;
 	uint64_t mono_ns; /* host's CLOCK_MONOTONIC when it was complete */
 	struct guest_view *view; /* NULL: not asked for, or the agent cannot tell */
-	uint32_t n_fs, n_nics;
-	struct ga_fs fs[GA_FS_MAX]; /* by device; the largest ones */
-	struct ga_nic nics[GA_NICS_MAX];
+	uint32_t n_fs;
+	struct ga_fs
+		fs[GA_FS_MAX]; /* by device; those that can be written first, then the largest */
+	uint32_t n_nics;
+	struct ga_nic *nics; /* owned */
+	uint64_t fs_left_out, nics_left_out; /* beyond the bounds above */
 	char os[GA_TEXT_LEN], kernel[GUEST_NAME_LEN]; /* "" where it is not told */
 	char note[96]; /* what the agent does not let us have, in our words; "" */
 };

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define GA_REPLY_MAX (4u << 20) /* bytes */
+#define GA_REPLY_MAX (9u << 20) /* bytes */
 #define GA_DEPTH_MAX 32u
 #define GA_VALUES_MAX 65536u /* members and elements, each of which costs memory once parsed */
 

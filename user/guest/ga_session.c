@@ -8,7 +8,8 @@
 #include "guest/ga_reply.h"
 #include "guest/ga_text.h"
 
-#define FILE_MAX 65536u
+#define FILE_MAX 262144u /* /proc/stat has 90 bytes for each CPU */
+#define WHOLE_AGAIN_US (60 * G_USEC_PER_SEC)
 #define EXEC_FIRST_MS 20u
 #define EXEC_LAST_MS 320u
 
@@ -23,6 +24,8 @@ struct ga_session {
 	uint64_t handle; /* of a file in the guest */
 	bool left_open; /* that file: the talk broke off before it was closed */
 	unsigned answer_ms;
+	GHashTable *whole; /* device to its size as df(1) counts, of the last command; uint64_t */
+	gint64 whole_us; /* when that was */
 	char os[GA_TEXT_LEN], kernel[GUEST_NAME_LEN]; /* asked for once, as guest-info is */
 	gint64 until; /* us of the monotonic clock: the end of this look */
 	char *why;
@@ -37,6 +40,7 @@ struct ga_session *ga_session_new(const struct ga_link_ops *ops, void *arg,
 	s->arg = arg;
 	s->target = *target;
 	s->answer_ms = answer_ms ?: GA_ANSWER_MS;
+	s->whole = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	return s;
 }
 
@@ -52,6 +56,7 @@ void ga_session_free(struct ga_session *s)
 	if (!s)
 		return;
 	shut(s);
+	g_hash_table_unref(s->whole);
 	g_free(s);
 }
 
@@ -196,15 +201,20 @@ static int look_at_cpus(struct ga_session *s, struct guest_system *system, GArra
 	return harmless(r ?: ga_reply_cpustats(value, &system->total, cpus));
 }
 
-static int start_command(struct ga_session *s)
+/* args: of the shell, which it sees as $1 and so on. */
+static int start_command(struct ga_session *s, const char *script, json_t *args)
 {
 	json_auto_t *request =
-		json_pack("{s:s, s:{s:s, s:[s,s], s:b}}", "execute", "guest-exec", "arguments",
-			  "path", "/bin/sh", "arg", "-c", ga_tasks_script, "capture-output", 1);
-	g_autofree char *text = json_dumps(request, JSON_COMPACT);
+		json_pack("{s:s, s:{s:s, s:[s,s,s], s:b}}", "execute", "guest-exec", "arguments",
+			  "path", "/bin/sh", "arg", "-c", script, "sh", "capture-output", 1);
+	json_t *list = json_object_get(json_object_get(request, "arguments"), "arg");
+	g_autofree char *text = NULL;
 	json_auto_t *value = NULL;
-	int r = ask(s, text, &value);
+	int r;
 
+	json_array_extend(list, args);
+	text = json_dumps(request, JSON_COMPACT);
+	r = ask(s, text, &value);
 	r = r ?: ga_reply_number(json_object_get(value, "pid"), &s->running);
 	s->command = s->running;
 	return r;
@@ -230,7 +240,7 @@ static int poll_command(struct ga_session *s, GString *data)
 }
 
 /* Never more than one at a time in a guest: one that did not end in time is waited for first. */
-static int run_command(struct ga_session *s, GString *data)
+static int run_command(struct ga_session *s, const char *script, json_t *args, GString *data)
 {
 	unsigned pause_ms = EXEC_FIRST_MS;
 	int r;
@@ -240,7 +250,7 @@ static int run_command(struct ga_session *s, GString *data)
 		if (r == -EAGAIN || harmless(r))
 			return r;
 	}
-	r = start_command(s);
+	r = start_command(s, script, args);
 	if (r)
 		return r;
 	do {
@@ -254,7 +264,8 @@ static int run_command(struct ga_session *s, GString *data)
 static int look_at_tasks(struct ga_session *s, GArray *tasks, uint64_t *ret_left_out, char *note)
 {
 	g_autoptr(GString) data = g_string_new(NULL);
-	int r = run_command(s, data);
+	json_auto_t *none = json_array();
+	int r = run_command(s, ga_tasks_script, none, data);
 
 	if (!r)
 		ga_text_tasks(data->str, data->len, s->command, tasks, ret_left_out);
@@ -328,6 +339,86 @@ static int look_by(struct ga_session *s, enum ga_command command, struct ga_resu
 	return harmless(r ?: parse(value, result));
 }
 
+/* What can be written nowhere is no candidate for being full. */
+static int look_at_mounts(struct ga_session *s, struct ga_result *result)
+{
+	g_autoptr(GString) data = g_string_new(NULL);
+	int r;
+
+	if (!can_read_files(s) || !result->n_fs)
+		return 0;
+	r = read_file(s, "/proc/mounts", data);
+	if (!r)
+		ga_text_mounts(data->str, data->len, result);
+	return r;
+}
+
+/* "BLOCKS SIZE" a line, in the order of the arguments; an empty one where it is not known. */
+static void take_sizes(struct ga_session *s, const struct ga_result *result, const char *text,
+		       size_t len)
+{
+	const char *end = text + len;
+
+	for (uint32_t i = 0; i < result->n_fs; i++) {
+		const char *line = text, *stop = memchr(text, '\n', end - text);
+		uint64_t blocks, size;
+
+		if (result->fs[i].whole != KVMLENS_ABSENT)
+			continue;
+		if (!stop)
+			return;
+		text = stop + 1;
+		if (ga_text_number(&line, stop, &blocks) && ga_text_number(&line, stop, &size) &&
+		    size && blocks < (1ull << 60) / size)
+			g_hash_table_replace(s->whole, g_strdup(result->fs[i].device),
+					     g_memdup2(&(uint64_t){blocks * size}, 8));
+	}
+}
+
+static bool know_sizes(struct ga_session *s, struct ga_result *result, json_t *unknown)
+{
+	for (uint32_t i = 0; i < result->n_fs; i++) {
+		struct ga_fs *fs = &result->fs[i];
+		const uint64_t *whole = g_hash_table_lookup(s->whole, fs->device);
+
+		if (fs->whole != KVMLENS_ABSENT)
+			continue;
+		/* One that has grown since. */
+		if (whole && *whole >= fs->size)
+			fs->whole = *whole;
+		else if (unknown)
+			json_array_append_new(unknown, json_string(fs->mount) ?: json_string(""));
+	}
+	return !unknown || !json_array_size(unknown);
+}
+
+/*
+ * Agents before 9.1 do not say what df(1) calls the size of a file system that keeps something for
+ * root: a command in the guest does, once, and when one has grown.
+ */
+static int look_at_sizes(struct ga_session *s, struct ga_result *result)
+{
+	static const char script[] =
+		"for m; do stat -f -c '%b %S' \"$m\" 2>/dev/null || echo; done";
+	g_autoptr(GString) data = g_string_new(NULL);
+	json_auto_t *unknown = json_array();
+	gint64 now = g_get_monotonic_time();
+	int r;
+
+	if (know_sizes(s, result, unknown) || !can_run(s) ||
+	    (s->whole_us && now - s->whole_us < WHOLE_AGAIN_US))
+		return 0;
+	s->whole_us = now;
+	if (g_hash_table_size(s->whole) > 2 * GA_FS_MAX)
+		g_hash_table_remove_all(s->whole);
+	r = run_command(s, script, unknown, data);
+	if (!r) {
+		take_sizes(s, result, data->str, data->len);
+		know_sizes(s, result, NULL);
+	}
+	return harmless(r);
+}
+
 static int look_open(struct ga_session *s, unsigned parts, struct ga_result *result)
 {
 	int r = 0;
@@ -336,6 +427,10 @@ static int look_open(struct ga_session *s, unsigned parts, struct ga_result *res
 		r = look_at_system(s, parts, result);
 	if (!r && (parts & GA_SPACE))
 		r = look_by(s, GA_FSINFO, result, ga_reply_fsinfo);
+	if (!r && (parts & GA_SPACE))
+		r = look_at_mounts(s, result);
+	if (!r && (parts & GA_SPACE))
+		r = look_at_sizes(s, result);
 	if (!r && (parts & GA_NICS))
 		r = look_by(s, GA_INTERFACES, result, ga_reply_interfaces);
 	memcpy(result->os, s->os, sizeof(s->os));
@@ -363,6 +458,7 @@ static int open_link(struct ga_session *s)
 		return r;
 	}
 	s->running = 0;
+	s->whole_us = 0;
 	r = ask(s, "{\"execute\":\"guest-info\"}", &value);
 	r = r ?: ga_reply_commands(value, &s->allowed);
 	if (!r && s->left_open)

@@ -7,20 +7,31 @@
 /*
  * "n:COUNT", then lines of files as grep names them: "PID/stat:...", "PID/status:VmRSS: ...",
  * "PID/io:syscr: ...", then "PID/fd:COUNT". Counting open files by a pattern of the shell and grep
- * on many files need no process for each.
+ * on many files need no process for each. From Linux 6.2 on VmRSS may be off by what the CPUs
+ * have not added up yet, up to all of a small process: of those the kernel walks the few pages.
+ * A process whose main thread has ended shows its memory and files at its other threads alone.
  */
 const char ga_tasks_script[] =
 	"cd /proc || exit 1\n"
 	"export LC_ALL=C\n"
 	"{ set -- [0-9]*; echo \"n:$#\"\n"
-	"grep -sH '' [0-9]*/stat\n"
-	"grep -sHE '^(Uid|VmRSS|VmSwap):' [0-9]*/status\n"
-	"grep -sHE '^(rchar|wchar|syscr|syscw|read_bytes|write_bytes):' [0-9]*/io\n"
+	"grep -asH '' [0-9]*/stat\n"
+	"grep -asHE '^(Uid|VmRSS|VmSwap):' [0-9]*/status\n"
+	"grep -aslE '^VmRSS:[[:space:]]+[0-9]{1,4} kB' [0-9]*/status |\n"
+	"sed 's/status$/smaps_rollup/' | xargs grep -asHE '^Rss:' /dev/null\n"
+	"grep -asHE '^(rchar|wchar|syscr|syscw|read_bytes|write_bytes):' [0-9]*/io\n"
+	"grep -asH '^0::' [0-9]*/cgroup\n"
 	"for p in [0-9]*; do [ -r \"$p/fd\" ] || continue; set -- \"$p\"/fd/*\n"
 	"if [ -h \"$1\" ]; then echo \"$p/fd:$#\"; else echo \"$p/fd:0\"; fi; done\n"
-	"} 2>/dev/null | head -c 1500000\n";
+	"for p in $(grep -aslE '^State:[[:space:]]+Z' [0-9]*/status); do p=${p%/status}\n"
+	"set -- \"$p\"/task/*; [ $# -gt 1 ] || continue\n"
+	"for t; do grep -aqs '^VmRSS:' \"$t/status\" || continue\n"
+	"for f in status smaps_rollup; do grep -asE '^(VmRSS|VmSwap|Rss):' \"$t/$f\" |\n"
+	"while read -r l; do echo \"$p/$f:$l\"; done; done\n"
+	"set -- \"$t\"/fd/*; [ ! -h \"$1\" ] || echo \"$p/fd:$#\"; break; done; done\n"
+	"} 2>/dev/null | head -c 6000000\n";
 
-G_STATIC_ASSERT(GA_TASKS_BYTES_MAX == 1500000);
+G_STATIC_ASSERT(GA_TASKS_BYTES_MAX == 6000000);
 
 #define KIB 1024ull
 #define PID_MAX (1u << 22) /* as the kernel's own limit */
@@ -107,6 +118,36 @@ static bool parse_stat(const char *text, const char *end, struct guest_task *tas
 	return stat_columns(close + 1, end, task);
 }
 
+/* The kernel shows what a worker does behind its own name, "kworker/0:1-events": not its name. */
+static void trim_worker(struct guest_task *task)
+{
+	char *name = task->comm + strlen("kworker/");
+
+	if (task->kthread && g_str_has_prefix(task->comm, "kworker/") &&
+	    !g_str_has_prefix(name, "R-"))
+		name[strcspn(name, "-+")] = '\0';
+}
+
+/* "0::/system.slice/cron.service": the directory's own name; of a process that ended, with a note. */
+static void parse_cgroup(const struct task_line *line, struct guest_task *task)
+{
+	static const char gone[] = " (deleted)";
+	const char *at = starts(line, "cgroup:0::"), *end = line->end, *slash;
+	size_t n;
+
+	if (!at)
+		return;
+	n = end - at;
+	if (n >= sizeof(gone) - 1 && !memcmp(end - (sizeof(gone) - 1), gone, sizeof(gone) - 1))
+		end -= sizeof(gone) - 1;
+	slash = memrchr(at, '/', end - at);
+	if (!slash)
+		return;
+	n = MIN((size_t)(end - slash - 1), sizeof(task->cgroup) - 1);
+	memset(task->cgroup, 0, sizeof(task->cgroup));
+	memcpy(task->cgroup, slash + 1, n);
+}
+
 static void parse_value(const struct task_line *line, struct guest_task *task)
 {
 	const struct {
@@ -115,6 +156,7 @@ static void parse_value(const struct task_line *line, struct guest_task *task)
 	} values[] = {
 		{"status:VmRSS:", &task->rss, KIB},
 		{"status:VmSwap:", &task->swap, KIB},
+		{"smaps_rollup:Rss:", &task->rss, KIB},
 		{"io:rchar:", &task->read_chars, 1},
 		{"io:wchar:", &task->write_chars, 1},
 		{"io:syscr:", &task->read_calls, 1},
@@ -157,6 +199,9 @@ static struct guest_task new_task(uint32_t pid)
 	memset(&task, 0xff, sizeof(task)); /* ABSENT is all ones */
 	task.pid = pid;
 	task.kthread = 0;
+	memset(task.comm, 0, sizeof(task.comm));
+	memset(task.cgroup, 0, sizeof(task.cgroup));
+	memset(task.pad, 0, sizeof(task.pad));
 	return task;
 }
 
@@ -165,11 +210,46 @@ struct tasks {
 	GHashTable *index; /* pid to the index of its task, plus one */
 	uint64_t told; /* by the guest, 0: not */
 	uint64_t over;
+	GString *stat; /* of stat_pid, so far: a name may hold the ends of lines */
+	uint32_t stat_pid; /* 0: none */
 };
+
+/* A process's stat is complete when something else follows. */
+static void end_stat(struct tasks *t)
+{
+	struct guest_task task = new_task(t->stat_pid);
+	uint32_t pid = t->stat_pid;
+
+	t->stat_pid = 0;
+	if (!pid || g_hash_table_contains(t->index, GUINT_TO_POINTER(pid)))
+		return;
+	if (t->tasks->len >= GUEST_TASKS_MAX) {
+		t->over++;
+		return;
+	}
+	if (!parse_stat(t->stat->str, t->stat->str + t->stat->len, &task))
+		return;
+	trim_worker(&task);
+	g_array_append_val(t->tasks, task);
+	g_hash_table_insert(t->index, GUINT_TO_POINTER(pid), GUINT_TO_POINTER(t->tasks->len));
+}
+
+static void take_stat(struct tasks *t, uint32_t pid, const char *text, const char *end)
+{
+	if (t->stat_pid == pid) {
+		g_string_append_c(t->stat, '\n');
+	} else {
+		end_stat(t);
+		g_string_truncate(t->stat, 0);
+		t->stat_pid = pid;
+	}
+	g_string_append_len(t->stat, text, end - text);
+}
 
 static void take_line(struct tasks *t, const char *text, const char *end)
 {
 	struct task_line line;
+	struct guest_task *task;
 	const char *stat;
 	guint at;
 
@@ -180,24 +260,19 @@ static void take_line(struct tasks *t, const char *text, const char *end)
 	}
 	if (!parse_line(text, end, &line))
 		return;
-	at = GPOINTER_TO_UINT(g_hash_table_lookup(t->index, GUINT_TO_POINTER(line.pid)));
 	stat = starts(&line, "stat:");
-	if (at && !stat) {
-		struct guest_task *task = &g_array_index(t->tasks, struct guest_task, at - 1);
-
-		parse_value(&line, task);
-		parse_uid(&line, task);
-	} else if (!at && stat) {
-		struct guest_task task = new_task(line.pid);
-
-		if (t->tasks->len >= GUEST_TASKS_MAX) {
-			t->over++;
-		} else if (parse_stat(stat, end, &task)) {
-			g_array_append_val(t->tasks, task);
-			g_hash_table_insert(t->index, GUINT_TO_POINTER(line.pid),
-					    GUINT_TO_POINTER(t->tasks->len));
-		}
+	if (stat) {
+		take_stat(t, line.pid, stat, end);
+		return;
 	}
+	end_stat(t);
+	at = GPOINTER_TO_UINT(g_hash_table_lookup(t->index, GUINT_TO_POINTER(line.pid)));
+	if (!at)
+		return;
+	task = &g_array_index(t->tasks, struct guest_task, at - 1);
+	parse_value(&line, task);
+	parse_uid(&line, task);
+	parse_cgroup(&line, task);
 }
 
 static bool is_known(GHashTable *set, uint32_t pid)
@@ -237,7 +312,8 @@ void ga_text_tasks(const char *text, size_t len, uint64_t own, GArray *tasks,
 	uint64_t all;
 
 	g_autoptr(GHashTable) index = g_hash_table_new(NULL, NULL);
-	struct tasks t = {.tasks = tasks, .index = index};
+	g_autoptr(GString) stat = g_string_new(NULL);
+	struct tasks t = {.tasks = tasks, .index = index, .stat = stat};
 	const char *end = text + len;
 
 	while (text < end) {
@@ -249,6 +325,7 @@ void ga_text_tasks(const char *text, size_t len, uint64_t own, GArray *tasks,
 		take_line(&t, text, newline);
 		text = newline + 1;
 	}
+	end_stat(&t);
 	all = remove_own(tasks, own);
 	all += tasks->len;
 	g_array_sort(tasks, by_pid);

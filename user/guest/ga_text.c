@@ -175,3 +175,77 @@ void ga_text_uptime(const char *text, size_t len, struct guest_system *system)
 	if (fixed_point(&text, text + len, &thousandths))
 		system->uptime_ns = thousandths * 1000000;
 }
+
+/* A word of /proc/mounts, in which blanks and backslashes are octal. False: there is none. */
+static bool mount_word(const char **text, const char *end, char *ret, size_t size)
+{
+	const char *p = *text;
+	size_t n = 0;
+
+	while (p < end && *p != ' ') {
+		char c = *p++;
+
+		if (c == '\\' && end - p >= 3 && p[0] >= '0' && p[0] <= '3') {
+			c = (p[0] - '0') * 64 + (p[1] - '0') * 8 + (p[2] - '0');
+			p += 3;
+		}
+		if (n + 1 < size)
+			ret[n++] = c;
+	}
+	ret[n] = '\0';
+	*text = p < end ? p + 1 : p;
+	return n > 0;
+}
+
+struct mount_line {
+	char device[64], mount[GA_TEXT_LEN], type[32], options[512];
+	bool read_only;
+};
+
+static bool parse_mount(const char *line, const char *end, struct mount_line *m)
+{
+	if (!mount_word(&line, end, m->device, sizeof(m->device)) ||
+	    !mount_word(&line, end, m->mount, sizeof(m->mount)) ||
+	    !mount_word(&line, end, m->type, sizeof(m->type)) ||
+	    !mount_word(&line, end, m->options, sizeof(m->options)))
+		return false;
+	m->read_only = g_str_has_prefix(m->options, "ro,") || !strcmp(m->options, "ro");
+	return true;
+}
+
+/* A later line covers an earlier one of the same place. */
+static bool find_mount(const char *text, const char *end, const char *mount, struct mount_line *m)
+{
+	const char *line, *line_end;
+	struct mount_line other;
+	bool found = false;
+
+	while (next_line(&text, end, &line, &line_end))
+		if (parse_mount(line, line_end, &other) && !strcmp(other.mount, mount)) {
+			*m = other;
+			found = true;
+		}
+	return found;
+}
+
+static bool written_elsewhere(const char *text, const char *end, const char *device)
+{
+	const char *line, *line_end;
+	struct mount_line m;
+
+	while (next_line(&text, end, &line, &line_end))
+		if (parse_mount(line, line_end, &m) && !m.read_only && !strcmp(m.device, device))
+			return true;
+	return false;
+}
+
+void ga_text_mounts(const char *text, size_t len, struct ga_result *result)
+{
+	const char *end = text + len;
+	struct mount_line m;
+
+	for (uint32_t i = 0; i < result->n_fs; i++)
+		if (find_mount(text, end, result->fs[i].mount, &m) && m.read_only &&
+		    !written_elsewhere(text, end, m.device))
+			result->fs[i].read_only = true;
+}

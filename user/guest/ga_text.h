@@ -7,7 +7,7 @@
 #define KVMLENS_GUEST_GA_TEXT_H
 
 #include <stddef.h>
-#include "metric/guest_view.h"
+#include "guest/ga_result.h"
 
 /* /proc/stat counts in these, on every architecture. */
 #define GA_TICK_NS 10000000ull
@@ -23,6 +23,8 @@ void ga_text_stat(const char *text, size_t len, struct guest_cpu *total, GArray 
 void ga_text_meminfo(const char *text, size_t len, struct guest_system *system);
 void ga_text_vmstat(const char *text, size_t len, struct guest_system *system);
 void ga_text_loadavg(const char *text, size_t len, struct guest_system *system);
+/* /proc/mounts: marks what can be written nowhere. */
+void ga_text_mounts(const char *text, size_t len, struct ga_result *result);
 void ga_text_uptime(const char *text, size_t len, struct guest_system *system);
 
 /*
@@ -33,10 +35,10 @@ void ga_text_uptime(const char *text, size_t len, struct guest_system *system);
 void ga_text_tasks(const char *text, size_t len, uint64_t own, GArray *tasks,
 		   uint64_t *ret_left_out);
 
-#define GA_TASKS_BYTES_MAX 1500000
+#define GA_TASKS_BYTES_MAX 6000000
 
 /*
- * One command for all processes, for any POSIX shell with grep and head. Nothing in it starts a
+ * One command for all processes, for any POSIX shell with grep, sed, xargs and head. Nothing in it starts a
  * process for each process; what it prints is bounded.
  */
 extern const char ga_tasks_script[];

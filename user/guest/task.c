@@ -95,6 +95,7 @@ static char state_letter(const struct layout *l, const struct task_image *image)
 struct sums {
 	uint64_t utime, stime, runtime, delay;
 	uint64_t shown_utime, shown_stime; /* the split that the guest showed last */
+	uint64_t mm, files; /* of the first thread that has one: a leader may have ended before */
 	struct rss_look rss;
 };
 
@@ -130,6 +131,8 @@ static void add_thread(const struct layout *l, const struct task_image *image,
 	sums->stime += guest_task_u64(l, image, L_TASK_STIME);
 	sums->runtime += guest_task_u64(l, image, L_TASK_RUNTIME);
 	sums->delay += guest_task_u64(l, image, L_TASK_RUN_DELAY);
+	sums->mm = sums->mm ?: guest_task_u64(l, image, L_TASK_MM);
+	sums->files = sums->files ?: guest_task_u64(l, image, L_TASK_FILES);
 	guest_rss_thread(l, image, &sums->rss);
 }
 
@@ -376,8 +379,6 @@ int guest_task_read(struct guest_kernel *k, const struct task_image *image, unsi
 		    struct guest_task *ret_task, uint64_t *ret_parent)
 {
 	const struct layout *l = &k->layout;
-	uint64_t mm = guest_task_u64(l, image, L_TASK_MM);
-	uint64_t files = guest_task_u64(l, image, L_TASK_FILES);
 	struct guest_task task;
 	struct sums sums = {0};
 	bool right = true, still = true;
@@ -393,17 +394,21 @@ int guest_task_read(struct guest_kernel *k, const struct task_image *image, unsi
 		task.rss = task.swap = task.open_files = 0;
 	} else {
 		sums.rss.ran = has_run(k, &task, sums.runtime) || try;
-		if (mm)
-			right = guest_rss_read(k, mm, &sums.rss, &task);
-		if (files)
-			read_files(k, files, &task);
+		if (sums.mm)
+			right = guest_rss_read(k, sums.mm, &sums.rss, &task);
+		else if (layout_has(l, L_TASK_MM))
+			task.rss = task.swap = 0; /* a zombie */
+		if (sums.files)
+			read_files(k, sums.files, &task);
+		else if (layout_has(l, L_TASK_FILES))
+			task.open_files = 0;
 		read_uid(k, image, &task);
 	}
 	guest_cgroup_read(k, image, &task);
 	r = check_same(k, image, &still);
 	if (r < 0)
 		return r;
-	if (!right || (mm && !still && !sums.rss.threads)) {
+	if (!right || (sums.mm && !still && !sums.rss.threads)) {
 		if (try + 1 < TASK_TRIES)
 			return -EAGAIN;
 		guest_rss_settle(k, image, &sums.rss, &task);

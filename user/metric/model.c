@@ -86,6 +86,16 @@ void entities_alloc(struct entities *entities, size_t n, size_t stride)
 	*entities = (struct entities){n ? g_malloc0_n(n, stride) : NULL, n, stride};
 }
 
+void entities_grow(struct entities *entities, size_t n, size_t stride)
+{
+	if (!n)
+		return;
+	entities->v = g_realloc_n(entities->v, entities->n + n, stride);
+	entities->stride = stride;
+	memset(entities_at(entities, entities->n), 0, n * stride);
+	entities->n += n;
+}
+
 /* Entities begin with their labels, whatever they are. */
 static void entities_clear(struct entities *entities)
 {

@@ -206,7 +206,7 @@ struct snap_device {
 
 /* How full something is: a disk's image on the host, or a file system inside the guest. */
 struct snap_space {
-	struct labels *labels; /* vm, uuid, disk, kind, and of a file system mount */
+	struct labels *labels; /* vm, uuid, disk, kind, and of a file system mount, fstype */
 	uint64_t size, used;
 	double percent;
 };
@@ -400,6 +400,9 @@ struct kvmlens_snapshot {
 
 /* n zeroed entities of the given size; NULL v when n is 0. */
 void entities_alloc(struct entities *entities, size_t n, size_t stride);
+
+/* n more of them behind those that are there. */
+void entities_grow(struct entities *entities, size_t n, size_t stride);
 
 static inline void *entities_at(const struct entities *entities, size_t i)
 {

@@ -36,7 +36,7 @@
 	X(EXIT, struct snap_exit, exits, "exit", "vm, uuid, reason")                           \
 	X(DISK, struct snap_disk, disks, "disk", "vm, uuid, disk")                             \
 	X(DEVICE, struct snap_device, devices, "device", "vm, uuid, device")                   \
-	X(SPACE, struct snap_space, spaces, "space", "vm, uuid, disk, kind, mount")            \
+	X(SPACE, struct snap_space, spaces, "space", "vm, uuid, disk, kind, mount, fstype")    \
 	X(CARD, struct snap_card, cards, "card", "vm, uuid, interface, mac")                   \
 	X(GUEST_OS, struct snap_info, guest_os, "guest_os", "vm, uuid, os, kernel")            \
 	X(VM_NODE, struct snap_vm_node, memory_nodes, "vm_node", "vm, uuid, node")             \

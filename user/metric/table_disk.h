@@ -51,13 +51,13 @@ METRIC(DISK, vm_disk_flush_seconds_total, "vm.disk.flush_seconds_total", COUNTER
        "Time of all flushes, as the disk of the guest sees it.")
 METRIC(SPACE, vm_disk_usage_percent, "vm.disk.usage_percent", GAUGE, DOUBLE, percent, "percent",
        STANDARD, DISK, "guest agent, libvirt, proc",
-       "Used space in percent of the size, of a file system inside the guest or of the image of a disk.")
+       "Used space of a file system inside the guest, as df shows it, or the blocks of an image in percent of the size of its disk, at most 100. Absent for what cannot be written: it is never full.")
 METRIC(SPACE, vm_disk_used, "vm.disk.used", GAUGE, U64, used, "bytes", STANDARD, DISK,
        "guest agent, libvirt, proc",
-       "Space in use: of a file system inside the guest, or what the image of a disk takes on the host.")
+       "Space in use: of a file system inside the guest, or the blocks that the host has given to the image of a disk, as du shows them. Absent for block devices and network disks.")
 METRIC(SPACE, vm_disk_size, "vm.disk.size", GAUGE, U64, size, "bytes", STANDARD, DISK,
        "guest agent, libvirt, proc",
-       "Size of a file system inside the guest, or of a disk as the guest sees it.")
+       "Size of a file system inside the guest, as df shows it, or of a disk as the guest sees it.")
 METRIC(VM, vm_disks_guest_latency, "vm.disks.guest_latency", GAUGE, DOUBLE, disk_ms, "ms", STANDARD,
        DISK, "libvirt",
        "Mean time of the reads and writes of the last interval, as the disks of the guest saw it.")

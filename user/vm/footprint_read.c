@@ -14,7 +14,6 @@
 
 #define TEXT_MAX 65536
 #define NUMA_LINES_MAX 65536
-#define CGROUP_DIRS_MAX 64
 
 static ssize_t read_text(const struct footprint_job *job, const char *name, char *buf)
 {
@@ -148,6 +147,7 @@ static void read_cgroup(struct footprint_job *job, char *buf)
 	bool v1;
 
 	job->view.cgroup = 0;
+	job->view.cgroups_left_out = 0;
 	if (n <= 0 || !footprint_parse_cgroup(buf, n, path, sizeof(path), &v1) ||
 	    !strcmp(path, "/") || strstr(path, "/../"))
 		return;
@@ -159,6 +159,7 @@ static void read_cgroup(struct footprint_job *job, char *buf)
 		return;
 	if (population(dir, job->target.pid, &dirs, buf) == 1 && !stat(dir, &st))
 		job->view.cgroup = st.st_ino;
+	job->view.cgroups_left_out = dirs > CGROUP_DIRS_MAX ? dirs - CGROUP_DIRS_MAX : 0;
 }
 
 static void run(struct offload_job *data)

@@ -27,9 +27,13 @@ struct footprint_view {
 	uint64_t mono_ns; /* of the last answer, CLOCK_MONOTONIC */
 	struct footprint memory;
 	uint64_t cgroup; /* that block requests are charged to, if the VM is alone in it; else 0 */
+	unsigned cgroups_left_out; /* directories beyond the bound: cgroup is not known then */
 	struct image_file images[IMAGE_FILES_MAX];
 	unsigned n_images;
 };
+
+/* Directories below a VM's cgroup; a VM of 1,024 vCPUs has one for each and for each IO thread. */
+#define CGROUP_DIRS_MAX 4096u
 
 struct footprints;
 

@@ -2,6 +2,7 @@
 #include "vm/libvirt_stats.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "vm/proc_parse.h"
 #include "vm/stats.h"
@@ -47,10 +48,10 @@ static const struct field domain_fields[] = {
 };
 
 static const struct field disk_fields[] = {
-	DISK("rd.reqs", read_ops),	DISK("rd.bytes", read_bytes),  DISK("rd.times", read_ns),
-	DISK("wr.reqs", write_ops),	DISK("wr.bytes", write_bytes), DISK("wr.times", write_ns),
-	DISK("fl.reqs", flush_ops),	DISK("fl.times", flush_ns),    DISK("capacity", capacity),
-	DISK("allocation", allocation), DISK("physical", physical),
+	DISK("rd.reqs", read_ops),  DISK("rd.bytes", read_bytes),  DISK("rd.times", read_ns),
+	DISK("wr.reqs", write_ops), DISK("wr.bytes", write_bytes), DISK("wr.times", write_ns),
+	DISK("fl.reqs", flush_ops), DISK("fl.times", flush_ns),	   DISK("capacity", capacity),
+	DISK("physical", physical),
 };
 
 static const struct field nic_fields[] = {
@@ -150,6 +151,14 @@ static void add_disk(struct kvmlens_vm_stats *stats, const char *name,
 		g_strlcpy(disk->alias, device->alias, sizeof(disk->alias));
 }
 
+static bool has_disk(const struct kvmlens_vm_stats *stats, const char *name)
+{
+	for (size_t i = 0; i < stats->n_disks; i++)
+		if (!strcmp(stats->disks[i].name, name))
+			return true;
+	return false;
+}
+
 static void add_nic(struct kvmlens_vm_stats *stats, const char *name,
 		    const struct libvirt_meta *meta)
 {
@@ -170,7 +179,9 @@ static void add_members(const virTypedParameter *params, size_t n, const struct 
 	memset(nics, 0xff, sizeof(*nics));
 	for (size_t i = 0; i < n; i++) {
 		field = member_field(params[i].field, "block.", &member);
-		if (field && !strcmp(field, "name") && disks->place[member] < 0) {
+		/* The images behind a disk's own come later, under its name. */
+		if (field && !strcmp(field, "name") && disks->place[member] < 0 &&
+		    !has_disk(stats, string_value(&params[i]))) {
 			disks->place[member] = stats->n_disks;
 			add_disk(stats, string_value(&params[i]), meta);
 		}
@@ -211,6 +222,49 @@ static void set_param(const virTypedParameter *param, struct kvmlens_vm_stats *s
 	set_field(param, param->field, domain_fields, G_N_ELEMENTS(domain_fields), stats);
 }
 
+/*
+ * Is the disk a file? libvirt gives the path of local sources only: files and block devices. The
+ * XML knows of links to block devices.
+ */
+static bool is_file(const struct kvmlens_disk_stats *disk, const struct libvirt_meta *meta)
+{
+	const struct libvirt_device *device =
+		meta ? libvirt_device_find(meta->disks, disk->name) : NULL;
+
+	return disk->source[0] == '/' && !g_str_has_prefix(disk->source, "/dev/") &&
+	       (!device || device->file);
+}
+
+/*
+ * libvirt's own "allocation" is the highest offset ever written. The blocks that the host has given
+ * to a file are in "physical"; of a block device and of a network disk, nothing says how much is
+ * theirs.
+ */
+static void set_allocation(const struct libvirt_meta *meta, struct kvmlens_vm_stats *stats)
+{
+	for (size_t i = 0; i < stats->n_disks; i++)
+		if (is_file(&stats->disks[i], meta))
+			stats->disks[i].allocation = stats->disks[i].physical;
+}
+
+void libvirt_stats_settle(const char *root, struct kvmlens_vm_stats *stats)
+{
+	for (size_t i = 0; i < stats->n_disks; i++) {
+		struct kvmlens_disk_stats *disk = &stats->disks[i];
+		g_autofree char *path = NULL;
+		struct stat st;
+
+		if (disk->allocation == KVMLENS_ABSENT || disk->allocation != disk->capacity)
+			continue;
+		disk->allocation = KVMLENS_ABSENT;
+		if (!root || strlen(disk->source) >= sizeof(disk->source) - 1)
+			continue;
+		path = g_strconcat(root, disk->source, NULL);
+		if (!stat(path, &st) && S_ISREG(st.st_mode))
+			disk->allocation = (uint64_t)st.st_blocks * 512;
+	}
+}
+
 void libvirt_stats_fill(const virTypedParameter *params, size_t n, const struct libvirt_meta *meta,
 			struct kvmlens_vm_stats *stats)
 {
@@ -222,6 +276,7 @@ void libvirt_stats_fill(const virTypedParameter *params, size_t n, const struct 
 	add_members(params, n, meta, stats, &disks, &nics);
 	for (size_t i = 0; i < n; i++)
 		set_param(&params[i], stats, &disks, &nics);
+	set_allocation(meta, stats);
 	/* Zero: the guest has never answered. */
 	if (stats->memory.last_update == 0)
 		stats->memory.last_update = KVMLENS_ABSENT;

@@ -20,6 +20,39 @@
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
 
+static bool begins(const char *text, size_t len, const char *word)
+{
+	return len >= strlen(word) && !memcmp(text, word, strlen(word));
+}
+
+/*
+ * Does a document type stand before the root element, the only place where XML allows one? The
+ * same text in a comment, in CDATA or in an attribute is data.
+ */
+static bool has_doctype(const char *xml, size_t len)
+{
+	const char *end = xml + len, *past;
+
+	while (xml < end) {
+		const char *close = NULL;
+
+		xml = memchr(xml, '<', end - xml);
+		if (!xml)
+			return false;
+		if (begins(xml, end - xml, "<!--"))
+			close = "-->";
+		else if (begins(xml, end - xml, "<?"))
+			close = "?>";
+		else
+			return begins(xml, end - xml, "<!");
+		past = g_strstr_len(xml + 2, end - xml - 2, close);
+		if (!past)
+			return false;
+		xml = past + strlen(close);
+	}
+	return false;
+}
+
 static int read_doc(const char *xml, size_t len, xmlDoc **ret_doc)
 {
 	xmlDoc *doc;
@@ -27,12 +60,17 @@ static int read_doc(const char *xml, size_t len, xmlDoc **ret_doc)
 	if (len > LIBVIRT_XML_MAX)
 		return -E2BIG;
 	/* libvirt writes no document type. Whoever smuggles one in wants entities. */
-	if (g_strstr_len(xml, len, "<!DOCTYPE"))
+	if (has_doctype(xml, len))
 		return -EINVAL;
 	doc = xmlReadMemory(xml, len, NULL, NULL,
 			    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 	if (!doc)
 		return -EINVAL;
+	/* In an encoding in which it was not found above. Entities are not substituted. */
+	if (xmlGetIntSubset(doc)) {
+		xmlFreeDoc(doc);
+		return -EINVAL;
+	}
 	*ret_doc = doc;
 	return 0;
 }
@@ -150,6 +188,9 @@ static void add_device(GArray *devices, const xmlNode *node)
 		.alias = attribute(child(node, "alias"), "name"),
 		.mac = attribute(child(node, "mac"), "address"),
 	};
+	g_autofree char *type = attribute(node, "type");
+
+	device.file = !type || !strcmp(type, "file");
 
 	if (device.target && devices->len < DEVICES_MAX) {
 		g_array_append_val(devices, device);

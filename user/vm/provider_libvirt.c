@@ -198,6 +198,7 @@ static int report(struct libvirt_ctx *ctx, virDomainStatsRecordPtr record, kvmle
 	domain = g_hash_table_lookup(ctx->domains, uuid);
 	kvmlens_vm_stats_init(&stats);
 	libvirt_stats_fill(record->params, record->nparams, domain ? domain->meta : NULL, &stats);
+	libvirt_stats_settle(ctx->conn->local ? "" : NULL, &stats);
 	if (domain && domain->status.incoming)
 		stats.state = KVMLENS_VM_MIGRATING;
 	r = add(arg, uuid, &stats);
