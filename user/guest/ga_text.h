@@ -39,8 +39,7 @@ void ga_text_tasks(const char *text, size_t len, uint64_t own, GArray *tasks,
 
 /*
  * One command for all processes, for any POSIX shell with grep, sed, xargs and head. Nothing in it
- * starts a
- * process for each process; what it prints is bounded.
+ * starts a process for each process; what it prints is bounded.
  */
 extern const char ga_tasks_script[];
 
