@@ -238,7 +238,9 @@ static void test_images(void)
 		"-drive\0file=/cd,media=cdrom\0"
 		"-blockdev\0driver=file,node-name=n0,filename=/g\0"
 		"-blockdev\0{\"driver\":\"raw\",\"node-name\":\"n1\",\"file\":{\"filename\":\"/h\"}}\0"
-		"-blockdev\0{broken\0-drive";
+		"-blockdev\0{\"driver\":\"file\",\"node-name\":\"unused\",\"filename\":\"/i\"}\0"
+		"-blockdev\0{broken\0-device\0virtio-blk-pci,drive=n0\0"
+		"-device\0{\"driver\":\"scsi-hd\",\"drive\":\"n1\"}\0-drive";
 	struct image_file files[IMAGE_FILES_MAX];
 	unsigned n = image_files_parse(args, sizeof(args), files, IMAGE_FILES_MAX);
 

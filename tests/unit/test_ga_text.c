@@ -609,6 +609,28 @@ static void test_find(void)
 	CHECK("qemu\0-chardev\0socket,id=x,path=/x,server=on\0-device\0"
 	      "{\"driver\":\"virtserialport\",\"chardev\":\"x\",\"name\":\"org.qemu.guest_agent.0\"}",
 	      "/x");
+	/* Proxmox's "agent: type=isa": the chardev's name is all that says what the line is for. */
+	CHECK("kvm\0-chardev\0socket,path=/run/100.qga,server=on,wait=off,id=qga0\0-device\0"
+	      "isa-serial,chardev=qga0",
+	      "/run/100.qga");
+	CHECK("kvm\0-chardev\0socket,path=/run/t,server=on,id=serial0\0-device\0"
+	      "isa-serial,chardev=serial0",
+	      NULL);
+	CHECK("kvm\0-chardev\0socket,path=/run/t,server=on,id=qga0\0-serial\0chardev:qga0",
+	      "/run/t");
+	/* A chardev in JSON, as QEMU 10.1 takes it; its port's device comes first. */
+	CHECK("qemu\0-device\0virtserialport,chardev=q,name=org.qemu.guest_agent.0\0-chardev\0"
+	      "{\"id\":\"q\",\"backend\":{\"type\":\"socket\",\"data\":{\"addr\":{\"type\":"
+	      "\"unix\",\"data\":{\"path\":\"/run/x.qga\"}},\"server\":true,\"wait\":false}}}",
+	      "/run/x.qga");
+	CHECK("qemu\0-device\0virtserialport,chardev=q,name=org.qemu.guest_agent.0\0-chardev\0"
+	      "{\"id\":\"q\",\"backend\":{\"type\":\"socket\",\"data\":{\"addr\":{\"type\":"
+	      "\"unix\",\"path\":\"/run/x.qga\"},\"server\":false}}}",
+	      NULL);
+	/* An option that no list knows stands in front. */
+	CHECK("qemu\0-of-some-day\0" AGENT_PORT
+	      "\0-chardev\0socket,id=charchannel0,path=ga,server=on",
+	      "ga");
 	/* QEMU connects to another's socket; it was handed over; there is no agent's port. */
 	CHECK("qemu\0-chardev\0socket,id=charchannel0,path=/x,server=off\0" AGENT_PORT, NULL);
 	CHECK("qemu\0-chardev\0socket,id=charchannel0,fd=30,server=on\0" AGENT_PORT, NULL);

@@ -5,7 +5,6 @@
 #include <endian.h>
 #include <fcntl.h>
 #include <glib.h>
-#include <jansson.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,136 +12,38 @@
 #include <unistd.h>
 
 #include "util/foreign.h"
+#include "vm/block_graph.h"
 #include "vm/proc_fs.h"
 #include "vm/stacking.h"
 #include "vm/vmm_cmdline.h"
+#include "vm/vmm_root.h"
 
-#define ARGS_MAX 4096
-
-/* How many drives of each kind of interface have been seen: QEMU numbers those without an id. */
-struct drives {
-	struct image_file *files;
-	unsigned n, cap;
-	unsigned virtio, ide, scsi, none;
-};
-
-/* A path of this host; NULL: it is something else, as nbd://host/export. */
-static const char *local_path(const char *file)
+static unsigned take_disks(const GArray *args, const char *cmdline, size_t len,
+			   struct image_file *ret, unsigned cap)
 {
-	if (g_str_has_prefix(file, "file:"))
-		file += 5;
-	if (strstr(file, "://") || g_str_has_prefix(file, "json:") || !*file)
-		return NULL;
-	return file;
-}
+	g_autofree char *program = vmm_program(cmdline, len);
+	g_autoptr(GArray) disks = block_graph_disks(args, program);
+	unsigned n = 0;
 
-static void add(struct drives *d, const char *name, const char *file)
-{
-	const char *path = local_path(file);
-	struct image_file *image;
+	for (unsigned i = 0; i < disks->len && n < cap; i++) {
+		const struct block_disk *disk = &g_array_index(disks, struct block_disk, i);
 
-	if (!path || d->n >= d->cap || strlen(path) >= sizeof(image->path))
-		return;
-	image = &d->files[d->n++];
-	memset(image, 0, sizeof(*image));
-	g_strlcpy(image->name, name, sizeof(image->name));
-	g_strlcpy(image->path, path, sizeof(image->path));
-	image->size = image->used = UINT64_MAX;
-}
-
-static void add_unnamed(struct drives *d, const char *interface, const char *file)
-{
-	g_autofree char *name = NULL;
-
-	if (!strcmp(interface, "virtio"))
-		name = g_strdup_printf("virtio%u", d->virtio++);
-	else if (!strcmp(interface, "scsi"))
-		name = g_strdup_printf("scsi0-hd%u", d->scsi++);
-	else if (!strcmp(interface, "none"))
-		name = g_strdup_printf("none%u", d->none++);
-	else
-		name = g_strdup_printf("ide%u-hd%u", d->ide / 2, d->ide % 2);
-	d->ide += g_str_has_prefix(name, "ide");
-	add(d, name, file);
-}
-
-static void add_drive(struct drives *d, const char *option)
-{
-	g_autofree char *file = vmm_option_get(option, NULL, "file");
-	g_autofree char *interface = vmm_option_get(option, NULL, "if");
-	g_autofree char *media = vmm_option_get(option, NULL, "media");
-	g_autofree char *id = vmm_option_get(option, NULL, "id");
-
-	/* The firmware is no disk, nor is what cannot be written to. */
-	if (!file || !g_strcmp0(interface, "pflash") || !g_strcmp0(media, "cdrom"))
-		return;
-	if (id && *id)
-		add(d, id, file);
-	else
-		add_unnamed(d, interface ?: "ide", file);
-}
-
-static void add_json(struct drives *d, const char *option)
-{
-	json_t *root = json_loads(option, 0, NULL), *inner = json_object_get(root, "file");
-	const char *name = json_string_value(json_object_get(root, "node-name"));
-	const char *file = json_string_value(json_object_get(root, "filename"));
-
-	if (!file)
-		file = json_string_value(json_object_get(inner, "filename"));
-	if (name && file)
-		add(d, name, file);
-	json_decref(root);
-}
-
-static void add_blockdev(struct drives *d, const char *option)
-{
-	g_autofree char *name = NULL, *file = NULL;
-
-	if (option[0] == '{') {
-		add_json(d, option);
-		return;
+		if (disk->kind != BLOCK_DISK || !disk->path ||
+		    strlen(disk->path) >= sizeof(ret->path))
+			continue;
+		ret[n] = (struct image_file){.size = UINT64_MAX, .used = UINT64_MAX};
+		g_strlcpy(ret[n].name, disk->name, sizeof(ret[n].name));
+		g_strlcpy(ret[n].path, disk->path, sizeof(ret[n].path));
+		n++;
 	}
-	name = vmm_option_get(option, NULL, "node-name");
-	file = vmm_option_get(option, NULL, "filename");
-	if (!file)
-		file = vmm_option_get(option, NULL, "file.filename");
-	if (name && file)
-		add(d, name, file);
-}
-
-static void take_option(struct drives *d, const char *option, const char *value)
-{
-	static const char *const disks[] = {"hda", "hdb", "hdc", "hdd"};
-
-	option += strspn(option, "-");
-	if (!strcmp(option, "drive"))
-		add_drive(d, value);
-	else if (!strcmp(option, "blockdev"))
-		add_blockdev(d, value);
-	for (size_t i = 0; i < G_N_ELEMENTS(disks); i++) {
-		g_autofree char *name = g_strdup_printf("ide%zu-hd%zu", i / 2, i % 2);
-
-		if (!strcmp(option, disks[i]))
-			add(d, name, value);
-	}
+	return n;
 }
 
 unsigned image_files_parse(const char *cmdline, size_t len, struct image_file *ret, unsigned cap)
 {
-	g_autofree char *copy = g_malloc0(len + 2);
-	struct drives drives = {.files = ret, .cap = cap};
-	const char *arg = copy, *end = copy + len;
+	g_autoptr(GArray) args = qemu_args_parse_cmdline(cmdline, len, NULL, NULL);
 
-	memcpy(copy, cmdline, len);
-	for (unsigned i = 0; arg < end && i < ARGS_MAX; i++) {
-		const char *next = arg + strlen(arg) + 1;
-
-		if (arg[0] == '-' && next < end)
-			take_option(&drives, arg, next);
-		arg = next;
-	}
-	return drives.n;
+	return take_disks(args, cmdline, len, ret, cap);
 }
 
 uint64_t image_files_qcow2_size(const void *head, size_t len)
@@ -156,24 +57,11 @@ uint64_t image_files_qcow2_size(const void *head, size_t len)
 	return be64toh(size);
 }
 
-static bool is_path(const char *target, const char *path)
-{
-	size_t n = strlen(target), m = strlen(path);
-
-	if (path[0] == '/')
-		return !strcmp(target, path);
-	/* Relative to a directory that it may have left. */
-	while (g_str_has_prefix(path, "./")) {
-		path += 2;
-		m -= 2;
-	}
-	return n > m && target[n - m - 1] == '/' && !strcmp(target + n - m, path);
-}
-
 /* Of a file that cannot be opened at once, as one under a lease, the format is unknown. */
-static void measure_file(const char *file, const struct foreign_stat *st, struct image_file *image)
+static void measure_file(int dir, const char *link, const struct foreign_stat *st,
+			 struct image_file *image)
 {
-	int fd = foreign_open(AT_FDCWD, file, NULL);
+	int fd = foreign_open(dir, link, NULL);
 	char head[32];
 	ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof(head), 0);
 	uint64_t virtual_size = n > 0 ? image_files_qcow2_size(head, n) : UINT64_MAX;
@@ -198,67 +86,180 @@ static void measure_device(const struct foreign_stat *st, struct image_file *ima
 		image->size = sectors * 512;
 }
 
-/* Takes an open file for one of the drives that has none yet. */
-static void try_fd(const char *dir, const char *fd, struct image_file *images, unsigned n,
-		   uint64_t *found)
+/* An image on its way to the file that the process has open. */
+struct wanted {
+	struct image_file *image;
+	char *text; /* the path without doubled slashes and "./" */
+	bool resolved, found;
+	struct foreign_stat st; /* of the path, as the process sees it */
+};
+
+static void wanted_clear(gpointer data)
 {
-	g_autofree char *link = g_strdup_printf("%s/%s", dir, fd);
+	g_free(((struct wanted *)data)->text);
+}
+
+static char *plain_path(const char *path)
+{
+	g_auto(GStrv) parts = g_strsplit(path, "/", -1);
+	g_autoptr(GString) plain = g_string_new(NULL);
+
+	for (char **part = parts; *part; part++) {
+		if (!**part || !strcmp(*part, "."))
+			continue;
+		if (plain->len || path[0] == '/')
+			g_string_append_c(plain, '/');
+		g_string_append(plain, *part);
+	}
+	return g_string_free(g_steal_pointer(&plain), FALSE);
+}
+
+/* The descriptor behind "/dev/fdset/2" (-add-fd fd=7,set=2), "/dev/fd/7"; -1: an ordinary path. */
+static int descriptor_of(const char *path, const GArray *args)
+{
+	uint64_t number;
+
+	for (unsigned i = 0; i < args->len && g_str_has_prefix(path, "/dev/fdset/"); i++) {
+		const struct qemu_arg *arg = &g_array_index(args, struct qemu_arg, i);
+		g_autofree char *set = vmm_option_get(arg->value, NULL, "set");
+		g_autofree char *fd = vmm_option_get(arg->value, NULL, "fd");
+
+		if (!strcmp(arg->option, "add-fd") && set && fd && !strcmp(set, path + 11) &&
+		    !proc_parse_u64(fd, strlen(fd), INT_MAX, &number))
+			return (int)number;
+	}
+	path += g_str_has_prefix(path, "/proc/self/fd/") ? 14
+		: g_str_has_prefix(path, "/dev/fd/")	 ? 8
+							 : 0;
+	if (*path != '/' && !proc_parse_u64(path, strlen(path), INT_MAX, &number))
+		return (int)number;
+	return -1;
+}
+
+static void resolve(struct wanted *wanted, int proc, pid_t pid, const GArray *args)
+{
+	const char *path = wanted->image->path;
+	int number = path[0] == '/' ? descriptor_of(path, args) : -1;
+	char link[48];
+
+	if (number < 0) {
+		wanted->resolved = !vmm_root_stat(proc, pid, path, &wanted->st);
+		return;
+	}
+	g_snprintf(link, sizeof(link), "%d/fd/%d", pid, number);
+	wanted->resolved = !foreign_stat(proc, link, &wanted->st);
+}
+
+/* By what it is, else by its name: its directory may be gone, or the file have been replaced. */
+static bool is_wanted(const struct wanted *wanted, const struct foreign_stat *st,
+		      const char *target)
+{
+	size_t n = strlen(target), m = strlen(wanted->text);
+
+	if (wanted->resolved && S_ISBLK(st->mode) && S_ISBLK(wanted->st.mode))
+		return st->rdev == wanted->st.rdev;
+	if (wanted->resolved && st->ino == wanted->st.ino)
+		return st->dev == wanted->st.dev;
+	if (g_str_has_suffix(target, " (deleted)"))
+		n -= strlen(" (deleted)");
+	else if (wanted->resolved)
+		return false;
+	if (wanted->text[0] == '/')
+		return n == m && !strncmp(target, wanted->text, n);
+	/* Relative to a directory that it has left. */
+	return m && n > m && target[n - m - 1] == '/' && !strncmp(target + n - m, wanted->text, m);
+}
+
+static void try_fd(int dir, const char *fd, GArray *wanted)
+{
 	char target[PATH_MAX];
-	ssize_t len = readlink(link, target, sizeof(target) - 1);
+	ssize_t len = readlinkat(dir, fd, target, sizeof(target) - 1);
 	struct foreign_stat st;
 
 	if (len <= 0 || target[0] != '/')
 		return;
 	target[len] = '\0';
-	for (unsigned i = 0; i < n; i++) {
-		if (*found & 1ull << i || !is_path(target, images[i].path) ||
-		    foreign_stat(AT_FDCWD, link, &st))
+	if (foreign_stat(dir, fd, &st) || (!S_ISBLK(st.mode) && !S_ISREG(st.mode)))
+		return;
+	for (unsigned i = 0; i < wanted->len; i++) {
+		struct wanted *w = &g_array_index(wanted, struct wanted, i);
+
+		if (w->found || !is_wanted(w, &st, target))
 			continue;
 		if (S_ISBLK(st.mode))
-			measure_device(&st, &images[i]);
-		else if (S_ISREG(st.mode))
-			measure_file(link, &st, &images[i]);
+			measure_device(&st, w->image);
 		else
-			continue;
-		*found |= 1ull << i;
-		return;
+			measure_file(dir, fd, &st, w->image);
+		w->found = true;
 	}
 }
 
-static uint64_t match_fds(const char *proc, pid_t pid, struct image_file *images, unsigned n)
+static void match_fds(int proc, pid_t pid, GArray *wanted)
 {
-	g_autofree char *path = g_strdup_printf("%s/%d/fd", proc, pid);
 	const struct dirent *entry;
-	DIR *dir = opendir(path);
-	uint64_t found = 0;
+	char path[32];
+	DIR *dir;
+	int fd;
 
-	G_STATIC_ASSERT(IMAGE_FILES_MAX <= 64);
+	g_snprintf(path, sizeof(path), "%d/fd", pid);
+	fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd >= 0 ? fdopendir(fd) : NULL;
 	for (unsigned i = 0; dir && i < PROC_FDS_MAX && (entry = readdir(dir)); i++)
 		if (entry->d_name[0] != '.')
-			try_fd(path, entry->d_name, images, n, &found);
+			try_fd(dirfd(dir), entry->d_name, wanted);
 	if (dir)
 		closedir(dir);
-	return found;
+	else if (fd >= 0)
+		close(fd);
+}
+
+/* Whose files a -readconfig is among. */
+struct reader {
+	int proc;
+	pid_t pid;
+};
+
+static char *read_config(void *ctx, const char *path, size_t *ret_len)
+{
+	const struct reader *reader = ctx;
+
+	return vmm_root_read(reader->proc, reader->pid, path, QEMU_CONFIG_MAX, ret_len);
+}
+
+static void read_images(int proc, pid_t pid, const char *cmdline, size_t len,
+			struct image_file *ret, unsigned *ret_n)
+{
+	struct reader reader = {proc, pid};
+	g_autoptr(GArray) args = qemu_args_parse_cmdline(cmdline, len, read_config, &reader);
+	g_autoptr(GArray) wanted = g_array_new(FALSE, TRUE, sizeof(struct wanted));
+	unsigned n = take_disks(args, cmdline, len, ret, IMAGE_FILES_MAX), kept = 0;
+
+	g_array_set_clear_func(wanted, wanted_clear);
+	for (unsigned i = 0; i < n; i++) {
+		struct wanted w = {.image = &ret[i], .text = plain_path(ret[i].path)};
+
+		resolve(&w, proc, pid, args);
+		g_array_append_val(wanted, w);
+	}
+	match_fds(proc, pid, wanted);
+	for (unsigned i = 0; i < n; i++)
+		if (g_array_index(wanted, struct wanted, i).found)
+			ret[kept++] = ret[i];
+	*ret_n = kept;
 }
 
 void image_files_read(const char *proc, pid_t pid, struct image_file *ret, unsigned *ret_n)
 {
-	g_autofree char *path = g_strdup_printf("%s/%d/cmdline", proc, pid);
-	g_autofree char *cmdline = g_malloc(VMM_CMDLINE_MAX);
-	ssize_t len = proc_fs_read(AT_FDCWD, path, cmdline, VMM_CMDLINE_MAX - 1);
-	unsigned n, kept = 0;
-	uint64_t found;
+	int root = open(proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	g_autofree char *cmdline = NULL;
+	char exe[PATH_MAX] = "";
+	size_t len = 0;
 
 	*ret_n = 0;
-	if (len <= 0)
+	if (root < 0)
 		return;
-	cmdline[len] = '\0';
-	if (!vmm_is_qemu(cmdline))
-		return;
-	n = image_files_parse(cmdline, len, ret, IMAGE_FILES_MAX);
-	found = match_fds(proc, pid, ret, n);
-	for (unsigned i = 0; i < n; i++)
-		if (found & 1ull << i)
-			ret[kept++] = ret[i];
-	*ret_n = kept;
+	proc_fs_exe(root, pid, exe, sizeof(exe));
+	if (!proc_fs_cmdline(root, pid, &cmdline, &len) && vmm_cmdline_is_qemu(exe, cmdline, len))
+		read_images(root, pid, cmdline, len, ret, ret_n);
+	close(root);
 }

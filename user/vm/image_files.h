@@ -21,16 +21,19 @@ struct image_file {
 };
 
 /*
- * The drives with a file, of the NUL-separated arguments of a QEMU. Pure. -drive, -blockdev,
- * -hda to -hdd, -sd, -mtdblock and -pflash are known; what a drive of another format than raw
- * or qcow2 is made of is not. Returns how many there are, at most cap.
+ * The guest's disks that are a file or a device of this host, by the NUL-separated arguments of a
+ * QEMU: what block_graph.h calls BLOCK_DISK. Pure: -readconfig files are not followed. Returns how
+ * many there are, at most cap.
  */
 unsigned image_files_parse(const char *cmdline, size_t len, struct image_file *ret, unsigned cap);
 
 /* Virtual size in the head of a qcow2 image, UINT64_MAX: it is none. Pure. */
 uint64_t image_files_qcow2_size(const void *head, size_t len);
 
-/* Look into a process; may hang. Drives that it has not open are left out. */
+/*
+ * Look into a process; may hang. Paths are compared by what they are, device and inode, as the
+ * process sees them. Drives that it has not open are left out.
+ */
 void image_files_read(const char *proc, pid_t pid, struct image_file *ret, unsigned *ret_n);
 
 #endif
