@@ -23,7 +23,7 @@ enum block_kind {
 
 struct block_disk {
 	char *name;
-	char *path; /* as it was given, relative to QEMU's directory; NULL: not a file of this host */
+	char *path; /* as it was given, maybe relative; NULL: not a file of this host */
 	enum block_kind kind;
 };
 
