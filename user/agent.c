@@ -37,6 +37,7 @@ struct agent {
 	struct remote remote;
 	struct line_writer *json;
 	struct textbuf json_text; /* of the JSON sink's thread */
+	char *last_duplicate; /* as last logged */
 	int json_err; /* what it last ran into; 0: nothing */
 	enum provider_state
 		providers[PROVIDERS_MAX]; /* as last logged, of the health sink's thread */
@@ -124,6 +125,21 @@ static void guest_report(struct agent *agent, const struct snap_vm *vm)
 	}
 }
 
+/* Series that were left out because others have their name and labels, once for each snapshot. */
+static void losses_report(struct agent *agent, const struct kvmlens_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->losses.n; i++) {
+		const struct snap_loss *loss = entities_at(&snapshot->losses, i);
+
+		if (!loss->last[0] || g_strcmp0(loss->last, agent->last_duplicate) == 0)
+			continue;
+		g_free(agent->last_duplicate);
+		agent->last_duplicate = g_strdup(loss->last);
+		log_line(agent->options.log, LOG_LEVEL_WARNING, "snapshot",
+			 "two entities have the labels %s; the later one is left out", loss->last);
+	}
+}
+
 /* What the providers' workers say, once for each change. */
 static void health_sink(void *arg, const struct kvmlens_snapshot *snapshot)
 {
@@ -145,6 +161,7 @@ static void health_sink(void *arg, const struct kvmlens_snapshot *snapshot)
 		*state = now;
 	}
 	web_report(agent);
+	losses_report(agent, snapshot);
 	for (size_t i = 0; i < snapshot->vms.n; i++)
 		guest_report(agent, entities_at(&snapshot->vms, i));
 }
@@ -391,6 +408,7 @@ void agent_stop(struct agent *agent)
 	line_writer_close(agent->json);
 	textbuf_clear(&agent->json_text);
 	g_hash_table_unref(agent->unread);
+	g_free(agent->last_duplicate);
 	close(agent->stop_fd);
 	g_free(agent);
 }

@@ -345,7 +345,7 @@ static void fill_host(const struct fake_spec *spec, struct kvmlens_snapshot *sna
 	entities_alloc(&snapshot->losses, G_N_ELEMENTS(losses), sizeof(struct snap_loss));
 	for (unsigned i = 0; i < snapshot->losses.n; i++)
 		*(struct snap_loss *)entities_at(&snapshot->losses, i) =
-			(struct snap_loss){labels_new_one(NULL, "reason", losses[i]), i};
+			(struct snap_loss){labels_new_one(NULL, "reason", losses[i]), i, ""};
 	entities_alloc(&snapshot->features, 1, sizeof(struct snap_feature));
 	*(struct snap_feature *)snapshot->features.v =
 		(struct snap_feature){labels_new_one(NULL, "feature", "tp_btf"), 1, ""};

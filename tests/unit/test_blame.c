@@ -8,6 +8,7 @@
 #include "core/blame.h"
 #include "core/cause.h"
 #include "core/cpuload.h"
+#include "metric/unique.h"
 #include "unit/suite.h"
 
 #define VM_PID 4000001
@@ -142,6 +143,7 @@ struct rig {
 	struct blame_thread thread;
 	struct kvmlens_snapshot *snapshot;
 	uint64_t mono;
+	uint64_t ready; /* the VM's ready time, waits that go on included; 0: as charged */
 };
 
 static void rig_open(struct rig *r)
@@ -203,6 +205,7 @@ static const struct snap_vm *rig_tick(struct rig *r)
 	vm->level = KVMLENS_DIAGNOSTIC;
 	vm->vcpus = 1;
 	vm->mono_ns = r->mono += 1000000000;
+	vm->time.ready = r->ready ?: r->thread.ready_ns;
 	vmlabels_begin(r->labels);
 	blame_begin(r->blame, r->inventory);
 	blame_vm(r->blame, &r->thread, 1, 0, vm);
@@ -346,6 +349,119 @@ static void test_eviction(void)
 	rig_close(&r);
 }
 
+static void set_vms(struct rig *r, const char *const names[][2], unsigned n)
+{
+	struct vm_ident *mine = vm_ident_ref(r->inventory->vms[0].ident);
+
+	inventory_unref(r->inventory);
+	r->inventory = inventory_new(n + 1);
+	r->inventory->vms[0].ident = mine;
+	for (unsigned i = 0; i < n; i++)
+		r->inventory->vms[i + 1].ident =
+			vm_ident_new(names[i][0], names[i][1], OTHER_PID + i, 1, true);
+}
+
+#define UUID_A "11111111-2222-4333-8444-000000000001"
+#define UUID_B "22222222-2222-4333-8444-000000000001"
+#define UUID_C "22222222-2222-4333-8444-000000000002"
+
+/* Two VMs of one name, a VM that restarts: no label twice, sums exact, nothing goes backwards. */
+static void test_same_name(void)
+{
+	static const char *const one[][2] = {{"web", UUID_A}};
+	static const char *const two[][2] = {{"web", UUID_A}, {"web", UUID_B}, {"db", UUID_C}};
+	static const char *const near[][2] = {{"web", UUID_C}, {"web", UUID_B}};
+	/* Names that read alike once they are cleaned are one name. */
+	static const char *const unclean[][2] = {{"w\x01", UUID_A}, {"w\x02", UUID_B}};
+	static const char *const gone[][2] = {{"new", UUID_A}};
+	static const char *const twin[][2] = {{"web", UUID_A}, {"web", UUID_A}};
+	const struct snap_vm *vm;
+	struct rig r;
+
+	rig_open(&r);
+	set_vms(&r, one, 1);
+	charge(&r, vm_entity(OTHER_PID, SCHED_ROLE_VCPU), 100);
+	vm = rig_tick(&r);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:web"), 100);
+
+	set_vms(&r, two, 3);
+	charge(&r, vm_entity(OTHER_PID, SCHED_ROLE_VCPU), 1000);
+	charge(&r, vm_entity(OTHER_PID + 1, SCHED_ROLE_VCPU), 20000);
+	charge(&r, vm_entity(OTHER_PID + 1, SCHED_ROLE_EMULATOR), 300000);
+	charge(&r, vm_entity(OTHER_PID + 2, SCHED_ROLE_VCPU), 7);
+	vm = rig_tick(&r);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:web"), 100);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:web#11111111"), 1000);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:web#22222222"), 20000);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:web#22222222/emulator"), 300000);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:db"), 7);
+	CU_ASSERT_EQUAL(blame_sum(vm), r.thread.ready_ns);
+	CU_ASSERT_EQUAL(vm->aggressors.n, 3);
+
+	/* UUIDs that begin alike: as much as it takes. */
+	set_vms(&r, near, 2);
+	charge(&r, vm_entity(OTHER_PID, SCHED_ROLE_VCPU), 5);
+	vm = rig_tick(&r);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:web#" UUID_C), 5);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:web#11111111"), 1000);
+
+	/* Alone again, in another process: the old series goes on. */
+	set_vms(&r, one, 1);
+	charge(&r, vm_entity(OTHER_PID, SCHED_ROLE_VCPU), 11);
+	vm = rig_tick(&r);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:web"), 111);
+
+	/* The new process of a VM beside the old one, which is still ending: one VM. */
+	set_vms(&r, twin, 2);
+	charge(&r, vm_entity(OTHER_PID, SCHED_ROLE_VCPU), 1);
+	charge(&r, vm_entity(OTHER_PID + 1, SCHED_ROLE_VCPU), 2);
+	vm = rig_tick(&r);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:web"), 114);
+
+	set_vms(&r, unclean, 2);
+	charge(&r, vm_entity(OTHER_PID, SCHED_ROLE_VCPU), 3);
+	charge(&r, vm_entity(OTHER_PID + 1, SCHED_ROLE_VCPU), 4);
+	vm = rig_tick(&r);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:w\xef\xbf\xbd#11111111"), 3);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:w\xef\xbf\xbd#22222222"), 4);
+
+	/* A process that is gone keeps the name that it was charged under last. */
+	set_vms(&r, gone, 1);
+	charge(&r, vm_entity(OTHER_PID + 1, SCHED_ROLE_VCPU), 40);
+	vm = rig_tick(&r);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:w\xef\xbf\xbd#22222222"), 44);
+	CU_ASSERT_EQUAL(blame_sum(vm), r.thread.ready_ns);
+	CU_ASSERT_EQUAL(snapshot_drop_duplicates(r.snapshot, NULL, NULL), 0);
+	rig_close(&r);
+}
+
+/* A wait of many intervals ends in one: no share of that one is above what was waited in it. */
+static void test_long_wait(void)
+{
+	const struct snap_aggressor *top;
+	const struct snap_vm *vm;
+	double causes = 0;
+	struct rig r;
+
+	rig_open(&r);
+	rig_tick(&r);
+	r.ready = 400000000; /* of the second, as far as it went on */
+	charge(&r, vm_entity(OTHER_PID, SCHED_ROLE_VCPU), 9000000000ull);
+	charge(&r, vm_entity(OTHER_PID, SCHED_ROLE_IOTHREAD), 1000000000ull);
+	vm = rig_tick(&r);
+	top = entities_at(&vm->aggressors, 0);
+	CU_ASSERT_DOUBLE_EQUAL(top->percent, 36, 1e-6);
+	top = entities_at(&vm->aggressors, 1);
+	CU_ASSERT_DOUBLE_EQUAL(top->percent, 4, 1e-6);
+	for (unsigned i = 0; i < CAUSES; i++)
+		causes += ((struct snap_cause *)entities_at(&vm->causes, i))->percent;
+	CU_ASSERT_DOUBLE_EQUAL(causes, 40, 1e-6);
+	/* The counters have all of it. */
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:its"), 9000000000ull);
+	CU_ASSERT_EQUAL(cause_sum(vm), 10000000000ull);
+	rig_close(&r);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -356,6 +472,8 @@ int main(void)
 		{"kinds of blame", test_kinds},
 		{"short-lived cgroups", test_eviction},
 		{"labels of what is gone", test_many_labels},
+		{"VMs of one name", test_same_name},
+		{"a wait of many intervals", test_long_wait},
 		CU_TEST_INFO_NULL,
 	};
 

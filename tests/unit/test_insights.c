@@ -32,7 +32,7 @@ static double bursts(double level, struct noise *noise)
 /* Three quarters of what it waited for went to VM 2, the rest to the host's own tasks. */
 static void set_blame(struct snap_vm *vm)
 {
-	static const char *const by[] = {"vm-0002", "host"};
+	static const char *const by[] = {"vm:vm-0002", "host:kworker"};
 
 	for (size_t i = 0; i < vm->aggressors.n; i++)
 		labels_unref(((struct snap_aggressor *)entities_at(&vm->aggressors, i))->labels);

@@ -93,15 +93,25 @@ static void say_anomaly(struct insights *in, const struct store_series *vm)
 		    by ? ", mostly by " : "", by ? by : "");
 }
 
-/* Does a blame label, by="NAME" or by="NAME/emulator", mean this VM? */
-static bool is_blamed(const char *labels, const char *name)
+/*
+ * Does a blame label mean this VM: by="vm:NAME", by="vm:NAME/emulator", or by="vm:NAME#UUID" with the
+ * beginning of its UUID?
+ */
+static bool is_blamed(const char *labels, const struct store_series *vm)
 {
-	const char *by = strstr(labels, "by=\"");
-	size_t n = strlen(name);
+	const char *by = strstr(labels, "by=\"vm:");
+	size_t n = strlen(vm->vm), part;
 
-	if (!by || strncmp(by + 4, name, n))
+	if (!by || strncmp(by + 7, vm->vm, n))
 		return false;
-	return by[4 + n] == '"' || by[4 + n] == '/';
+	by += 7 + n;
+	if (*by == '#') {
+		part = strcspn(++by, "/\"");
+		if (!part || strncmp(by, vm->uuid, part))
+			return false;
+		by += part;
+	}
+	return *by == '"' || *by == '/';
 }
 
 /* How much a counter grew over the last hour. */
@@ -147,7 +157,7 @@ static double add_blame(struct insights *in, size_t victim, const char *metric,
 
 		all += part;
 		for (guint i = 0; share && i < in->vms->len; i++)
-			if (is_blamed(s->labels, insight_vm(in, i)->vm))
+			if (is_blamed(s->labels, insight_vm(in, i)))
 				share[i] += part;
 	}
 	return all;

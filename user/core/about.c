@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "core/about.h"
+#include "metric/unique.h"
 
 /* After those of enum sched_lost. */
 enum loss {
@@ -21,6 +22,7 @@ enum loss {
 	LOSS_BLOCK_REQUESTS,
 	LOSS_BLOCK_COUNTERS,
 	LOSS_BLOCK_UNSEEN,
+	LOSS_DUPLICATES,
 	N_LOSSES,
 };
 
@@ -33,6 +35,8 @@ struct about {
 	struct labels *losses[N_LOSSES];
 	struct labels *features[FEATURE_MAX];
 	struct labels *providers[8];
+	uint64_t duplicates; /* entities taken out of snapshots */
+	char last_duplicate[192];
 };
 
 static const char *const loss_names[N_LOSSES] = {
@@ -54,6 +58,7 @@ static const char *const loss_names[N_LOSSES] = {
 	[LOSS_BLOCK_REQUESTS] = "block_request_no_room",
 	[LOSS_BLOCK_COUNTERS] = "block_counter_no_room",
 	[LOSS_BLOCK_UNSEEN] = "block_completion_unseen",
+	[LOSS_DUPLICATES] = "duplicate_series",
 };
 
 struct about *about_new(const struct config *config)
@@ -266,4 +271,26 @@ void about_fill(struct about *a, const struct about_parts *parts, const struct a
 	fill_losses(a, parts, s);
 	fill_features(a, c, s);
 	fill_providers(a, c, s);
+}
+
+static void note_duplicate(void *arg, enum metric_scope scope, const struct labels *labels)
+{
+	struct about *a = arg;
+
+	a->duplicates++;
+	snprintf(a->last_duplicate, sizeof(a->last_duplicate), "%s{%s}", metric_scopes[scope].name,
+		 labels->text);
+}
+
+void about_unique(struct about *a, struct kvmlens_snapshot *s)
+{
+	snapshot_drop_duplicates(s, note_duplicate, a);
+	for (size_t i = 0; i < s->losses.n; i++) {
+		struct snap_loss *loss = entities_at(&s->losses, i);
+
+		if (loss->labels != a->losses[LOSS_DUPLICATES])
+			continue;
+		loss->count = a->duplicates;
+		g_strlcpy(loss->last, a->last_duplicate, sizeof(loss->last));
+	}
 }

@@ -30,4 +30,10 @@ struct about_parts {
 void about_fill(struct about *about, const struct about_parts *parts,
 		const struct about_ticks *ticks, struct kvmlens_snapshot *snapshot);
 
+/*
+ * Make every series of a snapshot that is otherwise complete unique (see metric/unique.h) and count
+ * in its losses what that took.
+ */
+void about_unique(struct about *about, struct kvmlens_snapshot *snapshot);
+
 #endif

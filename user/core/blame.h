@@ -3,6 +3,10 @@
  * Who took the CPU: the kernel side keeps, for each waiting thread, a few of those that ran
  * meanwhile; here they are added up by VM, named, and kept within bounds. Belongs to the tick.
  *
+ * Charges of one label are one series: a service or a VM that restarted goes on in it. Running VMs
+ * that share a name are told apart by the beginning of their UUID (vm:NAME#UUID), and by nothing
+ * else; what was charged before stays where it was.
+ *
  * The sums of a VM are exact: whatever the kernel side had no entry left for, and whatever is
  * folded here, is in "other", and all of it together is the VM's finished ready time.
  */

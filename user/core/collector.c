@@ -139,6 +139,7 @@ static struct kvmlens_snapshot *take_snapshot(struct kvmlens_collector *c, uint6
 		host_fill(c->host, s, before, c->interval_ms);
 	for (unsigned i = 0; i < c->n_fillers; i++)
 		c->fillers[i].fill(c->fillers[i].arg, s);
+	about_unique(c->about, s);
 	c->ticks.ticks++;
 	c->ticks.last_ns = mono_raw_ns() - begun;
 	c->ticks.total_ns += c->ticks.last_ns;

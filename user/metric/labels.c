@@ -120,7 +120,7 @@ static struct labels *pack(const GPtrArray *strings)
 		to = g_stpcpy(to, strings->pdata[2 * i + 1]) + 1;
 	}
 	block->ref = 1;
-	block->labels = (struct labels){block->text, text->len, kv, n};
+	block->labels = (struct labels){block->text, text->len, kv, n, g_str_hash(block->text)};
 	return &block->labels;
 }
 
@@ -166,6 +166,12 @@ int labels_alone(const struct labels *labels)
 	const struct labels_block *block = (const struct labels_block *)labels;
 
 	return g_atomic_int_get(&block->ref) == 1;
+}
+
+bool labels_equal(const struct labels *a, const struct labels *b)
+{
+	return a == b || (a->hash == b->hash && a->text_len == b->text_len &&
+			  !memcmp(a->text, b->text, a->text_len));
 }
 
 const char *labels_get(const struct labels *labels, const char *key)

@@ -3,7 +3,9 @@
 #ifndef KVMLENS_METRIC_LABELS_H
 #define KVMLENS_METRIC_LABELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <kvmlens.h>
 
 /* Bytes of a label's value after cleaning; longer ones are cut at a character's boundary. */
@@ -17,6 +19,7 @@ struct labels {
 	size_t text_len;
 	const struct kvmlens_tag *kv; /* cleaned, not escaped */
 	size_t n;
+	uint32_t hash; /* of the text */
 };
 
 /*
@@ -31,6 +34,9 @@ void labels_unref(struct labels *labels);
 
 /* Has nobody a reference but the caller? */
 int labels_alone(const struct labels *labels);
+
+/* Are they the same set in the same order, which makes the same series? */
+bool labels_equal(const struct labels *a, const struct labels *b);
 
 /* The value of key, or NULL. Lives as long as labels. */
 const char *labels_get(const struct labels *labels, const char *key);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string.h>
 #include "metric/model.h"
 #include "metric/scope.h"
 
@@ -105,6 +106,19 @@ static void entities_clear(struct entities *entities)
 	*entities = (struct entities){0};
 }
 
+static void entities_close_gap(struct entities *entities, size_t i)
+{
+	entities->n--;
+	memmove(entities_at(entities, i), entities_at(entities, i + 1),
+		(entities->n - i) * entities->stride);
+}
+
+void entities_remove(struct entities *entities, size_t i)
+{
+	labels_unref(*(struct labels **)entities_at(entities, i));
+	entities_close_gap(entities, i);
+}
+
 static void vm_clear(struct snap_vm *vm)
 {
 #define CLEAR(scope, type, array, name, keys) entities_clear(&vm->array);
@@ -121,6 +135,12 @@ struct kvmlens_snapshot *snapshot_new(void)
 
 	snapshot->ref = 1;
 	return snapshot;
+}
+
+void snapshot_remove_vm(struct kvmlens_snapshot *snapshot, size_t i)
+{
+	vm_clear(entities_at(&snapshot->vms, i));
+	entities_remove(&snapshot->vms, i);
 }
 
 static void snapshot_free(struct kvmlens_snapshot *snapshot)

@@ -335,6 +335,7 @@ struct snap_self {
 struct snap_loss {
 	struct labels *labels; /* reason */
 	uint64_t count;
+	char last[192]; /* what was lost last, where that is known; else "" */
 };
 
 struct snap_feature {
@@ -409,7 +410,13 @@ static inline void *entities_at(const struct entities *entities, size_t i)
 	return (char *)entities->v + i * entities->stride;
 }
 
+/* Take one entity out; those behind it move up. */
+void entities_remove(struct entities *entities, size_t i);
+
 struct kvmlens_snapshot *snapshot_new(void);
+
+/* Take one VM out, with all that it has. */
+void snapshot_remove_vm(struct kvmlens_snapshot *snapshot, size_t i);
 
 /* "running", "paused", ... */
 const char *vm_state_name(enum kvmlens_vm_state state);
