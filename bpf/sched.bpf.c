@@ -276,16 +276,24 @@ int BPF_PROG(sched_exit, struct task_struct *task)
 
 #ifndef KVMLENS_RAW
 /*
- * A thread that has not switched since it was registered blocks since then, if it does: nothing
- * else would ever say so of a vCPU that is never woken. Should it wake at this very moment, its
- * next switch puts the record right.
+ * A thread that has not switched since it was registered blocks since then, or runs since its last
+ * arrival: nothing else would ever say so of a vCPU that is never woken, or that has its CPU for
+ * itself. Should it switch at this very moment, its next switch puts the record right.
  */
-static __always_inline void begin_blocked(struct sched_thread *t, struct task_struct *task)
+static __always_inline void begin_unseen(struct sched_thread *t, struct task_struct *task)
 {
-	if (!globals.now || !(task_state(task) & (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE)))
+	unsigned int state = task_state(task);
+
+	if (!globals.now)
 		return;
-	t->since = globals.now;
-	t->state = state_after(t, task, false);
+	if (state & (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE)) {
+		t->since = globals.now;
+		t->state = state_after(t, task, false);
+	} else if (!state && task->on_rq && !task->sched_info.last_queued &&
+		   task->sched_info.last_arrival) {
+		t->since = task->sched_info.last_arrival;
+		t->state = SCHED_STATE_RUNNING;
+	}
 }
 
 /* Waits that go on while user space reads the records; run by user space once a tick. */
@@ -302,7 +310,7 @@ int sched_waiting(struct bpf_iter__task *ctx)
 	if (!t || t->state == SCHED_STATE_RUNNING || t->state == SCHED_STATE_PREEMPTED)
 		return 0;
 	if (t->state == SCHED_STATE_UNKNOWN) {
-		begin_blocked(t, task);
+		begin_unseen(t, task);
 		return 0;
 	}
 	waiting.since = task->sched_info.last_queued;

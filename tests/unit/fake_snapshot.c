@@ -125,6 +125,7 @@ static void fill_vcpus(const struct fake_spec *spec, unsigned v, struct snap_vm 
 		vcpu->tid = 100000 + v * 100 + i;
 		vcpu->state = SCHED_STATE_RUNNING;
 		vcpu->cpu = i % 4;
+		vcpu->upto_ns = FAKE_INTERVAL_NS * MAX(spec->tick, 1);
 		fill_cpu(spec, v + i, 1, &vcpu->time, &vcpu->rate);
 		vcpu->switches = 1000 * MAX(spec->tick, 1);
 		vcpu->preempts = 200 * MAX(spec->tick, 1);

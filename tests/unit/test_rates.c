@@ -152,6 +152,86 @@ static void test_snapshots(void)
 	kvmlens_snapshot_unref(now);
 }
 
+/* The parts of a vCPU's window, as percent. */
+static double parts(const struct snap_vcpu *now, const struct snap_vcpu *was)
+{
+	const struct cpu_times *a = &now->time, *b = &was->time;
+
+	return now->rate.usage + now->rate.ready + now->rate.halted +
+	       100.0 * (double)(a->other - b->other) / (double)(now->upto_ns - was->upto_ns);
+}
+
+/*
+ * A thread that is switched between the tick's instant and the reading of its record is counted up
+ * to its switch: its shares are of that window, and sum to 100 in the long one and in the short one
+ * after it.
+ */
+static void test_windows(void)
+{
+	struct fake_spec spec = {.vms = 1, .vcpus = 2, .level = KVMLENS_DETAILED};
+	/* Read at 10 s, at 20 s (it was switched 1.2 s later), at 30 s. */
+	const struct sched_thread read[] = {
+		{.role = SCHED_ROLE_VCPU, .state = SCHED_STATE_PREEMPTED, .since = 8 * S},
+		{.role = SCHED_ROLE_VCPU,
+		 .state = SCHED_STATE_HALTED,
+		 .since = 21 * S + S / 5,
+		 .run_ns = 5 * S,
+		 .preempt_ns = 8 * S + S / 5},
+		{.role = SCHED_ROLE_VCPU,
+		 .state = SCHED_STATE_RUNNING,
+		 .since = 27 * S,
+		 .run_ns = 5 * S,
+		 .preempt_ns = 8 * S + S / 5,
+		 .wake_ns = S,
+		 .halted_ns = 4 * S + 4 * S / 5},
+	};
+	struct kvmlens_snapshot *s[3];
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		struct snap_vm *vm;
+		struct snap_vcpu *v;
+
+		spec.tick = i + 1;
+		s[i] = fake_snapshot(&spec);
+		vm = entities_at(&s[i]->vms, 0);
+		v = entities_at(&vm->cpus, 0);
+		v->upto_ns = account_thread(&read[i], (i + 1) * 10 * S, 0, &v->time);
+		CU_ASSERT_EQUAL(v->upto_ns, i == 1 ? 21 * S + S / 5 : (i + 1) * 10 * S);
+		vm->time = v->time;
+		account_add(&vm->time, &((struct snap_vcpu *)entities_at(&vm->cpus, 1))->time);
+		rates_derive(s[i], i ? s[i - 1] : NULL);
+		if (!i)
+			continue;
+		CU_ASSERT_DOUBLE_EQUAL(parts(v, rates_find_vcpu(entities_at(&s[i - 1]->vms, 0), v)),
+				       100, 1e-6);
+	}
+	for (i = 0; i < 3; i++)
+		kvmlens_snapshot_unref(s[i]);
+}
+
+/* What has not been seen from beginning to end has no share yet. */
+static void test_unseen(void)
+{
+	struct fake_spec spec = {.vms = 1, .vcpus = 2, .level = KVMLENS_DETAILED, .tick = 1};
+	struct kvmlens_snapshot *before = fake_snapshot(&spec), *now;
+	struct snap_vm *vm = entities_at(&before->vms, 0);
+	struct snap_vcpu *v = entities_at(&vm->cpus, 0);
+
+	spec.tick = 2;
+	now = fake_snapshot(&spec);
+	v->upto_ns = 0;
+	rates_derive(now, before);
+	vm = entities_at(&now->vms, 0);
+	v = entities_at(&vm->cpus, 0);
+	CU_ASSERT_TRUE(isnan(v->rate.usage));
+	CU_ASSERT_TRUE(isnan(vm->rate.usage));
+	v = entities_at(&vm->cpus, 1);
+	CU_ASSERT_FALSE(isnan(v->rate.usage));
+	kvmlens_snapshot_unref(before);
+	kvmlens_snapshot_unref(now);
+}
+
 /* A VM that was started anew is another one: no rate reaches across, least of all a huge one. */
 static void test_restart(void)
 {
@@ -183,6 +263,8 @@ int main(void)
 		{"deltas", test_delta},
 		{"quantiles", test_quantile},
 		{"rates of snapshots", test_snapshots},
+		{"windows of their own", test_windows},
+		{"not seen from the beginning", test_unseen},
 		{"a VM restarted", test_restart},
 		CU_TEST_INFO_NULL,
 	};

@@ -174,7 +174,8 @@ static void fill_self(struct about *a, struct collect *c, const struct about_tic
 	entities_alloc(&s->self, 1, sizeof(*self));
 	self = entities_at(&s->self, 0);
 	self->labels = labels_ref(a->none);
-	self->uptime_ns = mono_raw_ns() - a->started_ns;
+	/* The instant to which the VMs' times are counted: their sum grows as this does. */
+	self->uptime_ns = c->now.raw > a->started_ns ? c->now.raw - a->started_ns : 0;
 	self->ticks = ticks->ticks;
 	self->tick_overruns = ticks->overruns;
 	self->tick_ns = ticks->ticks ? ticks->last_ns : ABSENT;
@@ -201,7 +202,7 @@ static void fill_losses(struct about *a, const struct about_parts *parts,
 		counts[i] = probe_lost(c->probe, i);
 	counts[LOSS_REASONS] = probe_lost_reasons(c->probe);
 	counts[LOSS_THREADS] = tracker_refused(parts->tracker);
-	counts[LOSS_TORN] = c->torn;
+	counts[LOSS_TORN] = c->records.torn;
 	counts[LOSS_DISCOVERY] = health.dropped;
 	counts[LOSS_BLOCKED] = health.blocked;
 	counts[LOSS_NETWORK] = nics_failures(c->nics);

@@ -47,7 +47,7 @@ static void account_ongoing(const struct sched_thread *r, uint64_t now, uint64_t
 	}
 }
 
-void account_thread(const struct sched_thread *r, uint64_t now, uint64_t queued_since,
+uint64_t account_thread(const struct sched_thread *r, uint64_t now, uint64_t queued_since,
 		    struct cpu_times *ret_times)
 {
 	struct cpu_times t = {
@@ -64,6 +64,7 @@ void account_thread(const struct sched_thread *r, uint64_t now, uint64_t queued_
 	if (now && r->role != SCHED_ROLE_RETIRED)
 		account_ongoing(r, now, queued_since, &t);
 	*ret_times = t;
+	return now && r->state != SCHED_STATE_UNKNOWN ? MAX(now, r->since) : 0;
 }
 
 static void split(struct cpu_times *times, uint64_t guest)

@@ -8,9 +8,11 @@
 /*
  * The times of a record at now (run queue clock; 0: leave out what goes on), including the
  * interval that has not ended: running, preempted, blocked, or woken at queued_since (0: not
- * woken) and still waiting. guest and hypervisor are absent.
+ * woken) and still waiting. guest and hypervisor are absent. Returns the instant up to which the
+ * times are counted: now, or later if the thread was switched between now and the reading of its
+ * record; 0: unknown.
  */
-void account_thread(const struct sched_thread *record, uint64_t now, uint64_t queued_since,
+uint64_t account_thread(const struct sched_thread *record, uint64_t now, uint64_t queued_since,
 		    struct cpu_times *ret_times);
 
 /* Split run time by exact guest time, which runs on while the vCPU is inside the guest. */

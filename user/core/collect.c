@@ -26,6 +26,7 @@ void collect_init(struct collect *c)
 void collect_clear(struct collect *c)
 {
 	scan_clear(&c->scan);
+	records_clear(&c->records);
 	g_array_unref(c->blame_threads);
 	blame_free(c->blame);
 	footprints_free(c->footprints);
@@ -38,15 +39,12 @@ struct role_sum {
 	uint64_t threads, run, ready;
 };
 
-static void add_role(struct collect *c, uint16_t slot, const struct instant *now, uint64_t threads,
-		     struct role_sum *sum)
+static void add_role(struct collect *c, const struct sched_thread *r, const struct instant *now,
+		     uint64_t threads, struct role_sum *sum)
 {
-	struct sched_thread r;
 	struct cpu_times t;
 
-	if (!slot || !c->threads || threads_read(c->threads, slot, &r))
-		return;
-	account_thread(&r, now->rq, scan_queued_since(&c->scan, slot), &t);
+	account_thread(r, now->rq, scan_queued_since(&c->scan, r->slot), &t);
 	sum->threads += threads;
 	sum->run += t.run;
 	sum->ready += t.ready;
@@ -63,14 +61,21 @@ static void fill_roles(struct collect *c, const struct inventory_vm *iv, const s
 {
 	struct role_sum sums[SCHED_ROLE_MAX] = {};
 	unsigned i, role, n = 0;
+	struct sched_thread gone;
+	uint16_t slot;
 
-	for (i = 0; i < iv->n_threads; i++)
-		if (iv->threads[i].role < SCHED_ROLE_MAX)
-			add_role(c, iv->threads[i].slot, now, 1, &sums[iv->threads[i].role]);
+	for (i = 0; i < iv->n_threads; i++) {
+		const struct sched_thread *r = records_thread(&c->records, iv->threads[i].slot);
+
+		if (r && iv->threads[i].role < SCHED_ROLE_MAX)
+			add_role(c, r, now, 1, &sums[iv->threads[i].role]);
+	}
 	for (role = 0; role < SCHED_ROLE_MAX; role++) {
 		if (!role_names[role] || !c->threads)
 			continue;
-		add_role(c, threads_retired(c->threads, vm->ident->pid, role), now, 0, &sums[role]);
+		slot = threads_retired(c->threads, vm->ident->pid, role);
+		if (slot && !threads_read(c->threads, slot, &gone))
+			add_role(c, &gone, now, 0, &sums[role]);
 		n += sums[role].run || sums[role].threads;
 	}
 	entities_alloc(&vm->roles, n, sizeof(struct snap_role));
@@ -317,8 +322,9 @@ void collect_vms(struct collect *c, const struct inventory *inventory,
 
 	vmlabels_begin(c->labels);
 	blame_begin(c->blame, inventory);
-	now.mono = mono_ns();
-	now.rq = rqclock_at(&c->clock, mono_raw_ns());
+	scan_run(&c->scan, c->probe);
+	records_take(&c->records, &c->scan, c->probe, c->threads, &c->clock, inventory, &now);
+	c->now = now;
 	snapshot->mono_ns = now.mono;
 	if (!inventory)
 		return;

@@ -11,8 +11,7 @@
 #include "core/latest.h"
 #include "core/levels.h"
 #include "core/nics.h"
-#include "core/rqclock.h"
-#include "core/scan.h"
+#include "core/records.h"
 #include "core/stall_watch.h"
 #include "core/vmlabels.h"
 #include "probe/probe.h"
@@ -44,13 +43,8 @@ struct collect {
 	uint64_t footprint_ns; /* when that of the VM at hand was read, 0: it is not known */
 	struct rqclock clock;
 	struct scan scan;
-	uint64_t torn; /* records that could not be read in time, since the start */
-};
-
-/* Both clocks at one instant: every VM of a snapshot is accounted to the same now. */
-struct instant {
-	uint64_t rq; /* run queue clock, 0: unknown */
-	uint64_t mono; /* CLOCK_MONOTONIC, as bpf_ktime_get_ns() */
+	struct records records;
+	struct instant now; /* of the last tick */
 };
 
 void collect_init(struct collect *collect);
@@ -58,7 +52,7 @@ void collect_clear(struct collect *collect);
 
 /*
  * A new snapshot's VMs, without rates; before (may be NULL) keeps counters from going back.
- * inventory may be NULL. After scan_run. Call on the tracked tick thread, after rqclock_sync,
+ * inventory may be NULL. Call on the tracked tick thread, after rqclock_sync,
  * with the tracker locked.
  */
 void collect_vms(struct collect *collect, const struct inventory *inventory,

@@ -127,7 +127,6 @@ static struct kvmlens_snapshot *take_snapshot(struct kvmlens_collector *c, uint6
 	c->collect.interval_ms = c->interval_ms;
 	s->level = levels_default(c->collect.levels);
 	s->groups = c->options.config->groups;
-	scan_run(&c->collect.scan, c->collect.probe, rqclock_at(&c->collect.clock, mono_raw_ns()));
 	tracker_lock(c->tracker);
 	inventory = discover_inventory(c->discover);
 	collect_vms(&c->collect, inventory, s, before);

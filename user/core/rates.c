@@ -17,7 +17,7 @@ double rate_percent(uint64_t now, uint64_t before, uint64_t interval_ns, double 
 
 	if (isnan(d) || !interval_ns || cpus <= 0)
 		return NAN;
-	/* The two clocks are read a moment apart: the last digit may pass 100. */
+	/* Of times that are read one after another the last digit may pass 100. */
 	return MIN(100.0 * d / ((double)interval_ns * cpus), 100.0);
 }
 
@@ -94,18 +94,19 @@ struct source {
 	const struct hist *wake;
 };
 
+/* window: the time of all vCPUs that lies between the two, which their times divide up. */
 static void derive(struct cpu_rates *r, const struct source *now, const struct source *was,
-		   uint64_t ns, double cpus)
+		   uint64_t ns, uint64_t window)
 {
 	const struct cpu_times *a = now->time, *b = was->time;
 
-	r->usage = rate_percent(a->run, b->run, ns, cpus);
-	r->guest = rate_percent(a->guest, b->guest, ns, cpus);
-	r->hypervisor = rate_percent(a->hypervisor, b->hypervisor, ns, cpus);
-	r->ready = rate_percent(a->ready, b->ready, ns, cpus);
-	r->steal = rate_percent(a->steal, b->steal, ns, cpus);
-	r->wake = rate_percent(a->wake, b->wake, ns, cpus);
-	r->halted = rate_percent(a->halted, b->halted, ns, cpus);
+	r->usage = rate_percent(a->run, b->run, window, 1);
+	r->guest = rate_percent(a->guest, b->guest, window, 1);
+	r->hypervisor = rate_percent(a->hypervisor, b->hypervisor, window, 1);
+	r->ready = rate_percent(a->ready, b->ready, window, 1);
+	r->steal = rate_percent(a->steal, b->steal, window, 1);
+	r->wake = rate_percent(a->wake, b->wake, window, 1);
+	r->halted = rate_percent(a->halted, b->halted, window, 1);
 	r->migrations = rate_per_second(now->migrations, was->migrations, ns);
 	r->preempts = rate_per_second(now->preempts, was->preempts, ns);
 	r->switches = rate_per_second(now->switches, was->switches, ns);
@@ -204,6 +205,37 @@ static void derive_roles(struct snap_vm *vm, const struct snap_vm *before, uint6
 	}
 }
 
+/*
+ * The time that a vCPU's times speak of, from its last reading to this: the interval of ns, but for
+ * a thread that was switched while the records were read. 0: it has not been seen from beginning to
+ * end, so that no share of it is known.
+ */
+static uint64_t vcpu_window(const struct snap_vcpu *now, const struct snap_vcpu *was, uint64_t ns)
+{
+	if (now->upto_ns && was->upto_ns)
+		return now->upto_ns > was->upto_ns ? now->upto_ns - was->upto_ns : 0;
+	return now->is_sampled && was->is_sampled ? ns : 0;
+}
+
+/* The same of all vCPUs together; one that has come or gone since counts whole. */
+static uint64_t vm_window(const struct snap_vm *now, const struct snap_vm *was, uint64_t ns)
+{
+	uint64_t sum = 0;
+	size_t i, kept = 0;
+
+	for (i = 0; i < now->cpus.n; i++) {
+		const struct snap_vcpu *v = entities_at(&now->cpus, i);
+		const struct snap_vcpu *old = rates_find_vcpu(was, v);
+		uint64_t window = old ? vcpu_window(v, old, ns) : ns;
+
+		if (!window)
+			return 0;
+		kept += old != NULL;
+		sum += window;
+	}
+	return sum + (was->cpus.n - kept) * ns;
+}
+
 static void derive_vm(struct snap_vm *vm, const struct snap_vm *before, uint64_t ns)
 {
 	struct source now = vm_source(vm), was;
@@ -212,7 +244,7 @@ static void derive_vm(struct snap_vm *vm, const struct snap_vm *before, uint64_t
 	unknown(&vm->rate);
 	if (before) {
 		was = vm_source(before);
-		derive(&vm->rate, &now, &was, ns, vm->vcpus);
+		derive(&vm->rate, &now, &was, ns, vm_window(vm, before, ns));
 	}
 	for (i = 0; i < vm->cpus.n; i++) {
 		struct snap_vcpu *v = entities_at(&vm->cpus, i);
@@ -223,7 +255,7 @@ static void derive_vm(struct snap_vm *vm, const struct snap_vm *before, uint64_t
 			continue;
 		now = vcpu_source(v);
 		was = vcpu_source(old);
-		derive(&v->rate, &now, &was, ns, 1);
+		derive(&v->rate, &now, &was, ns, vcpu_window(v, old, ns));
 	}
 	derive_roles(vm, before, ns);
 	disk_rates_derive(vm, before);

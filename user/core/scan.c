@@ -38,19 +38,16 @@ static void add_reason(void *arg, const struct kvm_reason_key *key,
 	g_array_append_val(list, reason);
 }
 
-void scan_run(struct scan *s, struct probe *probe, uint64_t now)
+void scan_run(struct scan *s, struct probe *probe)
 {
 	unsigned i;
 
 	g_array_set_size(s->found, 0);
-	g_array_set_size(s->waiting, 0);
 	g_hash_table_remove_all(s->found_by_tid);
-	g_hash_table_remove_all(s->waiting_by_slot);
 	g_hash_table_remove_all(s->reasons_by_tid);
 	if (!probe)
 		return;
 	probe_scan_kvm(probe, s->found);
-	probe_scan_waiting(probe, now, s->waiting);
 	probe_reasons(probe, add_reason, s->reasons_by_tid);
 	for (i = 0; i < s->found->len; i++) {
 		struct kvm_found *f = &g_array_index(s->found, struct kvm_found, i);
@@ -58,6 +55,17 @@ void scan_run(struct scan *s, struct probe *probe, uint64_t now)
 		if (f->kind == KVM_FOUND_VCPU && f->tid)
 			g_hash_table_insert(s->found_by_tid, GUINT_TO_POINTER(f->tid), f);
 	}
+}
+
+void scan_waiting(struct scan *s, struct probe *probe, uint64_t now)
+{
+	unsigned i;
+
+	g_array_set_size(s->waiting, 0);
+	g_hash_table_remove_all(s->waiting_by_slot);
+	if (!probe)
+		return;
+	probe_scan_waiting(probe, now, s->waiting);
 	for (i = 0; i < s->waiting->len; i++) {
 		struct sched_waiting *w = &g_array_index(s->waiting, struct sched_waiting, i);
 

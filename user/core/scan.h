@@ -21,8 +21,11 @@ struct scan_reason {
 void scan_init(struct scan *scan);
 void scan_clear(struct scan *scan);
 
-/* Ask anew, at now by the run queue clock (0: unknown); probe NULL: forget. */
-void scan_run(struct scan *scan, struct probe *probe, uint64_t now);
+/* Read KVM's files and exit reasons; probe NULL: forget them. */
+void scan_run(struct scan *scan, struct probe *probe);
+
+/* Read which threads wait, at now by the run queue clock (0: unknown); probe NULL: forget. */
+void scan_waiting(struct scan *scan, struct probe *probe, uint64_t now);
 
 /* Since when a slot's thread has been woken and not run, run queue clock; 0: it is not. */
 uint64_t scan_queued_since(const struct scan *scan, uint16_t slot);

@@ -14,11 +14,12 @@ static void vcpu_guest_time(struct collect *c, const struct vm_thread *thread,
 			    struct snap_vm *vm, struct snap_vcpu *v)
 {
 	uint64_t sampled = record->gtime_ns - record->gtime_base;
-	struct kvm_vcpu_times times;
+	const struct kvm_vcpu_times *exact = records_times(&c->records, thread->slot);
 
-	if (c->probe && vm->level >= KVMLENS_DETAILED &&
-	    !probe_vcpu_times(c->probe, thread->slot, &times) &&
-	    times.tid == (uint32_t)thread->tid) {
+	if (c->probe && vm->level >= KVMLENS_DETAILED && exact &&
+	    exact->tid == (uint32_t)thread->tid) {
+		struct kvm_vcpu_times times = *exact;
+
 		if (!times.base_ns) {
 			times.base_ns =
 				1 + (sampled > times.guest_ns ? sampled - times.guest_ns : 0);
@@ -48,24 +49,22 @@ static void note_blame(struct collect *c, const struct sched_thread *record)
 static void vcpu_kernel(struct collect *c, const struct vm_thread *thread,
 			const struct instant *now, struct snap_vm *vm, struct snap_vcpu *v)
 {
-	struct sched_thread record;
-	int err = threads_read(c->threads, thread->slot, &record);
+	const struct sched_thread *record = records_thread(&c->records, thread->slot);
 
-	if (err || record.tid != (uint32_t)thread->tid) {
-		c->torn += err == -EAGAIN;
+	if (!record || record->tid != (uint32_t)thread->tid)
 		return;
-	}
-	note_blame(c, &record);
-	account_thread(&record, now->rq, scan_queued_since(&c->scan, thread->slot), &v->time);
-	account_hist(&v->wake_hist, record.wake_hist, SCHED_HIST_SHIFT, record.wake_ns);
-	account_hist(&v->preempt_hist, record.preempt_hist, SCHED_HIST_SHIFT, record.preempt_ns);
+	note_blame(c, record);
+	v->upto_ns = account_thread(record, now->rq, scan_queued_since(&c->scan, thread->slot),
+				    &v->time);
+	account_hist(&v->wake_hist, record->wake_hist, SCHED_HIST_SHIFT, record->wake_ns);
+	account_hist(&v->preempt_hist, record->preempt_hist, SCHED_HIST_SHIFT, record->preempt_ns);
 	if (!vm->ident->tcg)
-		vcpu_guest_time(c, thread, &record, now, vm, v);
-	v->state = record.state;
-	v->cpu = record.cpu;
-	v->switches = record.switches;
-	v->preempts = record.preempts;
-	v->migrations = record.migrations;
+		vcpu_guest_time(c, thread, record, now, vm, v);
+	v->state = record->state;
+	v->cpu = record->cpu;
+	v->switches = record->switches;
+	v->preempts = record->preempts;
+	v->migrations = record->migrations;
 }
 
 static void vcpu_init(struct snap_vcpu *v, const struct vm_thread *thread)
@@ -87,7 +86,8 @@ static void fill_vcpu(struct collect *c, const struct vm_thread *thread, const s
 	if (thread->slot && c->threads)
 		vcpu_kernel(c, thread, now, vm, v);
 	else
-		schedstat_read("/proc", vm->ident->pid, thread->tid, &v->time, &v->switches);
+		v->is_sampled = !schedstat_read("/proc", vm->ident->pid, thread->tid, &v->time,
+						&v->switches);
 	found = g_hash_table_lookup(c->scan.found_by_tid, GUINT_TO_POINTER(thread->tid));
 	if (found)
 		memcpy(v->kvm, found->stat, sizeof(v->kvm));

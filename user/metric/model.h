@@ -89,6 +89,8 @@ struct snap_vcpu {
 	uint8_t state; /* enum sched_state at the tick */
 	uint32_t cpu; /* it last ran on */
 	struct cpu_times time;
+	uint64_t upto_ns; /* run queue clock: when time ends; 0: unknown */
+	bool is_sampled; /* time is what /proc said at the tick */
 	struct cpu_rates rate;
 	uint64_t switches, preempts, migrations;
 	struct hist wake_hist, preempt_hist, exit_hist;
