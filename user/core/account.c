@@ -48,7 +48,7 @@ static void account_ongoing(const struct sched_thread *r, uint64_t now, uint64_t
 }
 
 uint64_t account_thread(const struct sched_thread *r, uint64_t now, uint64_t queued_since,
-		    struct cpu_times *ret_times)
+			struct cpu_times *ret_times)
 {
 	struct cpu_times t = {
 		.run = r->run_ns,

@@ -13,7 +13,7 @@
  * record; 0: unknown.
  */
 uint64_t account_thread(const struct sched_thread *record, uint64_t now, uint64_t queued_since,
-		    struct cpu_times *ret_times);
+			struct cpu_times *ret_times);
 
 /* Split run time by exact guest time, which runs on while the vCPU is inside the guest. */
 void account_guest(struct cpu_times *times, const struct kvm_vcpu_times *guest, uint64_t mono_now);
