@@ -443,23 +443,24 @@ static void test_templates(void)
 {
 	check_rendered("rules:\n  - id: r\n    text: \"{vm}: {metric}\"\n    condition: {metric: "
 		       "vm.cpu.usage, operator: gt, threshold: 2}\n",
-		       "{{ $labels.vm }}: vm.cpu.usage'");
+		       "{{ $labels.vm }}: vm.cpu.usage\"");
 	check_rendered("rules:\n  - id: r\n    type: forecast\n    text: \"{vm}: {metric}\"\n    "
 		       "condition: {metric: vm.memory.usage_percent}\n",
-		       "{{ $labels.vm }}: {{ $labels.metric }}'");
+		       "{{ $labels.vm }}: {{ $labels.metric }}\"");
 }
 
 static void test_expressions(void)
 {
-	check_expr("rules:\n  - id: r\n    no_data: resolve\n    condition: {metric: vm.cpu.usage, "
+	check_expr("rules:\n  - id: r\n    no_data: resolve\n    no_data_after: 0s\n    condition: "
+		   "{metric: vm.cpu.usage, "
 		   "operator: le, threshold: 2KiB, labels: {vm: \"a.b-*\"}}\n",
 		   "((vm_cpu_usage{vm=~\"a\\\\.b-.*\"} <= 2048))");
 	check_expr(
 		"rules:\n  - id: r\n    resolve_threshold: 1\n    no_data: resolve\n"
 		"    condition: {metric: host.vms, operator: gt, threshold: 2, tags: {component: "
 		"host}}\n",
-		"((host_vms > 2)) or ((host_vms > 1) and on (instance, job) "
-		"ALERTS{alertname=\"r\",alertstate=\"firing\"})");
+		"((host_vms > 2)) or ((((last_over_time(host_vms[299999ms]) > 1))) and on "
+		"(instance, job) ALERTS{alertname=\"r\",alertstate=\"firing\"})");
 }
 
 int main(void)

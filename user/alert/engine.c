@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include "alert/engine_internal.h"
 
@@ -19,6 +20,7 @@ void alert_free(void *arg)
 
 	labels_unref(alert->record.labels);
 	g_free(alert->record.rule_id);
+	g_free(alert->terms_ms);
 	g_free(alert);
 }
 
@@ -41,6 +43,7 @@ struct alert_engine *alert_engine_new(struct alert_rules *rules)
 	engine->alerts = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, alert_free);
 	engine->fits = g_hash_table_new_full(NULL, NULL, NULL, engine_fit_free);
 	engine->active = g_new0(guint, rules->rules->len + 1);
+	engine->measures = measures_new();
 	return engine;
 }
 
@@ -48,6 +51,7 @@ void alert_engine_free(struct alert_engine *engine)
 {
 	if (!engine)
 		return;
+	measures_free(engine->measures);
 	g_hash_table_unref(engine->alerts);
 	g_hash_table_unref(engine->fits);
 	g_ptr_array_unref(engine->orphans);
@@ -144,6 +148,8 @@ int alert_engine_restore(struct alert_engine *engine, const struct alert_record 
 		.value = record->value,
 	};
 	alert->restored = alert->kept = true;
+	/* What held is not kept: until it is known again, it is as it was. */
+	alert->terms = alert->record.fired_ms ? (1u << alert->rule->n_ands) - 1 : 0;
 	return 0;
 }
 
@@ -193,6 +199,118 @@ static void look(struct alert_engine *engine, const struct alert_rule *rule,
 	alert->record.seen_ms = engine->now_ms;
 }
 
+/* Bits of the terms that are known, and of those that hold. */
+struct terms {
+	uint32_t known, hold;
+};
+
+static bool term_holds(struct alert_engine *engine, const struct alert_term *term, uint64_t key,
+		       const struct snap_vm *vm, const void *entity, bool *known)
+{
+	const struct measure what = {term->metric, term->divisor, term->rate_ms, key};
+	double value;
+
+	if (!measure_read(engine->measures, &what, engine->snapshot, vm, entity, engine->now_ms,
+			  &value))
+		return false;
+	*known = true;
+	return alert_compare(term->op, value, term->threshold);
+}
+
+/* On the entity itself where the term is of its kind; else on any of the same VM or of the host. */
+static void look_term(struct alert_engine *engine, const struct alert_rule *rule, unsigned i,
+		      const struct snap_vm *vm, const void *entity, uint64_t series,
+		      struct terms *terms)
+{
+	const struct alert_term *term = &rule->terms[i];
+	bool known = false, holds = false;
+	struct entities all = {(void *)entity, 1, 0};
+
+	if (term->metric->scope != rule->metric->scope)
+		all = metric_entities(term->metric->scope, engine->snapshot, vm);
+	for (size_t k = 0; k < all.n; k++) {
+		const void *other = entities_at(&all, k);
+		const struct labels *labels = *(struct labels *const *)other;
+		uint64_t key = alert_hash_mix(alert_hash_mix(rule->hash, series),
+					      alert_hash(i + 1, labels->text));
+
+		if (alert_matches(term->match, term->n_match, labels))
+			holds |= term_holds(engine, term, key, vm, other, &known);
+	}
+	terms->known |= (uint32_t)known << i;
+	terms->hold |= (uint32_t)holds << i;
+}
+
+/* While it fires, what is not known is as it was, for as long as a value of the rule would be. */
+static void keep_terms(struct alert_engine *engine, struct alert *alert, const struct terms *terms)
+{
+	const struct alert_rule *rule = alert->rule;
+	int64_t held_ms = alert_rule_held_ms(rule);
+
+	for (unsigned i = 0; i < rule->n_ands + rule->n_ors; i++) {
+		uint32_t bit = 1u << i;
+
+		if (terms->known & bit || !alert->terms_ms[i])
+			alert->terms_ms[i] = engine->now_ms;
+		if (terms->known & bit || !engine_is_up(alert) ||
+		    engine_lasted(engine, alert->terms_ms[i], held_ms))
+			alert->terms = (alert->terms & ~bit) | (terms->hold & bit);
+	}
+}
+
+/* The same for the value itself, where a term alone is known. */
+static void keep_value(struct alert_engine *engine, struct alert *alert, double number)
+{
+	int64_t *known_ms = &alert->terms_ms[ALERT_TERMS_MAX];
+
+	if (!isnan(number) || !*known_ms)
+		*known_ms = engine->now_ms;
+	if (!isnan(number) || !engine_is_up(alert) ||
+	    engine_lasted(engine, *known_ms, alert_rule_held_ms(alert->rule)))
+		alert->record.value = number;
+}
+
+/* A rule that compares more than one value, or none of a metric's own. */
+static void look_compound(struct alert_engine *engine, const struct alert_rule *rule,
+			  const struct snap_vm *vm, const void *entity, uint64_t *series)
+{
+	struct labels *labels = *(struct labels *const *)entity;
+	struct measure what = {rule->metric, rule->divisor, rule->rate_ms, 0};
+	struct terms terms = {0, 0};
+	struct alert *alert;
+	double number = NAN;
+	bool known, holds;
+
+	if (rule->n_match && !alert_rule_fits(rule, labels))
+		return;
+	alert = find(engine, rule, labels, series);
+	what.key = alert_hash_mix(rule->hash, *series);
+	known = measure_read(engine->measures, &what, engine->snapshot, vm, entity, engine->now_ms,
+			     &number);
+	for (unsigned i = 0; i < rule->n_ands + rule->n_ors; i++)
+		look_term(engine, rule, i, vm, entity, *series, &terms);
+	holds = (known && alert_rule_holds(rule, number, false) &&
+		 engine_ands_hold(rule, terms.hold)) ||
+		engine_ors_hold(rule, terms.hold);
+	known |= (terms.known >> rule->n_ands) != 0;
+	if (!alert && (holds || (known && rule->no_data == RULE_ALERT)))
+		alert = alert_add(engine, rule, labels, *series);
+	if (!alert)
+		return;
+	alert->entity_seq = engine->seq;
+	alert->vm = vm;
+	alert->gone_ms = 0;
+	if (!alert->terms_ms)
+		alert->terms_ms = g_new0(int64_t, ALERT_TERMS_MAX + 1);
+	keep_terms(engine, alert, &terms);
+	if (!known)
+		return;
+	alert->value_seq = engine->seq;
+	keep_value(engine, alert, number);
+	engine_advance(engine, alert);
+	alert->record.seen_ms = engine->now_ms;
+}
+
 static void look_scope(struct alert_engine *engine, enum metric_scope scope,
 		       const struct snap_vm *vm, const uint8_t *bits)
 {
@@ -210,8 +328,12 @@ static void look_scope(struct alert_engine *engine, enum metric_scope scope,
 			const struct alert_rule *rule =
 				g_array_index(rules, const struct alert_rule *, k);
 
-			if (!bits || engine_fits(bits, rule))
+			if (bits && !engine_fits(bits, rule))
+				continue;
+			if (alert_rule_is_plain(rule))
 				look(engine, rule, vm, entity, &series);
+			else
+				look_compound(engine, rule, vm, entity, &series);
 		}
 	}
 }
@@ -332,6 +454,7 @@ void alert_engine_step(struct alert_engine *engine, const struct kvmlens_snapsho
 	engine_sweep(engine);
 	engine_settle(engine);
 	engine_fits_purge(engine);
+	measures_purge(engine->measures, engine->now_ms);
 	engine->snapshot = NULL;
 }
 

@@ -12,8 +12,8 @@
  *	            inactive
  *
  * A pending alert whose value is missing is dropped, as Prometheus does. A firing one stands as it
- * was for no_data_after, and with no_data: keep for ENGINE_KEEP_MS at most. What is gone for
- * ENGINE_GONE_MS (a VM, a disk beside others, a channel) resolves its alerts; where no entity of
+ * was for no_data_after, and with no_data: keep for alert_rule_held_ms() at most. What is gone for
+ * ALERT_GONE_MS (a VM, a disk beside others, a channel) resolves its alerts; where no entity of
  * the kind is left, a source may be silent, and no_data_after counts.
  * Spans are met within half an interval of the snapshots.
  */
@@ -23,9 +23,6 @@
 #include "alert/rules.h"
 #include "alert/silence.h"
 
-/* A VM that a restarted source has not listed again yet is not gone. */
-#define ENGINE_GONE_MS 15000
-#define ENGINE_KEEP_MS INT64_C(86400000) /* a firing alert without values ends */
 #define ENGINE_WARM_UP 3 /* first steps, in which a restored pending alert may lack its value */
 #define ENGINE_ALERTS_MAX 100000
 

@@ -4,6 +4,7 @@
 #define KVMLENS_ALERT_ENGINE_INTERNAL_H
 
 #include "alert/engine.h"
+#include "alert/measure.h"
 
 struct alert {
 	struct alert_record record;
@@ -15,6 +16,8 @@ struct alert {
 	const struct snap_vm *vm; /* of this step, NULL */
 	bool restored; /* and not stepped yet */
 	bool kept; /* it is of before a restart */
+	uint32_t terms; /* bits: those of the rule that held when they were last known */
+	int64_t *terms_ms; /* when each was known, and last the value; NULL: the rule is plain */
 	bool dirty; /* the record changed in this step, whatever change says */
 	enum alert_change change; /* of this step */
 	const char *reason, *quiet; /* static */
@@ -35,6 +38,7 @@ struct alert_engine {
 	GHashTable *alerts; /* struct alert by record.id */
 	GHashTable *fits; /* struct fit by ident */
 	bool rewrite; /* every alert is dirty in the next step */
+	struct measures *measures;
 	guint *active; /* alerts of each rule, by its index */
 	uint64_t seq;
 	struct alert_engine_stats stats;
@@ -63,6 +67,10 @@ static inline bool engine_fits(const uint8_t *bits, const struct alert_rule *rul
 {
 	return bits[rule->index / 8] & (1u << rule->index % 8);
 }
+
+/* Do the rule's terms, of which these bits hold, let a value of its own fire; are they enough? */
+bool engine_ands_hold(const struct alert_rule *rule, uint32_t bits);
+bool engine_ors_hold(const struct alert_rule *rule, uint32_t bits);
 
 /* By its last value, go on from state to state. */
 void engine_advance(struct alert_engine *engine, struct alert *alert);

@@ -110,11 +110,25 @@ static void back(struct alert *alert)
 	alert->dirty = true;
 }
 
+bool engine_ands_hold(const struct alert_rule *rule, uint32_t bits)
+{
+	uint32_t all = (1u << rule->n_ands) - 1;
+
+	return (bits & all) == all;
+}
+
+bool engine_ors_hold(const struct alert_rule *rule, uint32_t bits)
+{
+	return bits >> rule->n_ands;
+}
+
 void engine_advance(struct alert_engine *engine, struct alert *alert)
 {
 	struct alert_record *r = &alert->record;
 	bool fires = r->fired_ms != 0;
-	bool holds = alert_rule_holds(alert->rule, r->value, fires);
+	bool holds = (alert_rule_holds(alert->rule, r->value, fires) &&
+		      engine_ands_hold(alert->rule, alert->terms)) ||
+		     engine_ors_hold(alert->rule, alert->terms);
 
 	/* Values are back of one that never fired: it was told that they were missing. */
 	if (r->state == STATE_NODATA && !fires)
@@ -127,19 +141,12 @@ void engine_advance(struct alert_engine *engine, struct alert *alert)
 		advance_waiting(engine, alert, holds);
 }
 
-/* Entities that the guest's inside alone knows: they are unknown while its sources are silent. */
-static bool is_guest_scope(enum metric_scope scope)
-{
-	return scope == SCOPE_INFO || scope == SCOPE_SPACE || scope == SCOPE_CARD ||
-	       scope == SCOPE_GUEST_OS || scope == SCOPE_PROCESS;
-}
-
 /* As for what is missing altogether: a source may have fallen silent. */
 static int64_t gone_unsure(const struct alert_rule *rule)
 {
-	if (is_guest_scope(rule->metric->scope) || rule->no_data == RULE_ALERT)
-		return ENGINE_KEEP_MS;
-	return MAX(rule->no_data_after_ms, ENGINE_GONE_MS);
+	if (alert_rule_is_guest(rule) || rule->no_data == RULE_ALERT)
+		return ALERT_KEEP_MS;
+	return MAX(rule->no_data_after_ms, ALERT_GONE_MS);
 }
 
 /*
@@ -157,12 +164,12 @@ static int64_t gone_after(struct alert_engine *engine, const struct alert *alert
 	if (metric_scope_in_vm(scope)) {
 		vm = uuid ? g_hash_table_lookup(vms, uuid) : NULL;
 		if (!vm || !engine_fits(engine_fit(engine, vm), alert->rule))
-			return ENGINE_GONE_MS;
+			return ALERT_GONE_MS;
 		if (scope == SCOPE_VM)
 			return 0;
 	}
 	/* A disk that was detached has others beside it; a source that fell silent has none. */
-	return metric_entities(scope, engine->snapshot, vm).n ? ENGINE_GONE_MS
+	return metric_entities(scope, engine->snapshot, vm).n ? ALERT_GONE_MS
 							      : gone_unsure(alert->rule);
 }
 
@@ -181,9 +188,9 @@ static void missing(struct alert_engine *engine, struct alert *alert)
 			engine_advance(engine, alert);
 		return;
 	}
-	if (engine->now_ms - r->seen_ms >= ENGINE_KEEP_MS && alert->rule->no_data != RULE_ALERT) {
-		if (r->state != STATE_INACTIVE)
-			engine_resolve(alert, "no data");
+	if (engine_is_up(alert) && alert->rule->no_data == RULE_KEEP &&
+	    engine_lasted(engine, r->seen_ms, alert_rule_held_ms(alert->rule))) {
+		advance_firing(engine, alert, false, "no data");
 		return;
 	}
 	if (r->state == STATE_NODATA)
@@ -235,9 +242,11 @@ void engine_sweep(struct alert_engine *engine)
 			alert->gone_ms = 0;
 		else if (!alert->gone_ms)
 			alert->gone_ms = engine->now_ms;
-		if (after_ms && engine->now_ms - alert->gone_ms >= after_ms)
+		if (after_ms && (after_ms == ALERT_GONE_MS
+					 ? engine->now_ms - alert->gone_ms >= after_ms
+					 : engine_lasted(engine, alert->record.seen_ms, after_ms)))
 			engine_resolve(alert, "gone");
-		else if (after_ms != ENGINE_GONE_MS)
+		else if (after_ms != ALERT_GONE_MS)
 			missing(engine, alert);
 		else if (alert->record.state == STATE_PENDING)
 			missing(engine, alert);

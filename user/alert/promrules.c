@@ -2,10 +2,8 @@
 #include "alert/promrules.h"
 
 #include <string.h>
+#include "alert/engine.h"
 #include "alert/text.h"
-
-/* How long a firing alert outlives its last value: Prometheus must be told an end. */
-#define KEEP "1d"
 
 /* A glob as a regular expression of RE2, anchored as Prometheus does it. */
 static void put_regex(GString *out, const char *glob)
@@ -35,20 +33,89 @@ static void put_matches(GString *out, const struct alert_match *m, size_t n)
 	}
 }
 
-/* metric{label=~"..."}, of the VMs with the tags. */
-static char *selector(const struct alert_rule *rule, const char *range)
-{
-	GString *out = g_string_new(rule->metric->prom);
+/* A value that a rule compares. */
+struct value {
+	const struct metric *metric, *divisor;
+	int64_t rate_ms;
+	const struct alert_match *match;
+	size_t n_match;
+};
 
-	if (rule->n_vm_match + rule->n_match) {
-		g_string_append_c(out, '{');
-		put_matches(out, rule->vm_match, rule->n_vm_match);
-		put_matches(out, rule->match, rule->n_match);
-		g_string_append_c(out, '}');
+/* metric{vm=~"...",label=~"..."} */
+static void put_selector(GString *out, const struct alert_rule *rule, const struct metric *metric,
+			 const struct alert_match *match, size_t n_match)
+{
+	size_t n_vm = metric_scope_in_vm(metric->scope) ? rule->n_vm_match : 0;
+
+	g_string_append(out, metric->prom);
+	if (!n_vm && !n_match)
+		return;
+	g_string_append_c(out, '{');
+	put_matches(out, rule->vm_match, n_vm);
+	put_matches(out, match, n_match);
+	g_string_append_c(out, '}');
+}
+
+/* A rate of what has no value now is none, though Prometheus has one for a while. */
+static void put_counter(GString *out, const struct alert_rule *rule, const struct metric *metric,
+			int64_t rate_ms, const struct alert_match *match, size_t n_match)
+{
+	bool is_rate = rate_ms && metric->kind == METRIC_COUNTER;
+
+	if (is_rate) {
+		g_string_append(out, "(rate(");
+		put_selector(out, rule, metric, match, n_match);
+		g_string_append_printf(out, "[%" G_GINT64_FORMAT "ms]) and ", rate_ms);
 	}
-	if (range)
-		g_string_append_printf(out, "[%s]", range);
-	return g_string_free(out, FALSE);
+	put_selector(out, rule, metric, match, n_match);
+	if (is_rate)
+		g_string_append_c(out, ')');
+}
+
+/* How the series of a metric find those of another one. */
+static const char *join_of(const struct metric *metric, const struct metric *other)
+{
+	if (other->scope == metric->scope)
+		return "";
+	return metric_scope_in_vm(other->scope) ? "on (instance, job, vm, uuid) "
+						: "on (instance, job) ";
+}
+
+/* held_ms: the last value that there was within that time; 0: that of now. */
+static void put_value(GString *out, const struct alert_rule *rule, const struct value *v,
+		      int64_t held_ms)
+{
+	bool computed = v->divisor || v->rate_ms;
+	const char *join = v->divisor ? join_of(v->metric, v->divisor) : "";
+
+	if (held_ms)
+		g_string_append(out, computed ? "last_over_time((" : "last_over_time(");
+	put_counter(out, rule, v->metric, v->rate_ms, v->match, v->n_match);
+	if (v->divisor) {
+		g_string_append_printf(out, " / %s%s(", join, *join ? "group_left () " : "");
+		put_counter(out, rule, v->divisor, v->rate_ms,
+			    v->divisor->scope == v->metric->scope ? v->match : NULL,
+			    v->divisor->scope == v->metric->scope ? v->n_match : 0);
+		g_string_append(out, " != 0)");
+	}
+	if (held_ms)
+		g_string_append_printf(
+			out, computed ? ")[%" G_GINT64_FORMAT "ms:])" : "[%" G_GINT64_FORMAT "ms])",
+			held_ms);
+}
+
+static void put_comparison(GString *out, const struct alert_rule *rule, const struct value *v,
+			   int64_t held_ms, enum rule_operator op, double limit)
+{
+	char number[G_ASCII_DTOSTR_BUF_SIZE];
+
+	/* As people wrote it where that is the same number. */
+	g_ascii_formatd(number, sizeof(number), "%.15g", limit);
+	if (g_ascii_strtod(number, NULL) != limit)
+		g_ascii_dtostr(number, sizeof(number), limit);
+	g_string_append_c(out, '(');
+	put_value(out, rule, v, held_ms);
+	g_string_append_printf(out, " %s %s)", rule_operator_sign(op), number);
 }
 
 /* " and on (...) vm_info{rack=~"..."}", of rules with tags. */
@@ -79,38 +146,67 @@ static bool has_key(const struct metric *metric, const char *name)
 	return g_strv_contains((const char *const *)keys, name);
 }
 
-/* While it fires: other bounds, and what is missing is as it was while the VM is there. */
-static void put_firing(GString *out, const struct alert_rule *rule, const char *sign)
+static void put_term(GString *out, const struct alert_rule *rule, const struct alert_term *term,
+		     int64_t held_ms)
 {
-	g_autofree char *held = selector(rule, KEEP), *plain = selector(rule, NULL);
-	char number[G_ASCII_DTOSTR_BUF_SIZE];
+	const struct value v = {term->metric, term->divisor, term->rate_ms, term->match,
+				term->n_match};
 
-	g_ascii_dtostr(number, sizeof(number), rule->resolve);
-	if (rule->no_data == RULE_RESOLVE)
-		g_string_append_printf(out, " or ((%s %s %s)", plain, sign, number);
-	else
-		g_string_append_printf(out, " or ((last_over_time(%s) %s %s)", held, sign, number);
+	put_comparison(out, rule, &v, held_ms, term->op, term->threshold);
+}
+
+/* ((VALUE > LIMIT) and on (...) (TERM)) or (TERM) */
+static void put_condition(GString *out, const struct alert_rule *rule, int64_t held_ms,
+			  double limit)
+{
+	const struct value v = {rule->metric, rule->divisor, rule->rate_ms, rule->match,
+				rule->n_match};
+
+	g_string_append_c(out, '(');
+	put_comparison(out, rule, &v, held_ms, rule->op, limit);
 	put_tags(out, rule);
-	if (rule->no_data != RULE_RESOLVE && metric_scope_in_vm(rule->metric->scope))
-		g_string_append(out, " and on (instance, job, vm, uuid) vm_up");
-	g_string_append(out, " and on (");
-	put_keys(out, rule->metric);
-	g_string_append_printf(out, ") ALERTS{alertname=\"%s\",alertstate=\"firing\"})", rule->id);
+	for (size_t i = 0; i < rule->n_ands; i++) {
+		const char *join = join_of(rule->metric, rule->terms[i].metric);
+
+		g_string_append(out, " and ");
+		if (*join) {
+			g_string_append(out, join);
+		} else {
+			g_string_append(out, "on (");
+			put_keys(out, rule->metric);
+			g_string_append(out, ") ");
+		}
+		put_term(out, rule, &rule->terms[i], held_ms);
+	}
+	g_string_append_c(out, ')');
+	for (size_t i = rule->n_ands; i < rule->n_ands + rule->n_ors; i++) {
+		g_string_append(out, " or (");
+		put_term(out, rule, &rule->terms[i], held_ms);
+		put_tags(out, rule);
+		g_string_append_c(out, ')');
+	}
 }
 
 char *promrules_expr(const struct alert_rule *rule)
 {
-	const char *sign = rule_operator_sign(rule->op);
-	g_autofree char *plain = selector(rule, NULL);
-	char number[G_ASCII_DTOSTR_BUF_SIZE];
+	/* Less by a moment: a range has no open end in every version. */
+	int64_t held_ms = MAX(alert_rule_held_ms(rule) - 1, 0);
 	GString *out = g_string_new(NULL);
 
-	g_ascii_dtostr(number, sizeof(number), rule->threshold);
-	g_string_append_printf(out, "((%s %s %s)", plain, sign, number);
-	put_tags(out, rule);
+	if (rule->heartbeat)
+		return g_string_free(g_string_assign(out, "vector(1)"), FALSE);
+	put_condition(out, rule, 0, rule->threshold);
+	if (!held_ms && rule->resolve == rule->threshold)
+		return g_string_free(out, FALSE);
+	/* While it fires: another limit, and what is missing is as it was while the VM is there. */
+	g_string_append(out, " or ((");
+	put_condition(out, rule, held_ms, rule->resolve);
 	g_string_append_c(out, ')');
-	if (rule->no_data != RULE_RESOLVE || rule->resolve != rule->threshold)
-		put_firing(out, rule, sign);
+	if (metric_scope_in_vm(rule->metric->scope))
+		g_string_append(out, " and on (instance, job, vm, uuid) (vm_up == 1)");
+	g_string_append(out, " and on (");
+	put_keys(out, rule->metric);
+	g_string_append_printf(out, ") ALERTS{alertname=\"%s\",alertstate=\"firing\"})", rule->id);
 	return g_string_free(out, FALSE);
 }
 
@@ -134,11 +230,11 @@ static char *word_of(void *arg, const char *name)
 	if (strcmp(name, "{") == 0)
 		return g_strdup("{{ \"{\" }}");
 	if (strcmp(name, "value") == 0)
-		return value_template(rule->metric);
+		return value_template(rule->shown);
 	if (strcmp(name, "threshold") == 0)
-		return alert_number(rule->metric, rule->threshold);
+		return alert_number(rule->shown, rule->threshold);
 	if (strcmp(name, "unit") == 0)
-		return g_strdup(rule->metric->unit);
+		return g_strdup(rule->shown->unit);
 	if (strcmp(name, "severity") == 0)
 		return g_strdup(alert_severity_name(rule->severity));
 	if (strcmp(name, "rule") == 0)
@@ -159,16 +255,24 @@ static char *word_of(void *arg, const char *name)
 
 static char *template_of(const struct alert_rule *rule, const char *text)
 {
-	return alert_text_fill(text, rule->metric, word_of, (void *)rule);
+	return alert_text_fill(text, rule->shown, word_of, (void *)rule);
 }
 
-/* A YAML string in single quotes, which know one escape. */
+/* A YAML string in double quotes. */
 static void put_quoted(struct textbuf *out, const char *key, const char *text)
 {
-	g_auto(GStrv) parts = g_strsplit(text, "'", -1);
-	g_autofree char *quoted = g_strjoinv("''", parts);
-
-	textbuf_printf(out, "%s: '%s'\n", key, quoted);
+	textbuf_printf(out, "%s: \"", key);
+	for (const char *p = text; *p; p++) {
+		if (*p == '\n')
+			textbuf_append(out, "\\n");
+		else if (*p == '\t')
+			textbuf_append(out, "\\t");
+		else if (*p == '"' || *p == '\\')
+			textbuf_printf(out, "\\%c", *p);
+		else
+			textbuf_printf(out, "%c", *p);
+	}
+	textbuf_append(out, "\"\n");
 }
 
 static void put_duration(struct textbuf *out, const char *key, int64_t ms)
@@ -177,31 +281,80 @@ static void put_duration(struct textbuf *out, const char *key, int64_t ms)
 		textbuf_printf(out, "        %s: %" G_GINT64_FORMAT "ms\n", key, ms);
 }
 
+static void put_text(struct textbuf *out, const struct alert_rule *rule, const char *key,
+		     const char *text)
+{
+	g_autofree char *name = g_strdup_printf("          %s", key);
+	g_autofree char *filled = template_of(rule, text);
+
+	if (*filled)
+		put_quoted(out, name, filled);
+}
+
 static void put_rule(struct textbuf *out, const struct alert_rule *rule)
 {
 	g_autofree char *expr = promrules_expr(rule);
-	g_autofree char *text = alert_template(rule);
-	g_autofree char *summary = template_of(rule, text);
-	g_autofree char *description = template_of(rule, rule->description);
+	g_autofree char *text = rule->heartbeat && !*rule->text
+					? g_strdup("{name}: alerts of {host} get through")
+					: alert_template(rule);
 
 	textbuf_printf(out, "      - alert: %s\n", rule->id);
 	put_quoted(out, "        expr", expr);
-	put_duration(out, "for", rule->for_ms);
-	put_duration(out, "keep_firing_for", rule->keep_ms);
+	if (!rule->heartbeat) {
+		put_duration(out, "for", rule->for_ms);
+		put_duration(out, "keep_firing_for", rule->keep_ms);
+	}
 	textbuf_printf(out, "        labels:\n          severity: %s\n",
 		       alert_severity_name(rule->severity));
+	for (size_t i = 0; i < rule->n_labels; i++) {
+		g_autofree char *name = g_strdup_printf("          %s", rule->labels[i].key);
+
+		put_quoted(out, name, rule->labels[i].value);
+	}
 	textbuf_append(out, "        annotations:\n");
-	put_quoted(out, "          summary", summary);
-	if (*description)
-		put_quoted(out, "          description", description);
+	put_text(out, rule, "summary", text);
+	put_text(out, rule, "description", rule->description);
+	if (rule->runbook_url)
+		put_text(out, rule, "runbook_url", rule->runbook_url);
+	for (size_t i = 0; i < rule->n_annotations; i++)
+		put_text(out, rule, rule->annotations[i].key, rule->annotations[i].value);
 }
+
+/* What no agent can say of itself: that it is down, or was never there. */
+static const char self_rules[] =
+	"  - name: kvmlens-self\n"
+	"    rules:\n"
+	"      - alert: kvmlens-down\n"
+	"        expr: \"(up == 0) and on (instance, job) "
+	"last_over_time(kvmlens_uptime_seconds[1d])\"\n"
+	"        for: 5m\n"
+	"        labels:\n"
+	"          severity: critical\n"
+	"        annotations:\n"
+	"          summary: \"kvmlens on {{ $labels.instance }} does not answer: nothing is known of "
+	"its VMs\"\n"
+	"      - alert: kvmlens-absent\n"
+	"        expr: \"absent(kvmlens_uptime_seconds)\"\n"
+	"        for: 5m\n"
+	"        labels:\n"
+	"          severity: critical\n"
+	"        annotations:\n"
+	"          summary: \"no kvmlens at all is scraped\"\n"
+	"      - alert: kvmlens-watchdog\n"
+	"        expr: \"vector(1)\"\n"
+	"        labels:\n"
+	"          severity: info\n"
+	"        annotations:\n"
+	"          summary: \"always fires: send it to a receiver that raises the alarm once it "
+	"stops\"\n";
 
 void promrules_render(const struct alert_rules *rules, struct textbuf *out)
 {
 	textbuf_append(out, "# Made by kvmlens alerts export --prometheus; for Prometheus 2.42 and "
-			    "later.\n# Not told here: repeat, channels, silences and inhibition "
+			    "later.\n# Not in here: repeat, channels, silences and inhibition "
 			    "are Alertmanager's.\ngroups:\n  - name: kvmlens\n    rules:");
 	textbuf_append(out, rules->rules->len ? "\n" : " []\n");
 	for (guint i = 0; i < rules->rules->len; i++)
 		put_rule(out, g_ptr_array_index(rules->rules, i));
+	textbuf_append(out, self_rules);
 }

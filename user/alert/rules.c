@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "alert/rules.h"
 
+#include <math.h>
 #include <string.h>
 #include "util/text.h"
 
@@ -29,13 +30,6 @@ static void match_add(struct alert_match **matches, size_t *n, const char *key, 
 	(*matches)[(*n)++] = (struct alert_match){g_strdup(key), g_strdup(glob)};
 }
 
-static const char *component_of(const struct metric *metric)
-{
-	if (metric_scope_in_vm(metric->scope))
-		return "vm";
-	return g_str_has_prefix(metric->name, "host.") ? "host" : "kvmlens";
-}
-
 static void add_matches(struct alert_rule *rule, const struct rule_condition *condition,
 			const char *of)
 {
@@ -43,7 +37,7 @@ static void add_matches(struct alert_rule *rule, const struct rule_condition *co
 		const struct kvmlens_tag *tag = &condition->tags[i];
 
 		if (strcmp(tag->key, "component") == 0)
-			rule->never |= !text_glob(tag->value, component_of(rule->metric));
+			rule->never |= !text_glob(tag->value, rule_component(rule->metric));
 		else
 			match_add(&rule->tags, &rule->n_tags, tag->key, tag->value);
 	}
@@ -71,6 +65,68 @@ static char **copy_channels(const struct config_rule *config)
 	return channels;
 }
 
+static struct alert_term term_of(const struct rule_term *config)
+{
+	struct alert_term term = {
+		.metric = metric_find(config->metric),
+		.divisor = config->divisor ? metric_find(config->divisor) : NULL,
+		.rate_ms = config->rate_ms,
+		.op = config->op,
+	};
+
+	rule_number(config->threshold, &term.threshold);
+	for (size_t i = 0; i < config->n_labels; i++)
+		match_add(&term.match, &term.n_match, config->labels[i].key,
+			  config->labels[i].value);
+	return term;
+}
+
+static void add_terms(struct alert_rule *rule, const struct rule_condition *condition)
+{
+	rule->n_ands = condition->n_ands;
+	rule->n_ors = condition->n_ors;
+	rule->terms = g_new0(struct alert_term, rule->n_ands + rule->n_ors + 1);
+	for (size_t i = 0; i < rule->n_ands; i++)
+		rule->terms[i] = term_of(&condition->ands[i]);
+	for (size_t i = 0; i < rule->n_ors; i++)
+		rule->terms[rule->n_ands + i] = term_of(&condition->ors[i]);
+}
+
+/* A value that is computed has another unit than its metric. */
+static const struct metric *shown_as(const struct alert_rule *rule)
+{
+	struct metric *shown;
+
+	if (!rule->divisor && !rule->rate_ms)
+		return rule->metric;
+	shown = g_memdup2(rule->metric, sizeof(*shown));
+	if (rule->divisor)
+		shown->unit = "ratio";
+	else if (strcmp(rule->metric->unit, "bytes") == 0)
+		shown->unit = "bytes/s";
+	else
+		shown->unit = "per second";
+	return shown;
+}
+
+static struct kvmlens_tag *copy_tags(const struct kvmlens_tag *tags, size_t n)
+{
+	struct kvmlens_tag *copy = g_new0(struct kvmlens_tag, n + 1);
+
+	for (size_t i = 0; i < n; i++)
+		copy[i] = (struct kvmlens_tag){g_strdup(tags[i].key), g_strdup(tags[i].value)};
+	return copy;
+}
+
+static void tags_free(struct kvmlens_tag *tags, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		g_free((char *)tags[i].key);
+		g_free((char *)tags[i].value);
+	}
+	g_free(tags);
+}
+
 static struct alert_rule *rule_new(const struct config_rule *config)
 {
 	static const enum alert_severity severities[] = {
@@ -88,6 +144,16 @@ static struct alert_rule *rule_new(const struct config_rule *config)
 	rule->description = g_strdup(config->description ? config->description : "");
 	rule->severity = severities[config->severity];
 	rule->metric = target.metric;
+	rule->divisor = target.divisor;
+	rule->rate_ms = target.rate_ms;
+	rule->heartbeat = config->type == RULE_HEARTBEAT;
+	rule->shown = shown_as(rule);
+	add_terms(rule, &config->condition);
+	rule->labels = copy_tags(config->labels, config->n_labels);
+	rule->n_labels = config->n_labels;
+	rule->annotations = copy_tags(config->annotations, config->n_annotations);
+	rule->n_annotations = config->n_annotations;
+	rule->runbook_url = g_strdup(config->runbook_url);
 	rule->op = target.op;
 	rule->threshold = target.threshold;
 	rule->resolve = target.resolve;
@@ -118,6 +184,14 @@ static void rule_free(void *arg)
 	matches_free(rule->vm_match, rule->n_vm_match);
 	matches_free(rule->match, rule->n_match);
 	matches_free(rule->tags, rule->n_tags);
+	for (size_t i = 0; i < rule->n_ands + rule->n_ors; i++)
+		matches_free(rule->terms[i].match, rule->terms[i].n_match);
+	g_free(rule->terms);
+	tags_free(rule->labels, rule->n_labels);
+	tags_free(rule->annotations, rule->n_annotations);
+	if (rule->shown != rule->metric)
+		g_free((struct metric *)rule->shown);
+	g_free(rule->runbook_url);
 	g_strfreev(rule->channels);
 	g_free(rule->id);
 	g_free(rule->name);
@@ -201,12 +275,42 @@ const struct alert_rule *alert_rules_find(const struct alert_rules *rules, const
 	return NULL;
 }
 
-bool alert_rule_holds(const struct alert_rule *rule, double value, bool fires)
+bool alert_rule_is_guest(const struct alert_rule *rule)
 {
-	double limit = fires ? rule->resolve : rule->threshold;
+	const enum metric_scope scope = rule->metric->scope;
 
-	/* Where it resolves elsewhere than it fires, the threshold's side decides alone. */
-	switch (rule->op) {
+	return scope == SCOPE_INFO || scope == SCOPE_SPACE || scope == SCOPE_CARD ||
+	       scope == SCOPE_GUEST_OS || scope == SCOPE_PROCESS;
+}
+
+/* Prometheus computes a ratio or rate again for each moment of the past that it looks back to. */
+static bool is_computed(const struct alert_rule *rule)
+{
+	bool computed = rule->divisor || rule->rate_ms;
+
+	for (size_t i = 0; i < rule->n_ands + rule->n_ors; i++)
+		computed |= rule->terms[i].divisor || rule->terms[i].rate_ms;
+	return computed;
+}
+
+int64_t alert_rule_held_ms(const struct alert_rule *rule)
+{
+	const enum metric_scope scope = rule->metric->scope;
+
+	if (rule->no_data == RULE_RESOLVE)
+		return rule->no_data_after_ms;
+	if (is_computed(rule))
+		return MAX(rule->no_data_after_ms, ALERT_GONE_MS);
+	if (scope == SCOPE_VM || !*metric_scopes[scope].keys || alert_rule_is_guest(rule))
+		return ALERT_KEEP_MS;
+	return MAX(rule->no_data_after_ms, ALERT_GONE_MS);
+}
+
+bool alert_compare(enum rule_operator op, double value, double limit)
+{
+	if (isnan(value))
+		return false;
+	switch (op) {
 	case RULE_GT:
 		return value > limit;
 	case RULE_GE:
@@ -224,7 +328,13 @@ bool alert_rule_holds(const struct alert_rule *rule, double value, bool fires)
 	}
 }
 
-static bool matches(const struct alert_match *m, size_t n, const struct labels *labels)
+/* Where it resolves elsewhere than it fires, the threshold's side decides alone. */
+bool alert_rule_holds(const struct alert_rule *rule, double value, bool fires)
+{
+	return alert_compare(rule->op, value, fires ? rule->resolve : rule->threshold);
+}
+
+bool alert_matches(const struct alert_match *m, size_t n, const struct labels *labels)
 {
 	for (size_t i = 0; i < n; i++) {
 		const char *value = labels ? labels_get(labels, m[i].key) : NULL;
@@ -238,11 +348,11 @@ static bool matches(const struct alert_match *m, size_t n, const struct labels *
 bool alert_rule_fits_vm(const struct alert_rule *rule, const struct labels *vm,
 			const struct labels *info)
 {
-	return matches(rule->vm_match, rule->n_vm_match, vm) &&
-	       matches(rule->tags, rule->n_tags, info);
+	return alert_matches(rule->vm_match, rule->n_vm_match, vm) &&
+	       alert_matches(rule->tags, rule->n_tags, info);
 }
 
 bool alert_rule_fits(const struct alert_rule *rule, const struct labels *labels)
 {
-	return matches(rule->match, rule->n_match, labels);
+	return alert_matches(rule->match, rule->n_match, labels);
 }

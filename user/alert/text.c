@@ -126,9 +126,9 @@ static char *word_of(void *arg, const char *name)
 	const char *label;
 
 	if (strcmp(name, "value") == 0)
-		return alert_number(rule->metric, s->record->value);
+		return alert_number(rule->shown, s->record->value);
 	if (strcmp(name, "threshold") == 0)
-		return alert_number(rule->metric, rule->threshold);
+		return alert_number(rule->shown, rule->threshold);
 	if (strcmp(name, "top_aggressor") == 0)
 		return aggressor_text(s->vm);
 	if (strcmp(name, "stall_time") == 0)
@@ -140,7 +140,7 @@ static char *word_of(void *arg, const char *name)
 	if (strcmp(name, "duration") == 0)
 		return alert_lasted(s->now_ms - s->record->since_ms);
 	if (strcmp(name, "unit") == 0)
-		return g_strdup(rule->metric->unit);
+		return g_strdup(rule->shown->unit);
 	if (strcmp(name, "severity") == 0)
 		return g_strdup(alert_severity_name(rule->severity));
 	if (strcmp(name, "rule") == 0)
@@ -261,7 +261,7 @@ char *alert_text_fill(const char *text, const struct metric *metric, alert_word_
 
 char *alert_text(const char *text, const struct alert_subject *subject)
 {
-	return alert_text_fill(text, subject->rule->metric, word_of, (void *)subject);
+	return alert_text_fill(text, subject->rule->shown, word_of, (void *)subject);
 }
 
 /* A template in which a rule's own text stands as it is. */
@@ -335,7 +335,7 @@ static char *now_text(const struct alert_subject *s)
 	}
 	if (isnan(s->record->value) || g_strv_contains(wordless, metric->unit))
 		return g_strdup("");
-	value = alert_number(metric, s->record->value);
+	value = alert_number(s->rule->shown, s->record->value);
 	return g_strdup_printf("; %s is %s now", metric->name, value);
 }
 

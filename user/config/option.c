@@ -279,12 +279,12 @@ static int choice_canonical(const struct config_option *option, const char *text
 	return -EINVAL;
 }
 
-static bool printable(const char *text)
+static bool printable(const char *text, bool lines)
 {
 	for (const char *p = text; *p; p = g_utf8_next_char(p)) {
 		gunichar c = g_utf8_get_char(p);
 
-		if (!g_unichar_isprint(c))
+		if (!g_unichar_isprint(c) && !(lines && (c == '\n' || c == '\t')))
 			return false;
 	}
 	return true;
@@ -293,13 +293,15 @@ static bool printable(const char *text)
 static int string_canonical(const struct config_option *option, const char *text, GString *ret_text,
 			    GString *why)
 {
-	uint64_t max = option->kind == OPTION_TAGS ? 256 : option_max(option);
+	uint64_t max = option->kind != OPTION_TAGS ? option_max(option)
+		       : option->lines		   ? 2048
+						   : 256;
 	size_t len = strlen(text);
 	size_t given = why->len;
 
 	if (option->n_choices)
 		return choice_canonical(option, text, ret_text, why);
-	if (!g_utf8_validate(text, -1, NULL) || !printable(text))
+	if (!g_utf8_validate(text, -1, NULL) || !printable(text, option->lines))
 		g_string_append(why, "holds a character that cannot be printed; remove it");
 	else if (len > max)
 		g_string_append_printf(why, "is %zu bytes long; use at most %" PRIu64, len, max);

@@ -65,6 +65,7 @@ struct config_option {
 	bool required; /* inside a section or a list's item */
 	bool unique; /* a string of a list's item: no two items have the same */
 	bool vm_keys; /* of OPTION_TAGS: vm and uuid are names like others */
+	bool lines; /* a text may have several lines */
 	const char *def; /* default as it would be written, NULL: none */
 	/* One more rule for a scalar's text: append to why what is wrong and what to do. */
 	void (*check)(const char *value, GString *why);

@@ -16,14 +16,31 @@
 #define RULE_REPEAT_MIN_MS 60000
 
 enum rule_severity { RULE_INFO, RULE_WARNING, RULE_CRITICAL };
-enum rule_type { RULE_THRESHOLD, RULE_ANOMALY, RULE_FORECAST };
+enum rule_type { RULE_THRESHOLD, RULE_ANOMALY, RULE_FORECAST, RULE_HEARTBEAT };
+
+#define RULE_TERMS_MAX 8 /* of "and", and of "or" */
 enum rule_operator { RULE_OP_NONE, RULE_GT, RULE_GE, RULE_LT, RULE_LE, RULE_EQ, RULE_NE };
 enum rule_no_data { RULE_KEEP, RULE_ALERT, RULE_RESOLVE };
 
+/* One comparison of a compound condition. */
+struct rule_term {
+	char *metric, *divisor;
+	unsigned rate_ms;
+	enum rule_operator op;
+	char *threshold;
+	struct kvmlens_tag *labels;
+	size_t n_labels;
+};
+
+/* (The condition itself and all of "and") or any of "or". */
 struct rule_condition {
 	char *metric; /* NULL: the type's own */
+	char *divisor; /* NULL: the value itself, else the ratio of both */
+	unsigned rate_ms; /* of counters: per second, over so long; 0: the value itself */
 	enum rule_operator op;
 	char *threshold; /* see rule_number() */
+	struct rule_term *ands, *ors;
+	size_t n_ands, n_ors;
 	unsigned duration_ms;
 	struct kvmlens_tag *tags; /* of vm_info, and component; values are globs */
 	size_t n_tags;
@@ -44,6 +61,11 @@ struct config_rule {
 	bool enabled, raise_detail;
 	char **channels;
 	size_t n_channels;
+	struct kvmlens_tag *labels; /* added to those of the series */
+	size_t n_labels;
+	struct kvmlens_tag *annotations; /* texts; they may hold placeholders */
+	size_t n_annotations;
+	char *runbook_url;
 	/* Where it stands; no keys of the file. */
 	const char *file; /* of the set that it is in */
 	unsigned line;
@@ -68,9 +90,14 @@ struct rule_target {
 	enum rule_operator op;
 	double threshold, resolve;
 	const char *of; /* value of the label "metric", NULL: any */
+	const struct metric *divisor; /* NULL: none */
+	unsigned rate_ms;
 };
 
 void rule_target(const struct config_rule *rule, struct rule_target *ret_target);
+
+/* What the tag "component" of a metric's rule is: "vm", "host" or "kvmlens". */
+const char *rule_component(const struct metric *metric);
 
 /* Can a placeholder of a text about this metric have that name? */
 bool rule_placeholder_known(const struct metric *metric, const char *name, size_t len);

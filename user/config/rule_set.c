@@ -134,26 +134,132 @@ static enum kvmlens_level highest_level(const struct config *config)
 	return highest;
 }
 
-/* Why a rule's metric is not collected, or NULL. */
-static char *not_collected(const struct config *config, const struct config_rule *rule)
+/* Why a metric is not collected, or NULL. */
+static char *not_collected(const struct config *config, const struct config_rule *rule,
+			   const struct metric *metric)
 {
-	struct rule_target target;
-	enum kvmlens_level have;
+	enum kvmlens_level have =
+		metric_scope_in_vm(metric->scope) ? highest_level(config) : config->level;
 
-	rule_target(rule, &target);
-	have = metric_scope_in_vm(target.metric->scope) ? highest_level(config) : config->level;
-	if (target.metric->group && !(config->groups & target.metric->group))
+	if (metric->group && !(config->groups & metric->group))
 		return g_strdup_printf("%s belongs to a group that is off; add the group to "
 				       "metrics, or leave the rule out",
-				       target.metric->name);
-	if (target.metric->level <= have || rule->raise_detail)
+				       metric->name);
+	if (metric->level <= have || rule->raise_detail)
 		return NULL;
-	return g_strdup_printf("%s needs detail %s, but %s is collected; set detail: %s%s",
-			       target.metric->name, config_level_name(target.metric->level),
-			       config_level_name(have), config_level_name(target.metric->level),
-			       metric_scope_in_vm(target.metric->scope)
-				       ? ", or raise_detail: true in the rule"
-				       : "");
+	return g_strdup_printf(
+		"%s needs detail %s, but %s is collected; set detail: %s%s", metric->name,
+		config_level_name(metric->level), config_level_name(have),
+		config_level_name(metric->level),
+		metric_scope_in_vm(metric->scope) ? ", or raise_detail: true in the rule" : "");
+}
+
+/* All metrics of a rule: its target's, the divisors and those of its terms. */
+static GPtrArray *metrics_of(const struct config_rule *rule)
+{
+	const struct rule_condition *c = &rule->condition;
+	GPtrArray *list = g_ptr_array_new();
+	struct rule_target target;
+
+	rule_target(rule, &target);
+	g_ptr_array_add(list, (gpointer)target.metric);
+	if (target.divisor)
+		g_ptr_array_add(list, (gpointer)target.divisor);
+	for (size_t i = 0; i < c->n_ands + c->n_ors; i++) {
+		const struct rule_term *term = i < c->n_ands ? &c->ands[i] : &c->ors[i - c->n_ands];
+
+		g_ptr_array_add(list, (gpointer)metric_find(term->metric));
+		if (term->divisor)
+			g_ptr_array_add(list, (gpointer)metric_find(term->divisor));
+	}
+	return list;
+}
+
+static char *any_not_collected(const struct config *config, const struct config_rule *rule)
+{
+	g_autoptr(GPtrArray) list = metrics_of(rule);
+	char *why = NULL;
+
+	for (guint i = 0; !why && i < list->len; i++)
+		why = not_collected(config, rule, g_ptr_array_index(list, i));
+	return why;
+}
+
+/* Percent of wall time, of a size and the like; of a process or a thread it may be more. */
+static bool is_whole_percent(const struct metric *metric)
+{
+	return strcmp(metric->unit, "percent") == 0 && metric->scope != SCOPE_PROCESS &&
+	       metric->scope != SCOPE_ROLE;
+}
+
+/* A comparison that no value can make true, or that stays true for ever. */
+static void doubt_value(const struct config_rule *rule, const struct metric *metric,
+			enum rule_operator op, double threshold, bool ratio, bool rate,
+			struct finding *finding)
+{
+	bool above = op == RULE_GT || op == RULE_GE;
+
+	if (ratio)
+		return;
+	if (metric->kind == METRIC_COUNTER && !rate)
+		note(finding->warnings, rule,
+		     "%s is a counter, which only grows: the rule never resolves by itself; add "
+		     "for example rate: 5m",
+		     metric->name);
+	else if (is_whole_percent(metric) && (op == RULE_GT   ? threshold >= 100
+					      : op == RULE_GE ? threshold > 100
+							      : op == RULE_EQ && threshold > 100))
+		note(finding->warnings, rule,
+		     "never fires: %s is at most 100 percent, and %g is asked for", metric->name,
+		     threshold);
+	else if (!above && op != RULE_NE && (threshold < 0 || (op == RULE_LT && threshold == 0)) &&
+		 metric->type != TYPE_DOUBLE)
+		note(finding->warnings, rule, "never fires: %s is never below zero", metric->name);
+}
+
+/* The component that a metric belongs to, and tags that all VMs have. */
+static void doubt_tags(const struct config *config, const struct config_rule *rule,
+		       const struct metric *metric, struct finding *finding)
+{
+	for (size_t i = 0; i < rule->condition.n_tags; i++) {
+		const struct kvmlens_tag *tag = &rule->condition.tags[i];
+		const char *has = NULL;
+
+		if (strcmp(tag->key, "component") == 0)
+			has = rule_component(metric);
+		for (size_t k = 0; !has && k < config->n_tags; k++)
+			if (strcmp(config->tags[k].key, tag->key) == 0)
+				has = config->tags[k].value;
+		if (has && !text_glob(tag->value, has))
+			note(finding->warnings, rule,
+			     "never fires: the tag %s is \"%s\" for %s, not \"%s\"", tag->key, has,
+			     metric->name, tag->value);
+		else if (!metric_scope_in_vm(metric->scope) && strcmp(tag->key, "component"))
+			note(finding->warnings, rule,
+			     "the tag %s is of VMs, and %s is of the host: it is ignored", tag->key,
+			     metric->name);
+	}
+}
+
+static void doubt(const struct config *config, const struct config_rule *rule,
+		  struct finding *finding)
+{
+	const struct rule_condition *c = &rule->condition;
+	struct rule_target target;
+
+	rule_target(rule, &target);
+	if (rule->type == RULE_THRESHOLD)
+		doubt_value(rule, target.metric, target.op, target.threshold, target.divisor,
+			    target.rate_ms, finding);
+	for (size_t i = 0; i < c->n_ands + c->n_ors; i++) {
+		const struct rule_term *term = i < c->n_ands ? &c->ands[i] : &c->ors[i - c->n_ands];
+		double threshold = 0;
+
+		rule_number(term->threshold, &threshold);
+		doubt_value(rule, metric_find(term->metric), term->op, threshold, term->divisor,
+			    term->rate_ms, finding);
+	}
+	doubt_tags(config, rule, target.metric, finding);
 }
 
 /* Each of a rule's channels is there. */
@@ -186,7 +292,7 @@ static void add_rule(struct rule_set *set, const struct config *config,
 		     const struct config_rule *rule, struct finding *finding)
 {
 	const struct config_rule *same = rule_set_find(set, rule->id);
-	g_autofree char *why = rule->enabled ? not_collected(config, rule) : NULL;
+	g_autofree char *why = rule->enabled ? any_not_collected(config, rule) : NULL;
 	bool is_default = strcmp(rule->file, DEFAULTS_NAME) == 0;
 	guint at;
 
@@ -197,6 +303,8 @@ static void add_rule(struct rule_set *set, const struct config *config,
 	if (why)
 		note(finding->mistakes, rule, "%s", why);
 	check_channels(config, rule, finding);
+	if (rule->enabled && !is_default)
+		doubt(config, rule, finding);
 	if (same && strcmp(same->file, DEFAULTS_NAME))
 		note(finding->mistakes, rule, "the id is taken by line %u of %s; choose another",
 		     same->line, same->file);
@@ -330,10 +438,14 @@ static void raise_free(void *arg)
 static struct rule_raise *raise_of(const struct config_rule *rule)
 {
 	struct rule_raise *raise = g_new0(struct rule_raise, 1);
+	g_autoptr(GPtrArray) list = metrics_of(rule);
 	struct rule_target target;
 
 	rule_target(rule, &target);
 	raise->level = target.metric->level;
+	for (guint i = 0; i < list->len; i++)
+		raise->level = MAX(raise->level,
+				   ((const struct metric *)g_ptr_array_index(list, i))->level);
 	for (size_t i = 0; i < rule->condition.n_labels; i++) {
 		const struct kvmlens_tag *label = &rule->condition.labels[i];
 
