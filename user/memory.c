@@ -12,6 +12,8 @@
 #include "store/store.h"
 #include "util/text.h"
 
+#define STOP_MS 2000 /* for a locked or slow store, when the agent stops */
+
 struct memory {
 	const struct config *config;
 	struct log *log;
@@ -19,34 +21,56 @@ struct memory {
 	struct engine *engine;
 	struct keeper *keeper; /* NULL: alerts are off */
 	gint64 saved_s; /* of the engine's thread, as are the next two */
-	guint64 failures, set_aside; /* as last looked at */
+	struct store_stats reported; /* what the log knows of the store */
 	bool failing;
 	gint64 last_s; /* of the last snapshot */
 };
 
-/* Say it once when the store begins to fail, once when it works again, and of each damaged file. */
+static const char *error_text(int error)
+{
+	return error == -EMEDIUMTYPE ? "it is no regular file" : g_strerror(-error);
+}
+
+/* What left because the file is too large. */
+static void report_dropped(struct memory *m, const struct store_stats *stats)
+{
+	const struct store_stats *before = &m->reported;
+	g_autofree char *limit = NULL;
+
+	if (stats->others && !before->others)
+		log_line(m->log, LOG_LEVEL_WARNING, "store",
+			 "the file is larger than history.max_size, but not by history: nothing is "
+			 "dropped for that");
+	if (stats->gone_vms == before->gone_vms && stats->squeezed == before->squeezed)
+		return;
+	limit = g_format_size_full(m->config->history.max_size, G_FORMAT_SIZE_IEC_UNITS);
+	log_line(m->log, stats->squeezed == before->squeezed ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+		 "store", "the file has reached its limit of %s: %s", limit, stats->dropped);
+}
+
+/* Report once when the store begins to fail, once when it works again, and each loss. */
 static void report(struct memory *m)
 {
 	struct store_stats stats;
 
 	store_stats(m->store, &stats);
-	if (stats.set_aside != m->set_aside)
+	if (stats.set_aside != m->reported.set_aside || stats.replaced != m->reported.replaced)
 		log_line(m->log, LOG_LEVEL_WARNING, "store", "%s", stats.note);
-	m->set_aside = stats.set_aside;
-	if (!stats.open && stats.failures != m->failures && !m->failing) {
+	report_dropped(m, &stats);
+	if (!stats.open && stats.failures != m->reported.failures && !m->failing) {
 		g_autofree char *path = text_path(m->config->store);
 
 		m->failing = true;
 		log_line(m->log, LOG_LEVEL_WARNING, "store",
 			 "%s: %s; history is lost until that is over", path,
-			 g_strerror(-stats.error));
+			 error_text(stats.error));
 	} else if (stats.open && m->failing) {
 		m->failing = false;
 		log_line(m->log, LOG_LEVEL_INFO, "store",
 			 "written again; %" G_GUINT64_FORMAT " snapshots were lost so far",
 			 stats.ticks_dropped);
 	}
-	m->failures = stats.failures;
+	m->reported = stats;
 }
 
 static void store_sink(void *arg, const struct kvmlens_snapshot *snapshot)
@@ -164,8 +188,10 @@ void memory_set_deliver(struct memory *memory, struct deliver *deliver)
 {
 	if (!memory || !memory->keeper)
 		return;
-	if (!deliver)
+	if (!deliver) {
+		store_hurry(memory->store, STOP_MS);
 		keeper_flush(memory->keeper);
+	}
 	keeper_set_deliver(memory->keeper, deliver);
 }
 
@@ -210,14 +236,23 @@ int memory_answer(void *memory, const struct web_query *query, struct textbuf *o
 
 void memory_close(struct memory *memory)
 {
+	int r;
+
 	if (!memory)
 		return;
+	store_hurry(memory->store, STOP_MS);
 	if (memory->store && memory->last_s)
 		keep_save(memory->engine, memory->store, memory->last_s);
 	if (memory->keeper)
 		keeper_flush(memory->keeper);
-	store_free(memory->store);
-	keeper_free(memory->keeper);
+	r = store_free(memory->store);
+	if (r)
+		log_line(memory->log, LOG_LEVEL_WARNING, "store",
+			 "%s: the file system does not answer; what waited is lost",
+			 memory->config->store);
+	/* What the store's thread may still use stays until the process ends. */
+	if (!r)
+		keeper_free(memory->keeper);
 	engine_free(memory->engine);
 	g_free(memory);
 }

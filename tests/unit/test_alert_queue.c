@@ -21,7 +21,7 @@ static void begin(void)
 	char *note = NULL;
 
 	g_unlink(path);
-	CU_ASSERT_EQUAL_FATAL(store_db_open(path, components, 1, &db, &note), 0);
+	CU_ASSERT_EQUAL_FATAL(store_db_open(path, components, 1, NULL, NULL, &db, &note), 0);
 	CU_ASSERT_PTR_NULL(note);
 }
 

@@ -28,19 +28,13 @@ static void test_timespans(void)
 	static const struct {
 		const char *text;
 		int64_t ms;
-	} good[] = {{"90s", 90000},    {"5m", 300000}, {"1h30m", 5400000}, {"2d", 172800000},
-		    {"1w", 604800000}, {"500ms", 500}, {"0s", 0}};
-	static const char *const bad[] = {"",
-					  "5",
-					  "s",
-					  "-5s",
-					  "5 s",
-					  "1h30",
-					  "h1",
-					  "5x",
-					  "5mm",
-					  "1e3s",
-					  "99999999999999999999d"};
+	} good[] = {
+		{"90s", 90000},	     {"5m", 300000},	   {"1h30m", 5400000}, {"2d", 172800000},
+		{"1w", 604800000},   {"500ms", 500},	   {"0s", 0},	       {"1.5h", 5400000},
+		{"0.25d", 21600000}, {"1.5h30m", 7200000}, {"0.5s", 500}};
+	static const char *const bad[] = {"",	  "5",	 "s",	"-5s",	  "5 s",
+					  "1h30", "h1",	 "5x",	"5mm",	  "1e3s",
+					  "1.h",  ".5h", "1.5", "1.5.5h", "99999999999999999999d"};
 	int64_t ms = 7;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {
@@ -58,6 +52,46 @@ static void test_timespans(void)
 
 static void test_moments(void)
 {
+	/* date -u -d TEXT +%s%3N is the oracle, TZ being UTC; now is 2023-11-14 22:13:20. */
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} same[] = {
+		{"1600000000", 1600000000000},
+		{"1600000000.125", 1600000000125},
+		{"@1600000000.125", 1600000000125},
+		{"1600000000125", 1600000000125},
+		{"2020-09-13T12:26:40Z", 1600000000000},
+		{"2020-09-13t12:26:40z", 1600000000000},
+		{"2020-09-13 12:26:40 UTC", 1600000000000},
+		{"2020-09-13T14:26:40+02:00", 1600000000000},
+		{"2020-09-13T06:56:40.5-0530", 1600000000500},
+		{"2020-09-13T12:26:40.125999Z", 1600000000125},
+		{"2020-09-13 14:26:40 +02", 1600000000000},
+		{"2020-09-13", 1599955200000},
+		{"22:13", 1699999980000},
+		{"22:13:20", 1700000000000},
+		{"22:13:21", 1699913601000}, /* yesterday's */
+		{"1.5h", 1700000000000 - 5400000},
+	};
+	static const char *const bad[] = {
+		"yesterday",
+		"2020-09-13x",
+		"@",
+		"300",
+		"1e9",
+		"2020-13-01",
+		"25:00",
+		"1600000000s x",
+		"-1h",
+		"1700000000000000000",
+		"2020-09-13T12:26:40+25:00",
+		"2020-09-13T12:26:40.Z",
+		"2020-09-13T12:26:40+2",
+		"2020-09-13T12:26:40+02:00x",
+		"",
+		"@x",
+	};
 	const int64_t now = 1700000000000;
 	int64_t ms;
 
@@ -71,9 +105,17 @@ static void test_moments(void)
 	CU_ASSERT_EQUAL(ms, 1599999960000);
 	CU_ASSERT_EQUAL(moment_parse("2020-09-13T12:26:40", now, &ms), 0);
 	CU_ASSERT_EQUAL(ms, 1600000000000);
-	CU_ASSERT_EQUAL(moment_parse("yesterday", now, &ms), -EINVAL);
-	CU_ASSERT_EQUAL(moment_parse("2020-09-13x", now, &ms), -EINVAL);
-	CU_ASSERT_EQUAL(moment_parse("@", now, &ms), -EINVAL);
+	for (size_t i = 0; i < G_N_ELEMENTS(same); i++) {
+		ms = 0;
+		CU_ASSERT_EQUAL(moment_parse(same[i].text, now, &ms), 0);
+		CU_ASSERT_EQUAL(ms, same[i].ms);
+		if (ms != same[i].ms)
+			printf("\n%s: %ld, not %ld\n", same[i].text, (long)ms, (long)same[i].ms);
+	}
+	ms = 7;
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
+		CU_ASSERT_EQUAL(moment_parse(bad[i], now, &ms), -EINVAL);
+	CU_ASSERT_EQUAL(ms, 7);
 }
 
 static char *render(const struct plot *plot, const struct plot_point *points, size_t n)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "bench_data.h"
 #include "metric/metric.h"
@@ -128,6 +129,16 @@ static void test_rollup(void)
 	both[1] = (struct rollup_point){-1, 7, 9, 1};
 	all = rollup_join(both, 2);
 	CU_ASSERT(all.min == -1 && all.mean == 4 && all.max == 9 && all.count == 4);
+}
+
+static int count_value(void *arg, const struct metric *metric, const struct snap_vm *vm,
+		       const struct labels *labels, const struct metric_value *value)
+{
+	(void)vm;
+	(void)labels;
+	(void)value;
+	*(double *)arg += metric->type != TYPE_HIST;
+	return 0;
 }
 
 static struct store *begin(const char *path, const struct retention *retention)
@@ -295,6 +306,303 @@ static void test_steps(void)
 	check_steps(path, 1000, 10000, 300000);
 	check_steps(path, 1000, 10000, 900000);
 	check_steps(path, 1000, 10000, 3600000);
+	/* Steps that no rollup fits into. */
+	check_steps(path, 1000, 10000, 420000);
+	check_steps(path, 1000, 10000, 720000);
+	check_steps(path, 1000, 10000, 5400000);
+	check_steps(path, 1000, 10000, 6000000);
+	check_steps(path, 1000, 10000, 4000000);
+}
+
+#define BEGAN 1789012345.678 /* seconds since the epoch */
+
+/* A moment is kept to the millisecond, raw, in rollups of 5 minutes and of an hour. */
+static void test_times(void)
+{
+	static const gint64 steps[] = {0, 60000, 300000, 3600000};
+	g_autofree char *path = file_named("times.db");
+	struct store *store = begin(path, NULL);
+
+	for (unsigned i = 0; i < 800; i++) {
+		struct fake_spec spec = {.vms = 1,
+					 .vcpus = 1,
+					 .level = KVMLENS_DETAILED,
+					 .tick = i,
+					 .everything = true};
+		struct kvmlens_snapshot *s = fake_snapshot(&spec);
+		struct snap_vm *vm = entities_at(&s->vms, 0);
+
+		s->wall_ms = START_MS + i * 10000;
+		for (size_t e = 0; e < vm->stall_events.n; e++)
+			((struct snap_stall_event *)entities_at(&vm->stall_events, e))->began =
+				BEGAN;
+		hand_over(store, s);
+	}
+	store_free(store);
+	for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
+		struct store_reader *reader = NULL;
+		g_autoptr(GPtrArray) series = NULL;
+		g_autoptr(GArray) points = NULL;
+
+		CU_ASSERT_EQUAL_FATAL(store_reader_open(path, &reader), 0);
+		CU_ASSERT_EQUAL(
+			store_find(reader, "vm-0000", "vm.stall.event.began", NULL, &series), 0);
+		CU_ASSERT_FATAL(series->len > 0);
+		CU_ASSERT_EQUAL(
+			store_query(reader, series->pdata[0], 0, G_MAXINT64 / 4, steps[i], &points),
+			0);
+		CU_ASSERT(points->len >= 3);
+		for (guint k = 0; k < points->len; k++) {
+			CU_ASSERT_DOUBLE_EQUAL(point_at(points, k)->min, BEGAN, 1e-3);
+			CU_ASSERT_DOUBLE_EQUAL(point_at(points, k)->mean, BEGAN, 1e-3);
+			CU_ASSERT_DOUBLE_EQUAL(point_at(points, k)->max, BEGAN, 1e-3);
+		}
+		store_reader_close(reader);
+	}
+}
+
+/* The bytes that a process holds locked of a file, as the kernel says; -1: none. */
+static long locks_held(const char *path)
+{
+	g_autofree char *text = NULL, *mark = NULL;
+	struct stat st;
+	long n = 0;
+
+	CU_ASSERT_EQUAL_FATAL(stat(path, &st), 0);
+	CU_ASSERT_FATAL(g_file_get_contents("/proc/locks", &text, NULL, NULL));
+	mark = g_strdup_printf(" %d %02x:%02x:%lu ", getpid(), major(st.st_dev), minor(st.st_dev),
+			       (unsigned long)st.st_ino);
+	for (const char *p = text; (p = strstr(p, mark)); p++)
+		n++;
+	return n ? n : -1;
+}
+
+/*
+ * A connection that is opened, used and closed beside the writer's takes no lock from it, and
+ * whoever writes beside it leaves its log alone: /proc/locks is the oracle.
+ */
+static void test_locks(void)
+{
+	g_autofree char *path = file_named("locks.db"), *log = g_strconcat(path, "-wal", NULL);
+
+	for (unsigned run = 0; run < 10; run++) {
+		sqlite3 *early = NULL, *beside = NULL;
+		struct store *store;
+		struct stat before, after;
+
+		/* As alerts and trends that are restored while the file is opened. */
+		if (run)
+			CU_ASSERT_EQUAL(store_db_open_reader(path, &early), 0);
+		if (early)
+			store_db_number(early, "SELECT count(*) FROM vm", 0);
+		store = begin(path, NULL);
+		offer(store, 2, run, 10000);
+		store_flush(store);
+		store_db_close(early);
+		CU_ASSERT(locks_held(path) > 0);
+		CU_ASSERT_EQUAL_FATAL(stat(log, &before), 0);
+		CU_ASSERT_EQUAL(store_db_open_beside(path, &beside), 0);
+		CU_ASSERT_EQUAL(store_db_exec(beside, "UPDATE vm SET name = name"), 0);
+		store_db_close(beside);
+		CU_ASSERT_EQUAL_FATAL(stat(log, &after), 0);
+		CU_ASSERT_EQUAL(before.st_ino, after.st_ino);
+		CU_ASSERT(locks_held(path) > 0);
+		store_free(store);
+		/* All is in the one file. */
+		CU_ASSERT(stat(log, &after) != 0);
+	}
+	check_all_points(path, 10, 10000);
+}
+
+/* Run a shell command with $p standing for the path. */
+static void run_shell(const char *command, const char *path)
+{
+	g_autofree char *quoted = g_shell_quote(path);
+	g_autofree char *line = g_strdup_printf("p=%s; %s", quoted, command);
+
+	CU_ASSERT_EQUAL(system(line), 0);
+}
+
+/* Whatever is removed or moved under the store, it notices, and what came before is still there. */
+static void test_replaced(void)
+{
+	static const char *const harm[] = {
+		"rm $p-wal $p-shm",    "rm $p-wal", "rm $p-shm",
+		"rm $p $p-wal $p-shm", "rm $p",	    "mv $p $p.away",
+	};
+
+	for (size_t h = 0; h < G_N_ELEMENTS(harm); h++) {
+		g_autofree char *name = g_strdup_printf("replaced-%zu.db", h);
+		g_autofree char *path = file_named(name);
+		struct store *store = begin(path, NULL);
+		struct store_stats stats;
+		sqlite3 *other = NULL;
+
+		for (unsigned i = 0; i < 50; i++)
+			offer(store, 2, i, 10000);
+		store_flush(store);
+		/* A connection that lives as long as the agent, as that of the silences. */
+		CU_ASSERT_EQUAL(store_db_open_reader(path, &other), 0);
+		store_db_number(other, "SELECT count(*) FROM vm", 0);
+		run_shell(harm[h], path);
+		offer(store, 2, 50, 10000);
+		store_flush(store);
+		store_stats(store, &stats);
+		CU_ASSERT_EQUAL(stats.replaced, 1);
+		CU_ASSERT_PTR_NOT_NULL(strstr(stats.note, "under the running agent"));
+		store_db_close(other); /* once it is noticed */
+		for (unsigned i = 51; i < 100; i++)
+			offer(store, 2, i, 10000);
+		store_flush(store);
+		store_stats(store, &stats);
+		CU_ASSERT(stats.open);
+		CU_ASSERT_EQUAL(stats.replaced, 1);
+		CU_ASSERT(stats.ticks >= 99);
+		CU_ASSERT(locks_held(path) > 0);
+		store_free(store);
+		{
+			g_autoptr(GArray) points =
+				query(path, "vm-0000", "vm.cpu.usage", 0, G_MAXINT64 / 4, 0);
+
+			CU_ASSERT_EQUAL(points->len, stats.ticks);
+			CU_ASSERT_EQUAL(point_at(points, 0)->mean, usage_at(0));
+			if (points->len != stats.ticks)
+				printf(" [%s: %u of %lu] ", harm[h], points->len, stats.ticks);
+		}
+		run_shell("test \"$(sqlite3 $p 'PRAGMA integrity_check')\" = ok", path);
+	}
+}
+
+/* Another database is moved in the place of the one that is open. */
+static void test_other_file(void)
+{
+	g_autofree char *path = file_named("place.db"), *other = file_named("other.db");
+	struct store *store = begin(other, NULL);
+	struct store_stats stats;
+
+	for (unsigned i = 0; i < 50; i++)
+		offer(store, 2, i, 10000);
+	store_free(store);
+	store = begin(path, NULL);
+	for (unsigned i = 50; i < 60; i++)
+		offer(store, 2, i, 10000);
+	store_flush(store);
+	CU_ASSERT_EQUAL(rename(other, path), 0);
+	for (unsigned i = 50; i < 100; i++)
+		offer(store, 2, i, 10000);
+	store_flush(store);
+	store_stats(store, &stats);
+	CU_ASSERT_EQUAL(stats.replaced, 1);
+	store_free(store);
+	check_all_points(path, 100, 10000);
+	run_shell("test \"$(sqlite3 $p 'PRAGMA integrity_check')\" = ok", path);
+}
+
+/* A file of the former format is migrated, with every value; it was made by release 0.1. */
+static void test_former(void)
+{
+	g_autofree char *path = file_named("former.db");
+	g_autofree char *from =
+		g_build_filename(g_getenv("TOP") ?: ".", "tests/data/store/former.db.gz", NULL);
+	g_autofree char *line = g_strdup_printf("gzip -dc '%s' >'%s'", from, path);
+	g_autoptr(GArray) ready = NULL, host = NULL;
+	struct kvmlens_snapshot *s = snapshot_at(2, 300, 0, 0);
+	const struct snap_vm *vm = entities_at(&s->vms, 1);
+	struct store *store;
+
+	CU_ASSERT_EQUAL_FATAL(system(line), 0);
+	store = begin(path, NULL);
+	for (unsigned i = 450; i < 800; i++)
+		offer(store, 2, i, 10000);
+	store_free(store);
+	check_all_points(path, 800, 10000);
+	check_steps(path, 800, 10000, 300000);
+	check_steps(path, 800, 10000, 3600000);
+	ready = query(path, "vm-0001", "vm.cpu.ready_seconds_total", 0, G_MAXINT64 / 4, 0);
+	CU_ASSERT_EQUAL_FATAL(ready->len, 800);
+	CU_ASSERT_DOUBLE_EQUAL(point_at(ready, 300)->mean, vm->time.ready / 1e9, 1e-6);
+	host = query(path, "", "host.vcpus", 0, G_MAXINT64 / 4, 0);
+	CU_ASSERT_EQUAL(host->len, 800);
+	kvmlens_snapshot_unref(s);
+}
+
+/* Starts add no layout, also where a value comes later than at the first start. */
+static void test_restarts(void)
+{
+	g_autofree char *path = file_named("restarts.db");
+	sqlite3 *db = NULL;
+
+	for (unsigned run = 0; run < 12; run++) {
+		struct store *store = begin(path, NULL);
+
+		for (unsigned i = 0; i < 10; i++) {
+			struct kvmlens_snapshot *s =
+				snapshot_at(2, run * 10 + i, START_MS + (run * 10 + i) * 10000,
+					    usage_at(run * 10 + i));
+
+			if (i < run % 3)
+				((struct snap_vm *)entities_at(&s->vms, 1))->rate.usage = NAN;
+			hand_over(store, s);
+		}
+		store_free(store);
+	}
+	check_all_points(path, 120, 10000);
+	CU_ASSERT_EQUAL(store_db_open_reader(path, &db), 0);
+	CU_ASSERT_EQUAL(store_db_number(db, "SELECT count(*) FROM layout", -1), 3);
+	store_db_close(db);
+}
+
+static char *name_of_guest(unsigned number)
+{
+	return g_strdup_printf("job-%06u", number);
+}
+
+/* VM 0 lives, and beside it there is at any time one of many that live for a minute each. */
+static void offer_churn(struct store *store, unsigned tick, unsigned life, double *values)
+{
+	struct kvmlens_snapshot *s = snapshot_at(2, tick, START_MS + tick * 10000, usage_at(tick));
+	struct snap_vm *vm = entities_at(&s->vms, 1);
+	g_autofree char *name = name_of_guest(tick / life);
+	g_autofree char *uuid = g_strdup_printf("00000000-0000-4000-9000-%012u", tick / life);
+	const struct kvmlens_tag tags[] = {{"vm", name}, {"uuid", uuid}};
+
+	labels_unref(vm->labels);
+	vm->labels = labels_new(NULL, tags, 2);
+	metric_walk(s, NULL, count_value, values);
+	hand_over(store, s);
+}
+
+/*
+ * At the limit VMs that are gone leave, the longest gone first; the one that lives keeps every
+ * value, and bytes a value stay few.
+ */
+static void test_churn(void)
+{
+	g_autofree char *path = file_named("churn.db");
+	struct retention retention = {.raw_s = 30 * 86400, .max_bytes = 1 << 19};
+	struct store *store = begin(path, &retention);
+	const unsigned ticks = 6 * 800;
+	struct store_stats stats;
+	double values = 0;
+	sqlite3 *db = NULL;
+
+	for (unsigned i = 0; i < ticks; i++)
+		offer_churn(store, i, 6, &values);
+	store_flush(store);
+	store_stats(store, &stats);
+	store_free(store);
+	printf(" [%.2f bytes a value, %lu VMs dropped] ", (double)stats.bytes / values,
+	       stats.gone_vms);
+	CU_ASSERT(stats.gone_vms > 0);
+	CU_ASSERT_EQUAL(stats.squeezed, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(stats.dropped, "VMs that are gone left it"));
+	check_all_points(path, ticks, 10000);
+	CU_ASSERT_EQUAL(store_db_open_reader(path, &db), 0);
+	CU_ASSERT_EQUAL(store_db_number(db, "SELECT count(*) FROM vm WHERE name = 'job-000000'", 0),
+			0);
+	CU_ASSERT_EQUAL(store_db_number(db, "SELECT count(*) FROM vm WHERE name = 'job-000799'", 0),
+			1);
+	store_db_close(db);
 }
 
 static void test_find(void)
@@ -371,20 +679,38 @@ static void test_retention(void)
 static void test_size(void)
 {
 	g_autofree char *path = file_named("large.db");
+	/* The head rows of one window and half a megabyte. */
 	struct retention retention = {.max_bytes = 3 << 20};
+	struct noise noise = {.state = 7};
 	struct store *store = begin(path, &retention);
 	struct store_stats stats;
 	struct stat st;
 	guint64 most = 0;
 
 	for (unsigned i = 0; i < 2000; i++) {
-		offer(store, 90, i, 10000);
+		struct kvmlens_snapshot *s = snapshot_at(90, i, START_MS + i * 10000, usage_at(i));
+
+		/* Values that do not shrink. */
+		for (unsigned v = 0; v < 90; v++) {
+			struct snap_vm *vm = entities_at(&s->vms, v);
+
+			vm->rate.usage = noise_uniform(&noise);
+			vm->rate.ready = noise_uniform(&noise);
+			vm->rate.steal = noise_uniform(&noise);
+		}
+		hand_over(store, s);
+		/* The clock is so fast that head rows of several windows would wait. */
+		if (i % 30 == 20)
+			store_flush(store);
 		store_stats(store, &stats);
 		most = MAX(most, stats.bytes);
 	}
 	store_flush(store);
 	store_stats(store, &stats);
 	CU_ASSERT(stats.squeezed > 0);
+	CU_ASSERT(stats.gone_vms == 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(stats.dropped, ", which has most, lost its values before "));
+	printf(" [at most %.2f MiB] ", (double)most / 1048576);
 	CU_ASSERT(most < (3 << 20) * 5 / 4);
 	store_free(store);
 	CU_ASSERT_EQUAL(stat(path, &st), 0);
@@ -620,6 +946,13 @@ int main(void)
 		{"counters", test_counters},
 		{"steps", test_steps},
 		{"finding series", test_find},
+		{"times", test_times},
+		{"locks", test_locks},
+		{"files that are removed", test_replaced},
+		{"another file", test_other_file},
+		{"a file of the former format", test_former},
+		{"restarts", test_restarts},
+		{"churn", test_churn},
 		{"VMs come and go", test_changes},
 		{"retention by age", test_retention},
 		{"retention by size", test_size},

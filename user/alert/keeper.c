@@ -25,7 +25,7 @@ struct keeper {
 	struct deliver *deliver; /* NULL: nobody is told */
 	char *path;
 	sqlite3 *reader; /* of the thread that feeds */
-	guint64 set_aside; /* damaged files, as last looked at */
+	guint64 set_aside; /* files damaged or replaced, as of the last check */
 	int64_t now_ms, saved_ms;
 	uint64_t lost, cpu_ns;
 	struct alert_view *view; /* counted; swapped under view_lock */
@@ -318,6 +318,8 @@ void keeper_flush(struct keeper *keeper)
 	g_mutex_unlock(&keeper->lock);
 	if (keeper->store)
 		store_flush(keeper->store);
+	/* The writer's connection is to be the last, so that it can tidy up the file. */
+	g_clear_pointer(&keeper->reader, store_db_close);
 }
 
 void keeper_set_deliver(struct keeper *keeper, struct deliver *deliver)
@@ -356,7 +358,7 @@ static void read_silences(struct keeper *keeper)
 	keeper->silences = silences;
 }
 
-/* A damaged file was replaced by an empty one: all that is up is to be written anew. */
+/* The file is another one, or an empty one: all that is active is to be written again. */
 static void check_file(struct keeper *keeper)
 {
 	struct store_stats stats;
@@ -364,9 +366,9 @@ static void check_file(struct keeper *keeper)
 	if (!keeper->store)
 		return;
 	store_stats(keeper->store, &stats);
-	if (stats.set_aside == keeper->set_aside)
+	if (stats.set_aside + stats.replaced == keeper->set_aside)
 		return;
-	keeper->set_aside = stats.set_aside;
+	keeper->set_aside = stats.set_aside + stats.replaced;
 	g_clear_pointer(&keeper->reader, store_db_close);
 	alert_engine_rewrite(keeper->engine);
 }

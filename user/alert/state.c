@@ -328,7 +328,6 @@ int state_silences(sqlite3 *db, int64_t now_ms, struct silences **ret_silences)
 	return store_db_errno(code);
 }
 
-#define BUSY_MS 5000
 #define SILENCE_KEPT_MS INT64_C(604800000) /* after its end: a week */
 
 int state_open_beside(const char *path, sqlite3 **ret_db)
@@ -336,13 +335,9 @@ int state_open_beside(const char *path, sqlite3 **ret_db)
 	g_autoptr(sqlite3) db = NULL;
 	int r;
 
-	if (!g_file_test(path, G_FILE_TEST_EXISTS))
-		return -ENOENT;
-	r = store_db_errno(
-		sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));
+	r = store_db_open_beside(path, &db);
 	if (r)
 		return r;
-	sqlite3_busy_timeout(db, BUSY_MS);
 	if (!store_db_number(db, "SELECT count(*) FROM sqlite_master WHERE name = 'silence'", 0))
 		return -ENOENT;
 	*ret_db = g_steal_pointer(&db);

@@ -70,7 +70,8 @@ const struct config_option cli_options[] = {
 	 .max = 32,
 	 .commands = FOR_HISTORY | FOR_ALERTS | FOR_WHY,
 	 .value = "WHEN",
-	 .help = "a time before now (90s, 30m, 2h, 3d) or a moment; by default 1h, of alerts 1d, of why 1m",
+	 .help = "a time before now (90s, 1.5h, 3d) or a moment as outputs print it (12:30, seconds since "
+		 "1970, RFC 3339); by default 1h, of alerts 1d, of why 1m",
 	 .example = "since: 2h"},
 	{.name = "until",
 	 AS_STRING(struct cli_flags, until),

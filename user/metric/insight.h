@@ -44,6 +44,7 @@ struct snap_store {
 	struct labels *labels;
 	uint64_t up; /* 1: the last write succeeded */
 	uint64_t ticks, ticks_dropped, jobs_refused, failures, set_aside, series_refused;
+	uint64_t gone_vms, gone_rows, squeezed, replaced;
 	uint64_t bytes, waiting, cpu_ns;
 };
 

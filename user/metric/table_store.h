@@ -18,6 +18,18 @@ METRIC(STORE, kvmlens_store_set_aside_total, "kvmlens.store.set_aside_total", CO
 METRIC(STORE, kvmlens_store_series_refused_total, "kvmlens.store.series_refused_total", COUNTER,
        U64, series_refused, "count", STANDARD, NONE, "kvmlens",
        "Values that were not kept because their VM has too many series.")
+METRIC(STORE, kvmlens_store_replaced_total, "kvmlens.store.replaced_total", COUNTER, U64, replaced,
+       "count", BASIC, NONE, "kvmlens",
+       "Times that the store's file or its log was found removed or replaced by somebody else.")
+METRIC(STORE, kvmlens_store_gone_vms_dropped_total, "kvmlens.store.gone_vms_dropped_total", COUNTER,
+       U64, gone_vms, "count", STANDARD, NONE, "kvmlens",
+       "VMs no longer there whose history left because the file had reached its limit.")
+METRIC(STORE, kvmlens_store_gone_rows_dropped_total, "kvmlens.store.gone_rows_dropped_total",
+       COUNTER, U64, gone_rows, "count", STANDARD, NONE, "kvmlens",
+       "Rows of VMs no longer there that left because the file had reached its limit.")
+METRIC(STORE, kvmlens_store_rows_dropped_total, "kvmlens.store.rows_dropped_total", COUNTER, U64,
+       squeezed, "count", STANDARD, NONE, "kvmlens",
+       "Rows of VMs still there that left before their age because the file had reached its limit.")
 METRIC(STORE, kvmlens_store_bytes, "kvmlens.store.bytes", GAUGE, U64, bytes, "bytes", BASIC, NONE,
        "kvmlens", "Size of the history store's file.")
 METRIC(STORE, kvmlens_store_waiting, "kvmlens.store.waiting", GAUGE, U64, waiting, "count",

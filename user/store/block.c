@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define ROLLUP_FIELDS 4
@@ -21,46 +22,62 @@ void block_clear(struct block *block)
 	g_clear_pointer(&block->values, g_free);
 }
 
-static size_t group_size(size_t columns, size_t group)
+static size_t group_first(int group)
 {
-	return MIN(columns - group * BLOCK_GROUP, BLOCK_GROUP);
+	return group == BLOCK_ALL ? 0 : (size_t)group * BLOCK_GROUP;
 }
 
-int block_encode(struct codec *codec, const struct block *block, unsigned group, GByteArray *out)
+static size_t group_size(size_t columns, int group)
+{
+	return group == BLOCK_ALL ? columns : MIN(columns - group_first(group), BLOCK_GROUP);
+}
+
+int block_encode(struct codec *codec, const struct block *block, int group, GByteArray *out)
 {
 	size_t n = group_size(block->columns, group), rows = block->rows;
 	g_autofree double *columns = g_new(double, (n + 1) * rows);
 
 	memcpy(columns, block->time_ms, rows * sizeof(double));
-	memcpy(columns + rows, block->values + (size_t)group * BLOCK_GROUP * rows,
+	memcpy(columns + rows, block->values + group_first(group) * rows,
 	       n * rows * sizeof(double));
 	return codec_encode(codec, columns, rows, n + 1, out);
 }
 
 int block_decode(struct codec *codec, const void *bytes, size_t size, size_t rows, size_t columns,
-		 size_t place, double *ret_time_ms, double *ret_values)
+		 int group, size_t place, double *ret_time_ms, double *ret_values)
 {
-	const size_t wanted[] = {0, 1 + place % BLOCK_GROUP};
+	const size_t wanted[] = {0, 1 + place - group_first(group)};
 	double *const values[] = {ret_time_ms, ret_values};
 
-	if (place >= columns)
+	if (place >= columns || (group != BLOCK_ALL && (size_t)group != place / BLOCK_GROUP))
 		return -EBADMSG;
-	return codec_decode_some(codec, bytes, size, rows,
-				 group_size(columns, place / BLOCK_GROUP) + 1, wanted, 2, values);
+	return codec_decode_some(codec, bytes, size, rows, group_size(columns, group) + 1, wanted,
+				 2, values);
+}
+
+/* Minimum and maximum are values that were rounded when they came, or whole numbers. */
+static void round_point(const struct rollup_point *p, bool is_time, double *ret_fields, size_t n)
+{
+	double (*fn)(double) = is_time ? codec_round_time : codec_round;
+
+	ret_fields[0] = fn(p->min);
+	ret_fields[2 * n] = fn(p->max);
+	ret_fields[n] = p->min == p->max
+				? ret_fields[0]
+				: fmin(fmax(fn(p->mean), ret_fields[0]), ret_fields[2 * n]);
+	if (isnan(p->mean))
+		ret_fields[n] = NAN;
+	ret_fields[3 * n] = p->count;
 }
 
 int rollup_encode(struct codec *codec, const struct rollup_point *points, size_t entries,
-		  size_t columns, GByteArray *out)
+		  size_t columns, const guint8 *times, GByteArray *out)
 {
 	size_t n = entries * columns;
 	g_autofree double *fields = g_new(double, ROLLUP_FIELDS *n);
 
-	for (size_t i = 0; i < n; i++) {
-		fields[i] = codec_round(points[i].min);
-		fields[n + i] = codec_round(points[i].mean);
-		fields[2 * n + i] = codec_round(points[i].max);
-		fields[3 * n + i] = points[i].count;
-	}
+	for (size_t i = 0; i < n; i++)
+		round_point(&points[i], times && times[i / entries], fields + i, n);
 	return codec_encode(codec, fields, n, ROLLUP_FIELDS, out);
 }
 

@@ -57,6 +57,14 @@ double codec_round(double value)
 	return isfinite(value) ? value : HUGE_VAL;
 }
 
+double codec_round_time(double seconds)
+{
+	/* Below, 24 bits are finer; above 2^43, so is a double. */
+	if (!isfinite(seconds) || fabs(seconds) < 16384 || fabs(seconds) > 8796093022208)
+		return codec_round(seconds);
+	return floor(seconds * 1024 + 0.5) / 1024;
+}
+
 static uint64_t bits_of(double value)
 {
 	uint64_t bits;

@@ -37,4 +37,7 @@ int codec_decode_some(struct codec *codec, const void *bytes, size_t size, size_
 /* Keep 24 bits of the mantissa, as a float has: an error below 6e-8 of the value. */
 double codec_round(double value);
 
+/* The same for a number of seconds, but never to less than a 1024th of one. */
+double codec_round_time(double seconds);
+
 #endif

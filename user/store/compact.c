@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include "metric/metric.h"
 #include "store/block.h"
+#include "store/columns.h"
 #include "store/db.h"
 #include "store/history.h"
 
@@ -20,13 +22,16 @@ struct work {
 	struct codec *codec;
 	sqlite3_stmt *put_block, *put_rollup;
 	GByteArray *blob;
+	gint64 times_of; /* the layout that times are of; 0: none */
+	GByteArray *times; /* bool a column: it is a time */
 };
 
 static int work_init(struct work *w, sqlite3 *db, struct codec *codec)
 {
 	int r = 0;
 
-	*w = (struct work){.db = db, .codec = codec, .blob = g_byte_array_new()};
+	*w = (struct work){
+		.db = db, .codec = codec, .blob = g_byte_array_new(), .times = g_byte_array_new()};
 	w->put_block =
 		store_db_prepare(db,
 				 "INSERT INTO block (layout, grp, first_ms, last_ms, rows, data)"
@@ -46,10 +51,57 @@ static void work_clear(struct work *w)
 	sqlite3_finalize(w->put_block);
 	sqlite3_finalize(w->put_rollup);
 	g_byte_array_unref(w->blob);
+	g_byte_array_unref(w->times);
 }
 
-static int put_group(struct work *w, const struct pile *pile, const struct block *block,
-		     unsigned group)
+/* Which of the keys are times; those that cannot be read are none. */
+static int find_times(struct work *w, const GArray *keys)
+{
+	int r = 0;
+	g_autoptr(sqlite3_stmt) find =
+		store_db_prepare(w->db, "SELECT metric FROM key WHERE id = ?", &r);
+
+	for (guint i = 0; find && r == 0 && i < keys->len; i++) {
+		const struct metric *metric = NULL;
+		guint8 is_time;
+
+		sqlite3_bind_int64(find, 1, g_array_index(keys, gint64, i));
+		r = sqlite3_step(find);
+		if (r == SQLITE_ROW)
+			metric = metric_find((const char *)sqlite3_column_text(find, 0));
+		is_time = metric && columns_is_time(metric);
+		g_byte_array_append(w->times, &is_time, 1);
+		r = store_db_errno(r);
+		sqlite3_reset(find);
+	}
+	return r;
+}
+
+static int load_times(struct work *w, gint64 layout)
+{
+	g_autoptr(GArray) keys = NULL;
+	int r = 0;
+	g_autoptr(sqlite3_stmt) find = NULL;
+
+	if (w->times_of == layout)
+		return 0;
+	w->times_of = layout;
+	g_byte_array_set_size(w->times, 0);
+	find = store_db_prepare(w->db,
+				"SELECT keys FROM layout JOIN shape ON shape.id = shape WHERE"
+				" layout.id = ?",
+				&r);
+	if (!find)
+		return r;
+	sqlite3_bind_int64(find, 1, layout);
+	r = sqlite3_step(find);
+	if (r != SQLITE_ROW)
+		return store_db_errno(r);
+	keys = shape_keys((const char *)sqlite3_column_text(find, 0));
+	return find_times(w, keys);
+}
+
+static int put_group(struct work *w, const struct pile *pile, const struct block *block, int group)
 {
 	int r;
 
@@ -71,8 +123,12 @@ static int put_rollup(struct work *w, gint64 layout, gint64 step_s, gint64 first
 {
 	int r;
 
+	r = load_times(w, layout);
+	if (r)
+		return r;
 	g_byte_array_set_size(w->blob, 0);
-	r = rollup_encode(w->codec, points, entries, columns, w->blob);
+	r = rollup_encode(w->codec, points, entries, columns,
+			  w->times->len == columns ? w->times->data : NULL, w->blob);
 	if (r)
 		return r;
 	sqlite3_bind_int64(w->put_rollup, 1, layout);
@@ -97,8 +153,11 @@ static int put_block(struct work *w, const struct pile *pile, const struct block
 	g_autofree struct rollup_point *points = g_new(struct rollup_point, block->columns);
 	int r = 0;
 
-	for (unsigned g = 0; r == 0 && (size_t)g * BLOCK_GROUP < block->columns; g++)
-		r = put_group(w, pile, block, g);
+	if (block->rows * block->columns <= BLOCK_WHOLE && block->columns < CODEC_COLUMNS_MAX)
+		r = put_group(w, pile, block, BLOCK_ALL);
+	else
+		for (int g = 0; r == 0 && (size_t)g * BLOCK_GROUP < block->columns; g++)
+			r = put_group(w, pile, block, g);
 	if (r)
 		return r;
 	for (size_t c = 0; c < block->columns; c++)
@@ -146,46 +205,108 @@ static int pile_up(struct work *w, struct pile *pile, sqlite3_stmt *row)
 	return r;
 }
 
-static int pile_all(struct work *w, gint64 before_ms)
+/* A head row that waits. */
+struct waiting {
+	gint64 layout, id;
+};
+
+struct compaction {
+	gint64 before_ms;
+	GArray *heads; /* struct waiting, by layout; NULL: not found out yet */
+	guint next_head;
+	GArray *hours; /* gint64 layout and first_s, by turns; NULL: not found out yet */
+	guint next_hour;
+};
+
+struct compaction *compaction_new(gint64 before_ms)
+{
+	struct compaction *c = g_new0(struct compaction, 1);
+
+	c->before_ms = before_ms;
+	return c;
+}
+
+void compaction_free(struct compaction *c)
+{
+	if (!c)
+		return;
+	if (c->heads)
+		g_array_unref(c->heads);
+	if (c->hours)
+		g_array_unref(c->hours);
+	g_free(c);
+}
+
+static gint by_layout(gconstpointer left, gconstpointer right)
+{
+	const struct waiting *a = left, *b = right;
+
+	if (a->layout != b->layout)
+		return a->layout < b->layout ? -1 : 1;
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+static int find_heads(struct compaction *c, sqlite3 *db)
 {
 	int r = 0, code = SQLITE_DONE;
+	g_autoptr(sqlite3_stmt) find =
+		store_db_prepare(db, "SELECT layout, id FROM head WHERE time_ms < ?", &r);
+
+	c->heads = g_array_new(FALSE, FALSE, sizeof(struct waiting));
+	if (find)
+		sqlite3_bind_int64(find, 1, c->before_ms);
+	while (find && (code = sqlite3_step(find)) == SQLITE_ROW) {
+		struct waiting row = {sqlite3_column_int64(find, 0), sqlite3_column_int64(find, 1)};
+
+		g_array_append_val(c->heads, row);
+	}
+	g_array_sort(c->heads, by_layout);
+	return r ? r : store_db_errno(code);
+}
+
+/* More rows at once would take long: ticks wait meanwhile. */
+#define PIECE_ROWS 4000
+
+static guint end_of_piece(const struct compaction *c)
+{
+	const struct waiting *first = &g_array_index(c->heads, struct waiting, c->next_head);
+	guint end = c->next_head;
+
+	while (end < c->heads->len && end - c->next_head < PIECE_ROWS &&
+	       g_array_index(c->heads, struct waiting, end).layout == first->layout)
+		end++;
+	return end;
+}
+
+/* Rows were written in the order of time, unless the clock was set back. */
+static int pile_piece(struct work *w, const struct compaction *c, guint end)
+{
 	struct pile pile = {
 		.time_ms = g_array_new(FALSE, FALSE, sizeof(double)),
 		.rows = g_array_new(FALSE, FALSE, sizeof(double)),
 	};
-	g_autoptr(sqlite3_stmt) rows = store_db_prepare(
-		w->db,
-		"SELECT layout, time_ms, data FROM head WHERE time_ms < ? ORDER BY layout, time_ms",
-		&r);
+	int r = 0;
+	g_autoptr(sqlite3_stmt) row =
+		store_db_prepare(w->db, "SELECT layout, time_ms, data FROM head WHERE id = ?", &r);
+	g_autoptr(sqlite3_stmt) remove = NULL;
 
-	if (rows)
-		sqlite3_bind_int64(rows, 1, before_ms);
-	while (rows && r == 0 && (code = sqlite3_step(rows)) == SQLITE_ROW)
-		r = pile_up(w, &pile, rows);
-	if (r == 0)
-		r = store_db_errno(code);
+	if (row)
+		remove = store_db_prepare(w->db, "DELETE FROM head WHERE id = ?", &r);
+	for (guint i = c->next_head; r == 0 && i < end; i++) {
+		gint64 id = g_array_index(c->heads, struct waiting, i).id;
+
+		sqlite3_bind_int64(row, 1, id);
+		r = sqlite3_step(row);
+		r = r == SQLITE_ROW ? pile_up(w, &pile, row) : store_db_errno(r);
+		sqlite3_reset(row);
+		sqlite3_bind_int64(remove, 1, id);
+		if (r == 0)
+			r = store_db_run(remove);
+	}
 	if (r == 0)
 		r = put_pile(w, &pile);
 	g_array_unref(pile.time_ms);
 	g_array_unref(pile.rows);
-	return r;
-}
-
-int compact_heads(sqlite3 *db, struct codec *codec, gint64 before_ms)
-{
-	struct work w;
-	int r = work_init(&w, db, codec);
-	g_autoptr(sqlite3_stmt) remove = NULL;
-
-	if (r == 0)
-		r = pile_all(&w, before_ms);
-	if (r == 0)
-		remove = store_db_prepare(db, "DELETE FROM head WHERE time_ms < ?", &r);
-	if (r == 0) {
-		sqlite3_bind_int64(remove, 1, before_ms);
-		r = store_db_run(remove);
-	}
-	work_clear(&w);
 	return r;
 }
 
@@ -286,33 +407,68 @@ static int one_hour(struct work *w, gint64 layout, gint64 first_s)
 	return r;
 }
 
-int compact_hours(sqlite3 *db, struct codec *codec, gint64 before_s)
+/* An hour of one rollup alone stays as it is: hours are read from those, too. */
+static int find_hours(struct compaction *c, sqlite3 *db)
 {
-	gint64 limit = before_s - before_s % HISTORY_HOUR_S;
-	struct work w;
-	int r = work_init(&w, db, codec), code = SQLITE_DONE;
-	g_autoptr(GArray) pairs = g_array_new(FALSE, FALSE, sizeof(gint64));
-	g_autoptr(sqlite3_stmt) find = NULL;
+	gint64 before_s = c->before_ms / 1000, limit = before_s - before_s % HISTORY_HOUR_S;
+	int r = 0, code = SQLITE_DONE;
+	g_autoptr(sqlite3_stmt) find = store_db_prepare(
+		db,
+		"SELECT layout, first_s / 3600 AS hour FROM rollup WHERE step_s = 300 AND entries = 1"
+		" AND first_s < ? GROUP BY layout, hour HAVING count(*) > 1",
+		&r);
 
-	if (r == 0)
-		find = store_db_prepare(
-			db,
-			"SELECT DISTINCT layout, first_s / 3600 FROM rollup WHERE step_s = 300 AND"
-			" entries = 1 AND first_s < ?",
-			&r);
+	c->hours = g_array_new(FALSE, FALSE, sizeof(gint64));
 	if (find)
 		sqlite3_bind_int64(find, 1, limit);
 	while (find && (code = sqlite3_step(find)) == SQLITE_ROW) {
 		gint64 pair[] = {sqlite3_column_int64(find, 0),
 				 sqlite3_column_int64(find, 1) * HISTORY_HOUR_S};
 
-		g_array_append_vals(pairs, pair, 2);
+		g_array_append_vals(c->hours, pair, 2);
 	}
-	if (r == 0)
-		r = store_db_errno(code);
-	for (guint i = 0; r == 0 && i + 1 < pairs->len; i += 2)
-		r = one_hour(&w, g_array_index(pairs, gint64, i),
-			     g_array_index(pairs, gint64, i + 1));
+	return r ? r : store_db_errno(code);
+}
+
+static int in_transaction(struct compaction *c, sqlite3 *db, struct codec *codec, guint end)
+{
+	struct work w;
+	int r = store_db_exec(db, "BEGIN IMMEDIATE");
+
+	if (r)
+		return r;
+	r = work_init(&w, db, codec);
+	if (r == 0 && end)
+		r = pile_piece(&w, c, end);
+	else if (r == 0)
+		r = one_hour(&w, g_array_index(c->hours, gint64, c->next_hour),
+			     g_array_index(c->hours, gint64, c->next_hour + 1));
 	work_clear(&w);
+	if (r == 0)
+		r = store_db_exec(db, "COMMIT");
+	if (r)
+		store_db_exec(db, "ROLLBACK");
 	return r;
+}
+
+int compaction_step(struct compaction *c, sqlite3 *db, struct codec *codec)
+{
+	int r = 0;
+
+	if (!c->heads) {
+		r = find_heads(c, db);
+	} else if (c->next_head < c->heads->len) {
+		guint end = end_of_piece(c);
+
+		r = in_transaction(c, db, codec, end);
+		c->next_head = end;
+	} else if (!c->hours) {
+		r = find_hours(c, db);
+	} else if (c->next_hour + 1 < c->hours->len) {
+		r = in_transaction(c, db, codec, 0);
+		c->next_hour += 2;
+	} else {
+		return 0;
+	}
+	return r ? r : 1;
 }

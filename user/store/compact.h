@@ -7,10 +7,17 @@
 #include <sqlite3.h>
 #include "store/codec.h"
 
-/* All in the caller's transaction. A head row that makes no sense is dropped. */
-int compact_heads(sqlite3 *db, struct codec *codec, gint64 before_ms);
+struct compaction;
 
-/* Join the five-minute rollups of each hour that ended before a time, and add the hour's own. */
-int compact_hours(sqlite3 *db, struct codec *codec, gint64 before_s);
+/* Of the head rows before a time, and the hours that ended before it. */
+struct compaction *compaction_new(gint64 before_ms);
+void compaction_free(struct compaction *compaction);
+
+/*
+ * One piece, in a transaction: the head rows of one layout become blocks and rollups, or the
+ * five-minute rollups of a layout's hour one row and the hour's own. A head row that makes no sense
+ * is dropped. Returns 1: there may be more; 0: all is done; -errno: nothing of the piece was done.
+ */
+int compaction_step(struct compaction *compaction, sqlite3 *db, struct codec *codec);
 
 #endif

@@ -2,9 +2,9 @@
 #include "store/db.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +17,7 @@ static const char *const writer_pragmas = "PRAGMA auto_vacuum = INCREMENTAL;"
 					  "PRAGMA journal_mode = WAL;"
 					  "PRAGMA synchronous = NORMAL;"
 					  "PRAGMA journal_size_limit = 16777216;"
+					  "PRAGMA wal_autocheckpoint = 0;"
 					  "PRAGMA foreign_keys = ON;"
 					  "PRAGMA temp_store = MEMORY;";
 
@@ -182,19 +183,37 @@ static int prepare_file(sqlite3 *db, const struct store_component *const *compon
 	return r;
 }
 
-/* SQLite gives its log the mode of the file, which it would create readable by all. */
+/*
+ * SQLite gives its log the mode of the file, which it would create readable by all. The file is
+ * made without being opened: the locks of a process vanish as soon as it closes any descriptor of
+ * the file, be it another connection's. For the same reason nothing but SQLite may open it later.
+ */
 static int create_private(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct stat st;
 
-	if (fd < 0)
+	if (mknod(path, S_IFREG | 0600, 0) && errno != EEXIST)
 		return -errno;
-	close(fd);
-	return 0;
+	if (stat(path, &st))
+		return -errno;
+	return S_ISREG(st.st_mode) ? 0 : S_ISDIR(st.st_mode) ? -EISDIR : -EMEDIUMTYPE;
+}
+
+/*
+ * No connection but the writer's last one takes pages from the log to the file, or removes the log:
+ * whoever else does so may do it under a writer.
+ */
+void store_db_leave(sqlite3 *db)
+{
+	int on = 1;
+
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_file_control(db, NULL, SQLITE_FCNTL_PERSIST_WAL, &on);
+	sqlite3_wal_autocheckpoint(db, 0);
 }
 
 static int open_once(const char *path, const struct store_component *const *components, size_t n,
-		     sqlite3 **ret_db)
+		     store_busy_fn busy, void *arg, sqlite3 **ret_db)
 {
 	g_autoptr(sqlite3) db = NULL;
 	int r = create_private(path);
@@ -205,6 +224,8 @@ static int open_once(const char *path, const struct store_component *const *comp
 	if (r)
 		return r;
 	sqlite3_busy_timeout(db, BUSY_MS);
+	if (busy)
+		sqlite3_busy_handler(db, busy, arg);
 	r = prepare_file(db, components, n);
 	if (!r)
 		*ret_db = g_steal_pointer(&db);
@@ -240,15 +261,15 @@ int store_db_set_aside(const char *path, char **ret_note)
 }
 
 int store_db_open(const char *path, const struct store_component *const *components, size_t n,
-		  sqlite3 **ret_db, char **ret_note)
+		  store_busy_fn busy, void *arg, sqlite3 **ret_db, char **ret_note)
 {
-	int r = open_once(path, components, n, ret_db);
+	int r = open_once(path, components, n, busy, arg, ret_db);
 
 	*ret_note = NULL;
 	if (r != -EBADMSG)
 		return r;
 	r = store_db_set_aside(path, ret_note);
-	return r ? r : open_once(path, components, n, ret_db);
+	return r ? r : open_once(path, components, n, busy, arg, ret_db);
 }
 
 int store_db_open_memory(const struct store_component *const *components, size_t n,
@@ -266,17 +287,94 @@ int store_db_open_memory(const struct store_component *const *components, size_t
 	return r;
 }
 
-int store_db_open_reader(const char *path, sqlite3 **ret_db)
+/* Open a file that is there already, without ever creating or opening another kind of it. */
+static int open_existing(const char *path, int flags, sqlite3 **ret_db)
 {
 	g_autoptr(sqlite3) db = NULL;
+	struct stat st;
 	int code;
 
-	if (!g_file_test(path, G_FILE_TEST_EXISTS))
-		return -ENOENT;
-	code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	if (stat(path, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EMEDIUMTYPE;
+	code = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code != SQLITE_OK)
 		return store_db_errno(code);
 	sqlite3_busy_timeout(db, BUSY_MS);
+	store_db_leave(db);
 	*ret_db = g_steal_pointer(&db);
 	return 0;
+}
+
+int store_db_open_reader(const char *path, sqlite3 **ret_db)
+{
+	return open_existing(path, SQLITE_OPEN_READONLY, ret_db);
+}
+
+int store_db_open_beside(const char *path, sqlite3 **ret_db)
+{
+	return open_existing(path, SQLITE_OPEN_READWRITE, ret_db);
+}
+
+static void identity_of(const char *path, const char *suffix, struct store_db_file *ret)
+{
+	g_autofree char *name = g_strconcat(path, suffix, NULL);
+	struct stat st;
+
+	*ret = (struct store_db_file){0};
+	if (stat(name, &st) == 0)
+		*ret = (struct store_db_file){st.st_dev, st.st_ino};
+}
+
+void store_db_identity(const char *path, struct store_db_identity *ret_identity)
+{
+	identity_of(path, "", &ret_identity->base);
+	identity_of(path, "-wal", &ret_identity->log);
+	identity_of(path, "-shm", &ret_identity->index);
+}
+
+static bool same_file(const struct store_db_file *a, const struct store_db_file *b)
+{
+	return a->device == b->device && a->inode == b->inode;
+}
+
+enum store_db_change store_db_compare(const struct store_db_identity *before,
+				      const struct store_db_identity *now)
+{
+	if (!now->base.inode)
+		return STORE_DB_REMOVED;
+	if (!same_file(&before->base, &now->base))
+		return STORE_DB_REPLACED;
+	if (same_file(&before->log, &now->log) && same_file(&before->index, &now->index))
+		return STORE_DB_SAME;
+	/* Nobody can have written where there is no log. */
+	return now->log.inode && !same_file(&before->log, &now->log) ? STORE_DB_LOG_REPLACED
+								     : STORE_DB_LOG_REMOVED;
+}
+
+int store_db_copy(sqlite3 *db, const char *path)
+{
+	g_autoptr(sqlite3) copy = NULL;
+	sqlite3_backup *backup;
+	int r, code;
+
+	if (mknod(path, S_IFREG | 0600, 0))
+		return -errno;
+	code = sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	r = store_db_errno(code);
+	if (r == 0) {
+		backup = sqlite3_backup_init(copy, "main", db, "main");
+		if (!backup)
+			return store_db_errno(sqlite3_errcode(copy));
+		/* All in one step: one state of the file, and no writer waits for a reader. */
+		code = sqlite3_backup_step(backup, -1);
+		r = code == SQLITE_DONE ? 0 : store_db_errno(code);
+		code = sqlite3_backup_finish(backup);
+		r = r ? r : store_db_errno(code);
+	}
+	/* The header says that there is a log: the copy is one file. */
+	if (r == 0)
+		r = store_db_exec(copy, "PRAGMA journal_mode = DELETE");
+	return r;
 }

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 #include "store/block.h"
+#include "store/columns.h"
 #include "store/db.h"
 #include "store/history.h"
 
@@ -101,40 +102,142 @@ static bool wanted(const struct store_series *s, const char *vm, const char *lab
 	return fnmatch(vm, s->vm, 0) == 0 || strcmp(vm, s->uuid) == 0;
 }
 
-static int find(struct store_reader *reader, const char *vm, const char *metric, const char *labels,
-		GPtrArray **ret_series)
+/* What a series is called, by its key. */
+struct key {
+	gint64 id;
+	char *metric, *labels;
+	double scale;
+};
+
+static void key_free(gpointer arg)
+{
+	struct key *key = arg;
+
+	g_free(key->metric);
+	g_free(key->labels);
+	g_free(key);
+}
+
+static GHashTable *numbers_new(GDestroyNotify free_value)
+{
+	return g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_value);
+}
+
+static int load_keys(struct store_reader *reader, const char *metric, GHashTable *keys)
 {
 	int r = 0, code = SQLITE_DONE;
-	GPtrArray *all = store_series_array();
 	g_autoptr(sqlite3_stmt) rows = store_db_prepare(
 		reader->db,
-		"SELECT series.id, name, uuid, metric, labels, scale FROM series JOIN vm ON vm.id ="
-		" series.vm WHERE ?1 IS NULL OR metric = ?1 ORDER BY name, uuid, metric, labels",
+		metric ? "SELECT id, metric, labels, scale FROM key WHERE metric = ?1"
+		       : "SELECT id, metric, labels, scale FROM key",
 		&r);
 
 	if (rows && metric)
 		sqlite3_bind_text(rows, 1, metric, -1, SQLITE_STATIC);
 	while (rows && (code = sqlite3_step(rows)) == SQLITE_ROW) {
-		struct store_series *s = g_new0(struct store_series, 1);
+		struct key *key = g_new0(struct key, 1);
 
-		s->id = sqlite3_column_int64(rows, 0);
-		s->vm = text_at(rows, 1);
-		s->uuid = text_at(rows, 2);
-		s->metric = text_at(rows, 3);
-		s->labels = text_at(rows, 4);
-		s->scale = sqlite3_column_double(rows, 5);
+		key->id = sqlite3_column_int64(rows, 0);
+		key->metric = text_at(rows, 1);
+		key->labels = text_at(rows, 2);
+		key->scale = sqlite3_column_double(rows, 3);
+		g_hash_table_insert(keys, g_memdup2(&key->id, sizeof(key->id)), key);
+	}
+	return r ? r : result_of(reader, code);
+}
+
+static void unref_array(gpointer array)
+{
+	g_ptr_array_unref(array);
+}
+
+/* Those of the keys that a shape has, in its order; the same array for the same shape. */
+static const GPtrArray *keys_of(GHashTable *shapes, gint64 shape, const char *text,
+				GHashTable *keys)
+{
+	GPtrArray *found = g_hash_table_lookup(shapes, &shape);
+	g_autoptr(GArray) list = NULL;
+
+	if (found)
+		return found;
+	found = g_ptr_array_new();
+	list = shape_keys(text);
+	for (guint i = 0; i < list->len; i++) {
+		struct key *key = g_hash_table_lookup(keys, &g_array_index(list, gint64, i));
+
+		if (key)
+			g_ptr_array_add(found, key);
+	}
+	g_hash_table_insert(shapes, g_memdup2(&shape, sizeof(shape)), found);
+	return found;
+}
+
+static gint by_name(gconstpointer left, gconstpointer right)
+{
+	const struct store_series *a = *(const struct store_series *const *)left;
+	const struct store_series *b = *(const struct store_series *const *)right;
+
+	return strcmp(a->vm, b->vm) ?: strcmp(a->uuid, b->uuid) ?: strcmp(a->metric, b->metric) ?:
+	       strcmp(a->labels, b->labels);
+}
+
+/* Add the series of one layout that are wanted and not there yet; seen: keys of this VM. */
+static void add_layout(const GPtrArray *keys, sqlite3_stmt *row, const char *vm, const char *labels,
+		       GHashTable *seen, GPtrArray *all)
+{
+	for (guint i = 0; i < keys->len; i++) {
+		struct key *key = g_ptr_array_index(keys, i);
+		struct store_series *s;
+
+		if (g_hash_table_contains(seen, key))
+			continue;
+		s = g_new0(struct store_series, 1);
+		s->vm_row = sqlite3_column_int64(row, 0);
+		s->key = key->id;
+		s->vm = text_at(row, 1);
+		s->uuid = text_at(row, 2);
+		s->metric = g_strdup(key->metric);
+		s->labels = g_strdup(key->labels);
+		s->scale = key->scale;
+		g_hash_table_add(seen, key);
 		if (wanted(s, vm, labels))
 			g_ptr_array_add(all, s);
 		else
 			series_free(s);
 	}
+}
+
+static int find(struct store_reader *reader, const char *vm, const char *metric, const char *labels,
+		GPtrArray **ret_series)
+{
+	g_autoptr(GHashTable) keys = numbers_new(key_free), shapes = numbers_new(unref_array);
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_direct_hash, g_direct_equal);
+	g_autoptr(GPtrArray) all = store_series_array();
+	gint64 of = -1;
+	int code = SQLITE_DONE, r = load_keys(reader, metric, keys);
+	g_autoptr(sqlite3_stmt) rows = NULL;
+
+	if (r == 0)
+		rows = store_db_prepare(
+			reader->db,
+			"SELECT vm.id, name, uuid, shape, keys FROM vm JOIN layout ON layout.vm = vm.id"
+			" JOIN shape ON shape.id = shape ORDER BY vm.id",
+			&r);
+	while (rows && (code = sqlite3_step(rows)) == SQLITE_ROW) {
+		if (sqlite3_column_int64(rows, 0) != of)
+			g_hash_table_remove_all(seen);
+		of = sqlite3_column_int64(rows, 0);
+		add_layout(keys_of(shapes, sqlite3_column_int64(rows, 3),
+				   (const char *)sqlite3_column_text(rows, 4), keys),
+			   rows, vm, labels, seen, all);
+	}
 	if (r == 0)
 		r = result_of(reader, code);
 	if (r)
-		g_ptr_array_unref(all);
-	else
-		*ret_series = all;
-	return r;
+		return r;
+	g_ptr_array_sort(all, by_name);
+	*ret_series = g_steal_pointer(&all);
+	return 0;
 }
 
 int store_find(struct store_reader *reader, const char *vm, const char *metric, const char *labels,
@@ -185,8 +288,8 @@ static int read_block(struct search *s, sqlite3_stmt *row)
 	time_ms = g_new(double, rows);
 	value = g_new(double, rows);
 	r = block_decode(s->reader->codec, sqlite3_column_blob(row, 1),
-			 (size_t)sqlite3_column_bytes(row, 1), rows, s->columns, s->place, time_ms,
-			 value);
+			 (size_t)sqlite3_column_bytes(row, 1), rows, s->columns,
+			 sqlite3_column_int(row, 3), s->place, time_ms, value);
 	s->first_raw_ms = MIN(s->first_raw_ms, sqlite3_column_int64(row, 2));
 	/* A damaged block is a gap, not the end. */
 	for (size_t i = 0; r == 0 && i < rows; i++)
@@ -254,8 +357,8 @@ static int each_row(struct search *s, const char *sql, gint64 two, gint64 three,
 static int raw(struct search *s)
 {
 	int r = each_row(s,
-			 "SELECT rows, data, first_ms FROM block WHERE layout = ? AND grp = ? AND"
-			 " last_ms >= ? AND first_ms <= ?",
+			 "SELECT rows, data, first_ms, grp FROM block WHERE layout = ? AND grp IN"
+			 " (?, -1) AND last_ms >= ? AND first_ms <= ?",
 			 (gint64)(s->place / BLOCK_GROUP), s->since_ms, s->until_ms, read_block);
 
 	return r;
@@ -303,9 +406,10 @@ static int search_layout(struct search *s, gint64 step_ms)
 {
 	int r;
 
-	if (step_ms < HISTORY_WINDOW_S * 1000)
+	/* A rollup that reaches over the end of a step would be in the wrong one. */
+	if (step_ms == 0 || step_ms % (HISTORY_WINDOW_S * 1000))
 		return search_raw(s);
-	if (step_ms < HISTORY_HOUR_S * 1000) {
+	if (step_ms % (HISTORY_HOUR_S * 1000)) {
 		r = rollups(s, HISTORY_WINDOW_S, false);
 	} else {
 		r = rollups(s, HISTORY_HOUR_S, false);
@@ -345,25 +449,40 @@ static void join_steps(GArray *points, gint64 step_ms)
 	g_array_set_size(points, out);
 }
 
+/* Where a shape has a key. */
+static bool place_of(const char *keys, gint64 key, size_t columns, size_t *ret_place)
+{
+	g_autoptr(GArray) list = shape_keys(keys);
+
+	for (guint i = 0; i < list->len && i < columns; i++)
+		if (g_array_index(list, gint64, i) == key) {
+			*ret_place = i;
+			return true;
+		}
+	return false;
+}
+
 static int search_all(struct store_reader *reader, const struct store_series *series,
 		      struct search *s, gint64 step_ms)
 {
 	int r = 0, code = SQLITE_DONE;
 	g_autoptr(sqlite3_stmt) layouts = store_db_prepare(
 		reader->db,
-		"SELECT layout, pos, columns FROM layout_series JOIN layout ON layout.id = layout"
-		" WHERE series = ?",
+		"SELECT layout.id, columns, keys FROM layout JOIN shape ON shape.id = shape WHERE"
+		" vm = ?",
 		&r);
 
 	if (!layouts)
 		return r;
-	sqlite3_bind_int64(layouts, 1, series->id);
+	sqlite3_bind_int64(layouts, 1, series->vm_row);
 	while (r == 0 && (code = sqlite3_step(layouts)) == SQLITE_ROW) {
+		const char *keys = (const char *)sqlite3_column_text(layouts, 2);
+
 		s->layout = sqlite3_column_int64(layouts, 0);
-		s->place = (size_t)sqlite3_column_int64(layouts, 1);
-		s->columns = (size_t)sqlite3_column_int64(layouts, 2);
+		s->columns = (size_t)sqlite3_column_int64(layouts, 1);
 		s->first_raw_ms = G_MAXINT64 / 2;
-		if (s->columns <= CODEC_COLUMNS_MAX && s->place < s->columns)
+		if (s->columns <= CODEC_COLUMNS_MAX &&
+		    place_of(keys, series->key, s->columns, &s->place))
 			r = search_layout(s, step_ms);
 	}
 	return r ? r : result_of(reader, code);

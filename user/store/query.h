@@ -7,7 +7,7 @@
 #include <sqlite3.h>
 
 struct store_series {
-	gint64 id;
+	gint64 vm_row, key; /* rows in the file */
 	char *vm, *uuid; /* uuid "": the host */
 	char *metric, *labels; /* labels without vm and uuid: disk="vda" */
 	double scale;

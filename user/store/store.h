@@ -32,12 +32,17 @@ struct store_stats {
 	guint64 failures; /* of any kind */
 	guint64 set_aside; /* damaged files */
 	guint64 series_refused; /* beyond COLUMNS_MAX of a VM */
-	guint64 aged, squeezed; /* rows removed */
+	guint64 aged; /* rows removed for their age */
+	/* Because the file was too large: VMs that were gone, and their rows; rows of VMs there. */
+	guint64 gone_vms, gone_rows, squeezed;
+	guint64 replaced; /* times that the file or its log was found removed or replaced */
+	bool others; /* the file is too large, and not by history */
 	guint64 bytes; /* of the file */
 	guint64 waiting; /* in the queue */
 	guint64 writer_ns; /* CPU time of the thread */
 	int error; /* the last failure, negative errno; 0: none yet */
-	char note[512]; /* what was last said of the file, "": nothing */
+	char note[512]; /* what was last said of a damaged or replaced file, "": nothing */
+	char dropped[512]; /* what last left because the file was too large */
 };
 
 struct store;
@@ -48,8 +53,18 @@ struct store;
  */
 int store_new(const struct store_config *config, struct store **ret_store);
 
-/* Write what is waiting, close the file, end the thread. */
-void store_free(struct store *store);
+/*
+ * From now on locks and what waits hold nothing up for longer than this in all: what is not written
+ * by then is dropped, counted. The first call counts.
+ */
+void store_hurry(struct store *store, unsigned ms);
+
+/*
+ * Write what is waiting, move the log into the file, close it, end the thread. After
+ * store_hurry a thread that the file system holds on to is left behind with the store: -ETIMEDOUT,
+ * and what jobs use must stay.
+ */
+int store_free(struct store *store);
 
 /* Hand over a snapshot; takes a reference of its own. -EAGAIN: the queue is full. */
 int store_offer(struct store *store, const struct kvmlens_snapshot *snapshot);
@@ -62,7 +77,10 @@ typedef void (*store_done_fn)(void *arg, int result);
 /* Hand over a job. -EAGAIN: the queue is full, and done (may be NULL) is not called. */
 int store_submit(struct store *store, store_job_fn run, store_done_fn done, void *arg);
 
-/* Wait until everything that was handed over before is in the file or dropped. */
+/*
+ * Wait until everything that was handed over before is in the file or dropped, and what is done
+ * beside is done; after store_hurry until its time is over.
+ */
 void store_flush(struct store *store);
 
 void store_stats(struct store *store, struct store_stats *ret_stats);

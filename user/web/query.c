@@ -35,16 +35,12 @@ static int parse_name(const char *text, char *ret_name, const char **ret_complai
 	return 0;
 }
 
-/* A moment as the command line takes it, or seconds since the epoch as programs write them. */
+/* As the command line takes it, but programs mean seconds by any bare number. */
 static int parse_moment(const char *text, int64_t now_ms, int64_t *ret_ms)
 {
-	guint64 seconds;
+	g_autofree char *epoch = g_strconcat("@", text, NULL);
 
-	if (g_ascii_string_to_unsigned(text, 10, 0, LATEST_MS / 1000, &seconds, NULL)) {
-		*ret_ms = (int64_t)seconds * 1000;
-		return 0;
-	}
-	return moment_parse(text, now_ms, ret_ms);
+	return moment_parse(epoch, now_ms, ret_ms) == 0 ? 0 : moment_parse(text, now_ms, ret_ms);
 }
 
 static int parse_times(query_get_fn get, void *arg, int64_t now_ms, struct wire_query *query)
@@ -77,8 +73,8 @@ int query_parse(query_get_fn get, void *arg, int64_t now_ms, struct wire_query *
 	}
 	if (parse_times(get, arg, now_ms, &query) || !query_valid(&query)) {
 		*ret_complaint =
-			"since and until are a time before now (2h), a date in UTC or seconds "
-			"since 1970, since first; step is a time span or raw\n";
+			"since and until are a time before now (2h), a date in UTC (or with a "
+			"zone) or seconds since 1970, since first; step is a time span or raw\n";
 		return -EINVAL;
 	}
 	*ret_query = query;
