@@ -5,8 +5,8 @@
  * writer thread.
  *
  * Tables: vm (uuid '' is the host); key (metric, labels, scale), what a series is called, shared by
- * all VMs; shape, a list of keys as text "1,2,7-40", shared by VMs of a kind; layout, that rows of a VM
- * have a shape. head, block and rollup belong to a layout: value number i of a row has the key
+ * all VMs; shape, a list of keys as text "1,2,7-40", shared by VMs of a kind; layout, that rows of
+ * a VM have a shape. head, block and rollup belong to a layout: value number i of a row has the key
  * number i of the shape. A VM that lived for a minute so leaves its rows and some bytes beside.
  */
 #ifndef KVMLENS_STORE_HISTORY_H

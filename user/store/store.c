@@ -252,8 +252,7 @@ static void close_clean(struct store *store)
 }
 
 static const char *const changes[] = {
-	[STORE_DB_REMOVED] =
-		"was removed under the running agent; all of it was written there again",
+	[STORE_DB_REMOVED] = "was removed under the running agent; it was written there again",
 	[STORE_DB_REPLACED] =
 		"was replaced under the running agent; the new file is used from now on",
 	[STORE_DB_LOG_REMOVED] = "lost its log under the running agent; what that held was kept",
@@ -302,7 +301,7 @@ static void heal(struct store *store, enum store_db_change change)
 	else if (change == STORE_DB_LOG_REMOVED)
 		r = store_db_errno(sqlite3_wal_checkpoint_v2(
 			store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
-	/* Its log is nobody's any more: not to be moved to a file that another writes, nor removed. */
+	/* Its log is nobody's any more: neither to be moved to another's file nor removed. */
 	store_db_leave(store->db);
 	close_file(store);
 	store->healing = HEAL_ATTEMPTS;
