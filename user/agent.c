@@ -16,6 +16,7 @@
 #include "util/privilege.h"
 #include "util/text.h"
 #include "util/textbuf.h"
+#include "vm/refusal.h"
 #include "web/fill.h"
 #include "web/web.h"
 
@@ -31,6 +32,8 @@ struct agent {
 	struct web *web; /* NULL: nothing listens */
 	uint64_t web_restarts; /* as last logged, of the health sink's thread */
 	struct memory *memory;
+	GHashTable *log_shares; /* ordinary owner to GUINT_TO_POINTER(lines in this hour) */
+	gint64 log_hour;
 	GHashTable *unread; /* "source\nuuid" to why it was last said not to answer */
 	struct delivery *delivery;
 	struct control *control; /* NULL: nobody can command it */
@@ -104,6 +107,41 @@ static void web_report(struct agent *agent)
 		state.restarts);
 }
 
+/* May one more line be written about a VM of an ordinary owner? */
+static bool log_share_take(struct agent *agent, const struct vm_ident *ident)
+{
+	struct refusals *refusals = collector_refusals(agent->collector);
+	gint64 hour = g_get_monotonic_time() / (G_GINT64_CONSTANT(3600) * G_USEC_PER_SEC);
+	const struct vm_owner *owner = &ident->owner;
+	guint lines;
+
+	if (!owner->ordinary)
+		return true;
+	if (hour != agent->log_hour)
+		g_hash_table_remove_all(agent->log_shares);
+	agent->log_hour = hour;
+	lines = GPOINTER_TO_UINT(g_hash_table_lookup(agent->log_shares, owner->name));
+	if (lines >= refusals_limit(refusals, REFUSAL_LOG)) {
+		refusals_add(refusals, owner, ident->pid, REFUSAL_LOG, 1);
+		return false;
+	}
+	g_hash_table_insert(agent->log_shares, g_strdup(owner->name), GUINT_TO_POINTER(lines + 1));
+	return true;
+}
+
+/* Who was refused something, once for each owner and reason. */
+static void refusal_report(struct agent *agent)
+{
+	struct refusals *refusals = collector_refusals(agent->collector);
+	struct refusal refusal;
+
+	while (refusals_next_unnamed(refusals, &refusal)) {
+		g_autofree char *text = refusal_text(refusals, &refusal);
+
+		log_line(agent->options.log, LOG_LEVEL_WARNING, "owner", "%s", text);
+	}
+}
+
 /* A guest whose inside cannot be seen, for a reason that stays: once for each reason. */
 static void guest_report(struct agent *agent, const struct snap_vm *vm)
 {
@@ -117,6 +155,8 @@ static void guest_report(struct agent *agent, const struct snap_vm *vm)
 		key = g_strdup_printf("%s\n%s", name, vm->ident->uuid);
 		if (g_strcmp0(g_hash_table_lookup(agent->unread, key), source->why) == 0)
 			continue;
+		if (!log_share_take(agent, vm->ident))
+			return;
 		log_line(agent->options.log, LOG_LEVEL_INFO, "guest", "%s: no %s: %s",
 			 vm->ident->name, name, source->why);
 		if (g_hash_table_size(agent->unread) >= UNREAD_MAX)
@@ -162,6 +202,7 @@ static void health_sink(void *arg, const struct kvmlens_snapshot *snapshot)
 	}
 	web_report(agent);
 	losses_report(agent, snapshot);
+	refusal_report(agent);
 	for (size_t i = 0; i < snapshot->vms.n; i++)
 		guest_report(agent, entities_at(&snapshot->vms, i));
 }
@@ -355,6 +396,7 @@ int agent_start(const struct agent_options *options, struct agent **ret_agent, c
 	int err;
 
 	agent->options = *options;
+	agent->log_shares = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	agent->unread = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	agent->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	collector.loaded_arg = agent;
@@ -407,6 +449,7 @@ void agent_stop(struct agent *agent)
 	memory_close(agent->memory); /* which the web asks */
 	line_writer_close(agent->json);
 	textbuf_clear(&agent->json_text);
+	g_hash_table_unref(agent->log_shares);
 	g_hash_table_unref(agent->unread);
 	g_free(agent->last_duplicate);
 	close(agent->stop_fd);

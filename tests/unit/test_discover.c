@@ -25,6 +25,7 @@ struct slot {
 };
 
 struct kernel {
+	unsigned n_slots; /* 0: 63 */
 	int error; /* of scan */
 	struct kvm_found found[8];
 	unsigned n_found;
@@ -48,7 +49,7 @@ static int kernel_track(void *ctx, pid_t tid, pid_t tgid, enum sched_role role, 
 	struct kernel *k = ctx;
 	int empty = 0;
 
-	for (int i = 63; i > 0; i--) {
+	for (int i = k->n_slots ?: 63; i > 0; i--) {
 		if (!k->slots[i].used)
 			empty = i;
 		else if (k->slots[i].tid == tid) {
@@ -90,7 +91,18 @@ static void kernel_scanned(void *ctx)
 	((struct kernel *)ctx)->scanned++;
 }
 
+static unsigned slots_used(const struct kernel *k);
+
+static unsigned kernel_room(void *ctx, unsigned *ret_all)
+{
+	const struct kernel *k = ctx;
+
+	*ret_all = k->n_slots ?: 63;
+	return *ret_all - slots_used(k);
+}
+
 static const struct discover_ops kernel_ops = {
+	.room = kernel_room,
 	.scan = kernel_scan,
 	.track = kernel_track,
 	.untrack = kernel_untrack,
@@ -178,6 +190,7 @@ static void provider_again(struct worker *worker)
 /* --- helpers -------------------------------------------------------------------------------- */
 
 struct rig {
+	struct refusals *refusals;
 	char *tree;
 	struct kernel kernel;
 	struct discover *discover;
@@ -187,13 +200,34 @@ static void rig_init(struct rig *rig, struct worker *const *workers, size_t n, b
 {
 	memset(rig, 0, sizeof(*rig));
 	rig->tree = proc_tree_new();
+	rig->refusals = refusals_new(&(struct config_owner_limits){.vms = 2, .threads = 5});
 	rig->discover = discover_new(&(struct discover_config){.ops = &kernel_ops,
 							       .ctx = &rig->kernel,
 							       .proc_root = rig->tree,
 							       .interval_ms = 3600000,
 							       .workers = workers,
 							       .n_workers = n,
-							       .unnamed = unnamed});
+							       .unnamed = unnamed,
+							       .refusals = rig->refusals});
+}
+
+/* How often something was refused, and to whom first. */
+static uint64_t refused(struct rig *rig, const char *owner, enum refusal_reason reason,
+			pid_t *ret_pid)
+{
+	g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(struct refusal));
+
+	refusals_read(rig->refusals, rows);
+	for (guint i = 0; i < rows->len; i++) {
+		const struct refusal *r = &g_array_index(rows, struct refusal, i);
+
+		if (strcmp(r->owner, owner) || r->reason != reason)
+			continue;
+		if (ret_pid)
+			*ret_pid = r->pid;
+		return r->count;
+	}
+	return 0;
 }
 
 static void rig_free(struct rig *rig)
@@ -201,6 +235,7 @@ static void rig_free(struct rig *rig)
 	CU_ASSERT_FALSE(rig->kernel.bad);
 	CU_ASSERT_EQUAL(rig->kernel.locked, 0);
 	discover_free(rig->discover);
+	refusals_free(rig->refusals);
 	proc_tree_free(rig->tree);
 }
 
@@ -327,6 +362,7 @@ static void check_fake(bool provided)
 	CU_ASSERT_EQUAL(vm_of(both, 20)->provider != NULL, provided);
 	CU_ASSERT_EQUAL(vm_of(both, 20)->ident->owner.vouched, provided);
 	expect(vm_of(both, 10), "54321/web", fake_uuid, 10);
+	CU_ASSERT_EQUAL(refused(&rig, "54321", REFUSAL_IDENTITY, NULL), 1);
 
 	proc_tree_remove(rig.tree, 20);
 	add_qemu(&rig, 21, 9, "web", UUID);
@@ -343,6 +379,69 @@ static void test_fake(void)
 {
 	check_fake(false);
 	check_fake(true);
+}
+
+/* Ten processes of one user, one of another: two VMs each, the oldest; then one of those ends. */
+static void test_vm_share(void)
+{
+	struct rig rig;
+	pid_t pid = 0;
+
+	rig_init(&rig, NULL, 0, true);
+	for (pid_t p = 10; p < 20; p++)
+		add_fake(&rig, p, 100 - p, 54321, "x", NULL);
+	add_fake(&rig, 30, 1, 54322, "y", NULL);
+	add_qemu(&rig, 40, 500, "real", UUID);
+	g_autoptr(inventory_t) i = scan(&rig);
+	CU_ASSERT_EQUAL(i->n_vms, 4);
+	vm_of(i, 18);
+	vm_of(i, 19);
+	vm_of(i, 30);
+	expect(vm_of(i, 40), "real", UUID, 40);
+	CU_ASSERT_EQUAL(refused(&rig, "54321", REFUSAL_VMS, &pid), 8);
+	CU_ASSERT_EQUAL(pid, 17);
+	CU_ASSERT_EQUAL(refused(&rig, "54322", REFUSAL_VMS, NULL), 0);
+	proc_tree_remove(rig.tree, 19);
+	g_autoptr(inventory_t) after = scan(&rig);
+	CU_ASSERT_EQUAL(after->n_vms, 4);
+	vm_of(after, 17);
+	rig_free(&rig);
+}
+
+/*
+ * A table of 16 slots, and a fake with more threads than that, known first. A VM that comes later
+ * has room for its vCPUs, also beside one with many threads that are none.
+ */
+static void test_thread_share(void)
+{
+	struct rig rig;
+
+	rig_init(&rig, NULL, 0, true);
+	rig.kernel.n_slots = 16;
+	add_fake(&rig, 10, 1, 54321, "x", NULL);
+	for (pid_t t = 100; t < 150; t++)
+		proc_tree_thread(rig.tree, 10, t, "CPU 0/KVM");
+	g_autoptr(inventory_t) alone = scan(&rig);
+	CU_ASSERT_EQUAL(alone->n_vms, 1);
+	CU_ASSERT_EQUAL(slots_used(&rig.kernel), 4); /* a quarter */
+	CU_ASSERT_EQUAL(refused(&rig, "54321", REFUSAL_THREADS, NULL), 47);
+
+	add_qemu(&rig, 20, 5, "pool", NULL);
+	for (pid_t t = 200; t < 240; t++)
+		proc_tree_thread(rig.tree, 20, t, "rbd");
+	add_qemu(&rig, 30, 6, "web", UUID);
+	for (pid_t t = 300; t < 303; t++) {
+		g_autofree char *comm = g_strdup_printf("CPU %d/TCG", t - 300);
+
+		proc_tree_thread(rig.tree, 30, t, comm);
+	}
+	g_autoptr(inventory_t) i = scan(&rig);
+	CU_ASSERT_EQUAL(i->n_vms, 3);
+	const struct inventory_vm *web = vm_of(i, 30);
+	CU_ASSERT_EQUAL_FATAL(web->n_vcpus, 3);
+	for (unsigned v = 0; v < 3; v++)
+		CU_ASSERT_NOT_EQUAL(web->threads[v].slot, 0);
+	rig_free(&rig);
 }
 
 /* A provider that knows the pid of an ordinary user's process vouches for it. */
@@ -565,7 +664,9 @@ static void test_no_room(void)
 	CU_ASSERT_EQUAL_FATAL(i->vms[0].n_threads, 1);
 	CU_ASSERT_EQUAL(i->vms[0].threads[0].slot, 0);
 	inventory_unref(i);
-	rig.kernel.slots[9].used = false;
+	/* A quarter is kept for vCPUs, which this thread is none of. */
+	for (int n = 9; n < 9 + 16; n++)
+		rig.kernel.slots[n].used = false;
 	i = scan(&rig);
 	CU_ASSERT_EQUAL(i->vms[0].threads[0].slot, 9);
 	inventory_unref(i);
@@ -886,6 +987,8 @@ int main(void)
 		{"proc alone", test_proc_alone},
 		{"a fake takes nothing over", test_fake},
 		{"a provider vouches", test_vouched},
+		{"an ordinary owner's VMs", test_vm_share},
+		{"an ordinary owner's threads", test_thread_share},
 		{"only what a provider names", test_not_unnamed},
 		{"kernel", test_kernel},
 		{"kernel: shared files", test_kernel_shared_files},

@@ -47,6 +47,15 @@ struct config_http {
 	char *user; /* whom the process that serves runs as */
 };
 
+/* What each ordinary owner of VMM processes may have at most; vm/owner.h says who that is. */
+struct config_owner_limits {
+	unsigned vms, threads, nics;
+	unsigned lookups; /* into guests, at once */
+	unsigned series;
+	uint64_t store; /* bytes of history */
+	unsigned log_lines; /* an hour */
+};
+
 /* How long, and how much, the store keeps. */
 struct config_history {
 	unsigned raw_s, rollups_s;
@@ -71,6 +80,7 @@ struct config {
 	char *json_path; /* JSON lines; "-" is standard output, NULL none */
 	char **owners; /* users whose VMM processes are trusted; none: OWNERS_DEFAULT */
 	size_t n_owners;
+	struct config_owner_limits owner_limits;
 	struct config_vm *vms;
 	size_t n_vms;
 	enum config_switch guest_memory, guest_agent; /* on or off */

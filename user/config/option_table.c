@@ -101,6 +101,32 @@ static const struct config_option http_options[] = {
 	{.kind = OPTION_END},
 };
 
+#define SHARE(member, most, default_value, what)                                        \
+	{                                                                               \
+		.name = #member, AS_UINT(struct config_owner_limits, member), .min = 1, \
+		.max = most, .def = default_value, .value = "N", .help = what,          \
+		.example = #member ": " default_value                                   \
+	}
+
+static const struct config_option owner_limit_options[] = {
+	SHARE(vms, 4096, "32", "VMs"),
+	SHARE(threads, 65000, "512",
+	      "tracked threads; all ordinary owners together have a quarter of max_threads at most"),
+	SHARE(nics, 4096, "64", "network interfaces"),
+	SHARE(lookups, 64, "1", "look-ups into guests at once"),
+	SHARE(series, 1000000, "5000", "series of all the owner's VMs"),
+	{.name = "store",
+	 AS_SIZE(struct config_owner_limits, store),
+	 .min = 1048576,
+	 .max = 1099511627776,
+	 .def = "64MiB",
+	 .value = "SIZE",
+	 .help = "history of all the owner's VMs",
+	 .example = "store: 64MiB"},
+	SHARE(log_lines, 10000, "20", "lines in the log an hour about the owner's VMs"),
+	{.kind = OPTION_END},
+};
+
 static const struct config_option history_options[] = {
 	{.name = "raw",
 	 AS_SECONDS(struct config_history, raw_s),
@@ -236,6 +262,10 @@ const struct config_option config_options[] = {
 		 "qemu, libvirt-qemu, kvm, nova, oneadmin, vdsm and uid 107 (KubeVirt). A VM of any "
 		 "other user is called USER/NAME, unless libvirt runs it, and has limits",
 	 .example = "owners: [root, libvirt-qemu]"},
+	{.name = "owner_limits",
+	 AS_SECTION(struct config, owner_limits, struct config_owner_limits, owner_limit_options),
+	 .help = "what each user that is not among owners may have at most",
+	 .example = "owner_limits: {vms: 32, threads: 512}"},
 	{.name = "vms",
 	 AS_LIST(struct config, vms, n_vms, struct config_vm, vm_options),
 	 .max = 1024,

@@ -201,7 +201,7 @@ static void fill_losses(struct about *a, const struct about_parts *parts,
 	for (i = 0; i < SCHED_LOST_MAX; i++)
 		counts[i] = probe_lost(c->probe, i);
 	counts[LOSS_REASONS] = probe_lost_reasons(c->probe);
-	counts[LOSS_THREADS] = tracker_refused(parts->tracker);
+	counts[LOSS_THREADS] = tracker_refused(parts->tracker) + health.crowded;
 	counts[LOSS_TORN] = c->records.torn;
 	counts[LOSS_DISCOVERY] = health.dropped;
 	counts[LOSS_BLOCKED] = health.blocked;
@@ -219,6 +219,23 @@ static void fill_losses(struct about *a, const struct about_parts *parts,
 
 		loss->labels = labels_ref(a->losses[i]);
 		loss->count = counts[i];
+	}
+}
+
+static void fill_refusals(struct about *a, struct refusals *refusals, struct kvmlens_snapshot *s)
+{
+	g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(struct refusal));
+
+	refusals_read(refusals, rows);
+	entities_alloc(&s->refusals, rows->len, sizeof(struct snap_refusal));
+	for (guint i = 0; i < rows->len; i++) {
+		const struct refusal *row = &g_array_index(rows, struct refusal, i);
+		struct kvmlens_tag tags[] = {{"owner", row->owner},
+					     {"reason", refusal_name(row->reason)}};
+		struct snap_refusal *refusal = entities_at(&s->refusals, i);
+
+		refusal->labels = labels_new(NULL, tags, G_N_ELEMENTS(tags));
+		refusal->count = row->count;
 	}
 }
 
@@ -270,6 +287,7 @@ void about_fill(struct about *a, const struct about_parts *parts, const struct a
 	fill_host(a, c, s);
 	fill_self(a, c, ticks, s);
 	fill_losses(a, parts, s);
+	fill_refusals(a, parts->refusals, s);
 	fill_features(a, c, s);
 	fill_providers(a, c, s);
 }

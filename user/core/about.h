@@ -23,6 +23,7 @@ struct about_parts {
 	struct collect *collect;
 	struct tracker *tracker;
 	struct discover *discover;
+	struct refusals *refusals;
 	struct host *host; /* NULL: its figures are not read */
 };
 

@@ -23,6 +23,7 @@
 struct collect {
 	const struct config *config;
 	struct levels *levels;
+	struct refusals *refusals;
 	struct probe *probe; /* NULL: no kernel side but the records */
 	struct threads *threads; /* NULL: there are none */
 	struct worker *const *workers;

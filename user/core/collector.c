@@ -23,6 +23,7 @@ struct kvmlens_collector {
 	struct collect collect;
 	struct tracker *tracker;
 	struct discover *discover;
+	struct refusals *refusals;
 	struct about *about;
 	struct host *host; /* NULL: its thread could not be made */
 	struct about_ticks ticks;
@@ -53,6 +54,8 @@ int collector_new(const struct collector_options *options, struct kvmlens_collec
 	c->options = *options;
 	c->interval_ms = options->config->interval_ms;
 	c->collect.levels = levels_new(options->config);
+	c->refusals = refusals_new(&options->config->owner_limits);
+	c->collect.refusals = c->refusals;
 	c->sinks = g_ptr_array_new_with_free_func(free_sink);
 	g_mutex_init(&c->lock);
 	g_cond_init(&c->wake);
@@ -119,7 +122,7 @@ static struct kvmlens_snapshot *take_snapshot(struct kvmlens_collector *c, uint6
 {
 	struct kvmlens_snapshot *s = snapshot_new();
 	struct kvmlens_snapshot *before = c->last; /* only this thread replaces it */
-	struct about_parts parts = {&c->collect, c->tracker, c->discover, c->host};
+	struct about_parts parts = {&c->collect, c->tracker, c->discover, c->refusals, c->host};
 	struct inventory *inventory;
 
 	s->seq = ++c->seq;
@@ -242,6 +245,7 @@ static int start_discovery(struct kvmlens_collector *c)
 		.unnamed = !c->options.provider,
 		.owners = (const char *const *)c->options.config->owners,
 		.n_owners = c->options.config->n_owners,
+		.refusals = c->refusals,
 	};
 	size_t i;
 	int err;
@@ -305,7 +309,7 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	collect_init(&c->collect);
 	c->collect.guests = guests_new(c->options.config, c->interval_ms, c->collect.probe);
 	if (c->options.config->groups & KVMLENS_NETWORK)
-		c->collect.nics = nics_new(NULL, probe_net(c->collect.probe));
+		c->collect.nics = nics_new(NULL, probe_net(c->collect.probe), c->refusals);
 	c->collect.agents = guest_agents_new(c->options.config, c->interval_ms);
 	c->about = about_new(c->options.config);
 	err = start_discovery(c);
@@ -368,6 +372,7 @@ void kvmlens_collector_free(struct kvmlens_collector *c)
 		return;
 	kvmlens_collector_stop(c);
 	levels_free(c->collect.levels);
+	refusals_free(c->refusals);
 	config_free(c->options.owned);
 	g_ptr_array_unref(c->sinks);
 	kvmlens_snapshot_unref(c->last);
@@ -416,6 +421,11 @@ bool collector_provider(struct kvmlens_collector *c, size_t i, const char **ret_
 	*ret_name = worker_name(c->workers[i]);
 	worker_health(c->workers[i], ret_health);
 	return true;
+}
+
+struct refusals *collector_refusals(struct kvmlens_collector *c)
+{
+	return c->refusals;
 }
 
 static void wake(struct kvmlens_collector *c)

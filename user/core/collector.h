@@ -42,6 +42,9 @@ const struct features *collector_features(const struct kvmlens_collector *collec
 bool collector_provider(struct kvmlens_collector *collector, size_t i, const char **ret_name,
 			struct worker_health *ret_health);
 
+/* What was refused to owners of VMM processes; lives as long as the collector. */
+struct refusals *collector_refusals(struct kvmlens_collector *collector);
+
 /* Take effect at the next tick. 100 ms to an hour. */
 void collector_set_interval(struct kvmlens_collector *collector, unsigned ms);
 void collector_set_level(struct kvmlens_collector *collector, enum kvmlens_level level);

@@ -22,7 +22,7 @@ static const struct sampler_ops ops = {
 	.free = nics_reader_free,
 };
 
-struct nics *nics_new(const char *proc_root, struct net *net)
+struct nics *nics_new(const char *proc_root, struct net *net, struct refusals *refusals)
 {
 	int root = open(proc_root ?: "/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct nics *nics;
@@ -30,7 +30,7 @@ struct nics *nics_new(const char *proc_root, struct net *net)
 	if (root < 0)
 		return NULL;
 	nics = g_new0(struct nics, 1);
-	nics->reader = nics_reader_new(root, net);
+	nics->reader = nics_reader_new(root, net, refusals);
 	nics->sampler = sampler_new(&ops, nics->reader);
 	return nics;
 }
@@ -82,7 +82,7 @@ void nics_set(struct nics *nics, const struct inventory *inventory,
 		memset(&target, 0, sizeof(target));
 		target.pid = vm->ident->pid;
 		target.start_ns = vm->ident->start_ns;
-		target.ordinary = vm->ident->owner.ordinary;
+		target.owner = vm->ident->owner;
 		if (snapshot && i < snapshot->vms.n) {
 			const struct snap_vm *shown = entities_at(&snapshot->vms, i);
 

@@ -9,15 +9,16 @@
 #include "core/latest.h"
 #include "core/vmlabels.h"
 #include "metric/model.h"
+#include "vm/refusal.h"
 
 struct nics;
 struct net;
 
 /*
- * proc_root NULL: /proc. net (may be NULL) is used by nobody else until nics_free. NULL: /proc
+ * proc_root NULL: /proc. refusals (NULL: no limits) is borrowed. net (may be NULL) is used by nobody else until nics_free. NULL: /proc
  * cannot be read. Nothing runs yet.
  */
-struct nics *nics_new(const char *proc_root, struct net *net);
+struct nics *nics_new(const char *proc_root, struct net *net, struct refusals *refusals);
 
 /* False: its thread hangs, and may use net whenever it comes back. */
 bool nics_free(struct nics *nics);

@@ -31,6 +31,8 @@ struct nics_reader {
 	bool changed; /* links came or went */
 	unsigned number;
 	struct net *net;
+	struct refusals *refusals;
+	GHashTable *shares; /* ordinary owner to interfaces in this reading */
 	GArray *wanted; /* struct net_target of this reading */
 };
 
@@ -42,12 +44,14 @@ static void known_free(gpointer data)
 	g_free(known);
 }
 
-struct nics_reader *nics_reader_new(int root, struct net *net)
+struct nics_reader *nics_reader_new(int root, struct net *net, struct refusals *refusals)
 {
 	struct nics_reader *r = g_new0(struct nics_reader, 1);
 
 	r->root = root;
 	r->net = net;
+	r->refusals = refusals;
+	r->shares = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	r->wanted = g_array_new(FALSE, TRUE, sizeof(struct net_target));
 	r->netns = tap_netns(root, 0);
 	r->targets = g_array_new(FALSE, TRUE, sizeof(struct nics_target));
@@ -64,6 +68,7 @@ void nics_reader_free(gpointer reader)
 
 	g_array_unref(r->targets);
 	g_hash_table_unref(r->known);
+	g_hash_table_unref(r->shares);
 	g_hash_table_unref(r->by_name);
 	g_array_unref(r->links);
 	g_array_unref(r->wanted);
@@ -212,7 +217,7 @@ static struct known *known_of(struct nics_reader *r, const struct nics_target *t
 	known->looked = r->number;
 	g_array_set_size(known->taps, 0);
 	tap_scan(&(struct tap_host){.proc = r->root, .netns = r->netns}, target->pid,
-		 target->ordinary, known->taps);
+		 target->owner.ordinary, known->taps);
 	netns = tap_netns(r->root, target->pid);
 	known->netns = netns == r->netns ? 0 : netns;
 	return known;
@@ -221,6 +226,22 @@ static struct known *known_of(struct nics_reader *r, const struct nics_target *t
 static gboolean unseen(gpointer pid, gpointer known, gpointer number)
 {
 	return ((struct known *)known)->seen != *(unsigned *)number;
+}
+
+/* Leave an ordinary owner its share; targets are in the order of the inventory. */
+static void limit(struct nics_reader *r, const struct nics_target *target, GArray *nics)
+{
+	uint64_t most = refusals_limit(r->refusals, REFUSAL_NICS);
+	guint had, over;
+
+	if (!target->owner.ordinary)
+		return;
+	had = GPOINTER_TO_UINT(g_hash_table_lookup(r->shares, target->owner.name));
+	over = had + nics->len > most ? MIN(had + nics->len - (guint)most, nics->len) : 0;
+	refusals_add(r->refusals, &target->owner, target->pid, REFUSAL_NICS, over);
+	g_array_set_size(nics, nics->len - over);
+	g_hash_table_insert(r->shares, g_strdup(target->owner.name),
+			    GUINT_TO_POINTER(had + nics->len));
 }
 
 /* Taps in our own namespace whose VM's level asks for their packets. */
@@ -272,6 +293,7 @@ static void read_vm(struct nics_reader *r, const struct nics_target *target,
 		add_foreign(r, target, known, vm->nics);
 	else
 		add_ours(r, target, known, vm->nics);
+	limit(r, target, vm->nics);
 	if (!known->netns)
 		want_hooks(r, target, vm->nics);
 	g_hash_table_insert(result->by_pid, GINT_TO_POINTER(target->pid), vm);
@@ -293,6 +315,7 @@ gpointer nics_reader_run(gpointer reader)
 	result->by_pid = g_hash_table_new_full(NULL, NULL, NULL, vm_free);
 	result->drops = g_array_new(FALSE, FALSE, sizeof(struct nics_drop));
 	g_array_set_size(r->wanted, 0);
+	g_hash_table_remove_all(r->shares);
 	g_mutex_lock(&r->lock);
 	targets = g_array_ref(r->targets);
 	g_mutex_unlock(&r->lock);

@@ -6,6 +6,7 @@
 #include <glib.h>
 #include "metric/network.h"
 #include "probe/net.h"
+#include "vm/refusal.h"
 #include "vm/tap.h"
 
 #define NICS_NAMED_MAX 16
@@ -14,7 +15,7 @@
 struct nics_target {
 	pid_t pid;
 	uint64_t start_ns;
-	bool ordinary; /* its owner is: what it shows is proven */
+	struct vm_owner owner; /* of an ordinary one every interface is proven, and few are shown */
 	bool sizes, drops; /* its level asks for them */
 	char names[NICS_NAMED_MAX][IFNAMSIZ]; /* interfaces that its provider knows; "": none */
 };
@@ -49,7 +50,7 @@ struct nics_result {
 struct nics_reader;
 
 /* root: a descriptor of /proc, taken over. net (may be NULL) is used by nobody else from now on. */
-struct nics_reader *nics_reader_new(int root, struct net *net);
+struct nics_reader *nics_reader_new(int root, struct net *net, struct refusals *refusals);
 void nics_reader_free(gpointer reader);
 
 /* Replace the targets, struct nics_target; takes over the array. Any thread. */

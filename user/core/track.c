@@ -77,6 +77,14 @@ static int track(void *ctx, pid_t tid, pid_t tgid, enum sched_role role, uint32_
 	return 0;
 }
 
+static unsigned room(void *ctx, unsigned *ret_all)
+{
+	const struct tracker *t = ctx;
+
+	*ret_all = t->threads ? threads_max(t->threads) : 0;
+	return t->threads ? *ret_all - threads_used(t->threads) : 0;
+}
+
 static void forget_reasons(void *arg, const struct kvm_reason_key *key,
 			   const struct kvm_reason_value *value)
 {
@@ -184,6 +192,7 @@ static void scanned(void *ctx)
 const struct discover_ops tracker_ops = {
 	.scan = scan,
 	.track = track,
+	.room = room,
 	.untrack = untrack,
 	.begin = begin,
 	.end = end,

@@ -340,6 +340,12 @@ struct snap_loss {
 	char last[192]; /* what was lost last, where that is known; else "" */
 };
 
+/* What was refused to an owner of VMM processes. */
+struct snap_refusal {
+	struct labels *labels; /* owner, reason */
+	uint64_t count;
+};
+
 struct snap_feature {
 	struct labels *labels; /* feature */
 	uint64_t ok;
@@ -395,6 +401,7 @@ struct kvmlens_snapshot {
 	struct entities self; /* struct snap_self, one */
 	struct entities build; /* struct snap_build, one */
 	struct entities losses; /* struct snap_loss */
+	struct entities refusals; /* struct snap_refusal */
 	struct entities features; /* struct snap_feature */
 	struct entities providers; /* struct snap_provider */
 	struct entities notifies; /* struct snap_notify */

@@ -13,6 +13,7 @@
 	X(BUILD, struct snap_build, build, "build", "version, node, level")        \
 	X(SELF, struct snap_self, self, "self", "")                                \
 	X(LOSS, struct snap_loss, losses, "loss", "reason")                        \
+	X(REFUSAL, struct snap_refusal, refusals, "refusal", "owner, reason")      \
 	X(FEATURE, struct snap_feature, features, "feature", "feature")            \
 	X(PROVIDER, struct snap_provider, providers, "provider", "provider")       \
 	X(WEB, struct snap_web, webs, "web", "")                                   \

@@ -31,6 +31,10 @@ METRIC(SELF, kvmlens_stall_cpu_seconds_total, "kvmlens.stall.cpu_seconds_total",
        "CPU time of the thread that watches for stalls.")
 METRIC(LOSS, kvmlens_lost_total, "kvmlens.lost_total", COUNTER, U64, count, "count", BASIC, NONE,
        "kvmlens", "Times that information was lost, by reason.")
+METRIC(REFUSAL, kvmlens_refused_total, "kvmlens.refused_total", COUNTER, U64, count, "count", BASIC,
+       NONE, "kvmlens",
+       "Times that something was refused to an owner of VMM processes: more than its share, or "
+       "what only a hostile process asks for.")
 METRIC(FEATURE, kvmlens_feature, "kvmlens.feature", GAUGE, U64, ok, "bool", BASIC, NONE, "kvmlens",
        "1 where the kernel or a library lets kvmlens use this feature, 0 where a lesser source stands in.")
 METRIC(PROVIDER, kvmlens_provider_up, "kvmlens.provider.up", GAUGE, U64, up, "bool", BASIC, NONE,

@@ -63,6 +63,12 @@ static void scan_poked(struct discover *discover, GHashTable *poked)
 	GHashTableIter iter;
 	gpointer tgid;
 
+	g_hash_table_iter_init(&iter, poked);
+	while (g_hash_table_iter_next(&iter, &tgid, NULL))
+		if (!survey_follows(discover->survey, GPOINTER_TO_INT(tgid)))
+			g_hash_table_iter_remove(&iter);
+	if (!g_hash_table_size(poked))
+		return;
 	survey_kernel(discover->survey);
 	g_hash_table_iter_init(&iter, poked);
 	while (g_hash_table_iter_next(&iter, &tgid, NULL))

@@ -9,6 +9,7 @@
 #define KVMLENS_VM_DISCOVER_H
 
 #include "vm/inventory.h"
+#include "vm/refusal.h"
 #include "vm/worker.h"
 
 /* How threads are accounted and how the kernel is asked. Every member may be NULL. */
@@ -26,6 +27,9 @@ struct discover_ops {
 	 */
 	int (*track)(void *ctx, pid_t tid, pid_t tgid, enum sched_role role, uint32_t flags,
 		     uint16_t *ret_slot);
+
+	/* Slots that are free, and how many there are in all. */
+	unsigned (*room)(void *ctx, unsigned *ret_all);
 
 	/*
 	 * Stop accounting. keep: its counts stay in the VM's totals; else forget them, the VM is
@@ -59,12 +63,14 @@ struct discover_config {
 	const char *etc; /* of passwd and subuid; NULL: /etc. Copied. */
 	const char *const *owners; /* trusted users, as owner_policy_new(); copied */
 	size_t n_owners;
+	struct refusals *refusals; /* shares of ordinary owners; borrowed; NULL: no limits */
 };
 
 struct discover_health {
 	uint64_t scans, scan_ns; /* full scans, and how long the last one took */
 	uint64_t pokes; /* scans of single processes */
 	uint64_t blocked; /* processes whose command line cannot be read now */
+	uint64_t crowded; /* threads left out to keep room for vCPUs of trusted VMs */
 	uint64_t dropped; /* VMs, threads and files left out because of a bound */
 	int kernel; /* what ops->scan last returned: 0, -ENOTSUP, ... */
 };

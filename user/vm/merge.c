@@ -92,6 +92,12 @@ static const char *claim_uuid(struct merge *merge, const struct vm_owner *owner,
 	return g_hash_table_add(merge->uuids, key) ? uuid : NULL;
 }
 
+static bool poses(const struct merge *merge, const struct proc_vmm *process)
+{
+	return (process->uuid && g_hash_table_contains(merge->by_uuid, process->uuid)) ||
+	       (process->name && g_hash_table_contains(merge->by_name, process->name));
+}
+
 static void add(struct merge *merge, const struct proc_vmm *process, const struct vm_entry *entry,
 		const char *provider)
 {
@@ -107,6 +113,7 @@ static void add(struct merge *merge, const struct proc_vmm *process, const struc
 		vm->owner.vouched = true;
 		vm->owner.ordinary = false;
 	}
+	vm->poses = vm->owner.ordinary && poses(merge, process);
 	vm->uuid = claim_uuid(merge, &vm->owner,
 			      entry && entry->uuid ? entry->uuid
 			      : process		   ? process->uuid

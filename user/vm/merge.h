@@ -22,6 +22,7 @@ struct merged_vm {
 	const char *provider; /* of entry, NULL */
 	char *name;
 	const char *uuid; /* NULL: it has none, or another VM of its owner's has the same */
+	bool poses; /* an ordinary owner's process with the UUID or name of a trusted one's */
 	struct vm_owner owner; /* zeroed: no process was found */
 };
 

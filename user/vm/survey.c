@@ -11,6 +11,19 @@
 #include "vm/proc_fs.h"
 #include "vm/vm_state.h"
 
+/*
+ * All ordinary owners together have a quarter of the slots. Another quarter is for the vCPUs of
+ * trusted VMs, whatever else these run.
+ */
+#define ORDINARY_PART 4
+#define RESERVED_PART 4
+#define ORDINARY_VMS 8 /* times the share of one owner: VMs of all ordinary owners */
+
+/* What an ordinary owner has taken. */
+struct share {
+	unsigned vms, slots;
+};
+
 /* A slot to give up; keep: its counts are still the VM's. */
 struct leaving {
 	uint16_t slot;
@@ -28,6 +41,8 @@ struct survey {
 	GHashTable *kernel; /* tgid -> struct kernel_vm */
 	GHashTable *vms; /* key_of() -> struct vm_state */
 	GHashTable *by_pid; /* pid -> struct vm_state */
+	GHashTable *shares; /* name of an ordinary owner -> struct share, of this scan */
+	unsigned ordinary_vms, ordinary_slots; /* of all of them */
 	GHashTable *had_process; /* keys of entries that once had one */
 	GArray *leaving; /* since the last commit */
 	struct discover_health health;
@@ -51,12 +66,14 @@ struct survey *survey_new(const struct discover_config *config)
 	survey->vms = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, state_free);
 	survey->by_pid = g_hash_table_new(NULL, NULL);
 	survey->had_process = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	survey->shares = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	survey->leaving = g_array_new(FALSE, FALSE, sizeof(struct leaving));
 	return survey;
 }
 
 void survey_free(struct survey *survey)
 {
+	g_hash_table_unref(survey->shares);
 	g_hash_table_unref(survey->by_pid);
 	g_hash_table_unref(survey->vms);
 	g_hash_table_unref(survey->kernel);
@@ -229,14 +246,87 @@ static void find_vhosts(struct survey *survey, struct vm_state *vm, GHashTable *
 	}
 }
 
+static struct share *share_of(struct survey *survey, const struct vm_owner *owner)
+{
+	struct share *share = g_hash_table_lookup(survey->shares, owner->name);
+
+	if (!share) {
+		share = g_new0(struct share, 1);
+		g_hash_table_insert(survey->shares, g_strdup(owner->name), share);
+	}
+	return share;
+}
+
+/* What ordinary owners have at the moment, before anything is added. */
+static void count_slots(struct survey *survey)
+{
+	struct vm_state *vm;
+	GHashTableIter iter;
+
+	g_hash_table_remove_all(survey->shares);
+	survey->ordinary_vms = survey->ordinary_slots = 0;
+	g_hash_table_iter_init(&iter, survey->vms);
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&vm))
+		if (vm->ident->owner.ordinary) {
+			share_of(survey, &vm->ident->owner)->slots += vm->n_slots;
+			survey->ordinary_slots += vm->n_slots;
+		}
+}
+
+/* One VM's threads on their way to the tracker. */
+struct tracking {
+	struct survey *survey;
+	struct vm_state *vm;
+};
+
+static bool has_room(struct survey *survey, const struct vm_state *vm, enum sched_role role)
+{
+	const struct discover_ops *ops = survey->config.ops;
+	const struct vm_owner *owner = &vm->ident->owner;
+	unsigned all, left;
+
+	if (!ops->room)
+		return true;
+	left = ops->room(survey->config.ctx, &all);
+	if (!owner->ordinary)
+		return role == SCHED_ROLE_VCPU || left > all / RESERVED_PART;
+	return survey->ordinary_slots < all / ORDINARY_PART &&
+	       share_of(survey, owner)->slots <
+		       refusals_limit(survey->config.refusals, REFUSAL_THREADS);
+}
+
+static int track_thread(void *ctx, pid_t tid, pid_t tgid, enum sched_role role, uint32_t flags,
+			uint16_t *ret_slot)
+{
+	struct tracking *t = ctx;
+	const struct discover_ops *ops = t->survey->config.ops;
+	const struct vm_owner *owner = &t->vm->ident->owner;
+	int r;
+
+	if (!has_room(t->survey, t->vm, role)) {
+		if (owner->ordinary)
+			refusals_add(t->survey->config.refusals, owner, tgid, REFUSAL_THREADS, 1);
+		t->survey->health.crowded++;
+		return -ENOSPC;
+	}
+	r = ops->track(t->survey->config.ctx, tid, tgid, role, flags, ret_slot);
+	if (!r && owner->ordinary) {
+		share_of(t->survey, owner)->slots++;
+		t->survey->ordinary_slots++;
+	}
+	return r;
+}
+
 static void account_threads(struct survey *survey, struct vm_state *vm)
 {
+	static const struct discover_ops checked = {.track = track_thread};
 	g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof(uint16_t));
 	const struct discover_ops *ops = survey->config.ops;
+	struct tracking tracking = {survey, vm};
 	const struct kernel_vm *kernel =
 		g_hash_table_lookup(survey->kernel, GINT_TO_POINTER(vm->ident->pid));
 
-	vm_state_threads(vm, kernel, ops, survey->config.ctx, gone);
+	vm_state_threads(vm, kernel, ops && ops->track ? &checked : NULL, &tracking, gone);
 	for (unsigned i = 0; i < gone->len; i++) {
 		struct leaving leaving = {g_array_index(gone, uint16_t, i), true};
 
@@ -331,13 +421,51 @@ static GHashTable *vhost_owners(const struct survey *survey)
 	return owners;
 }
 
-static void take_all(struct survey *survey, const struct merge_source *sources,
-		     const GPtrArray *merged)
+/*
+ * May an ordinary owner have one more VM? They are asked for by age, so that those that are there
+ * stay.
+ */
+static bool admit(struct survey *survey, const struct merged_vm *merged)
+{
+	struct refusals *refusals = survey->config.refusals;
+	uint64_t most = refusals_limit(refusals, REFUSAL_VMS);
+	pid_t pid = merged->process ? merged->process->stat.pid : 0;
+	struct share *share = share_of(survey, &merged->owner);
+
+	if (merged->poses)
+		refusals_add(refusals, &merged->owner, pid, REFUSAL_IDENTITY, 1);
+	if (share->vms >= most || survey->ordinary_vms / ORDINARY_VMS >= most) {
+		refusals_add(refusals, &merged->owner, pid, REFUSAL_VMS, 1);
+		return false;
+	}
+	share->vms++;
+	survey->ordinary_vms++;
+	return true;
+}
+
+static gint by_age(gconstpointer a, gconstpointer b)
+{
+	const struct merged_vm *x = *(struct merged_vm *const *)a;
+	const struct merged_vm *y = *(struct merged_vm *const *)b;
+	uint64_t s = x->process ? x->process->start_ns : 0,
+		 t = y->process ? y->process->start_ns : 0;
+
+	if (x->owner.ordinary != y->owner.ordinary)
+		return x->owner.ordinary ? 1 : -1;
+	if (!x->owner.ordinary || s == t)
+		return 0;
+	return s < t ? -1 : 1;
+}
+
+static void take_all(struct survey *survey, const struct merge_source *sources, GPtrArray *merged)
 {
 	g_autoptr(GHashTable) had_before = survey->had_process;
 	g_autoptr(GHashTable) owners = vhost_owners(survey);
 
 	survey->had_process = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	count_slots(survey);
+	/* Trusted VMs first: what is short is theirs. */
+	g_ptr_array_sort(merged, by_age);
 	for (unsigned i = 0; i < merged->len; i++) {
 		const struct merged_vm *m = merged->pdata[i];
 		g_autofree char *key = key_of(m);
@@ -345,6 +473,8 @@ static void take_all(struct survey *survey, const struct merge_source *sources,
 		if (m->process)
 			remember_process(survey, m);
 		else if (has_ended(survey, m, key, had_before))
+			continue;
+		if (m->owner.ordinary && !admit(survey, m))
 			continue;
 		take(survey, m, key, list_of(survey, sources, m), owners);
 	}
@@ -385,6 +515,13 @@ void survey_all(struct survey *survey)
 	survey->health.scans++;
 	survey->health.scan_ns = (g_get_monotonic_time() - start) * 1000;
 	survey->health.blocked = survey->proc ? proc_scan_blocked(survey->proc) : 0;
+}
+
+bool survey_follows(const struct survey *survey, pid_t tgid)
+{
+	const struct vm_state *vm = g_hash_table_lookup(survey->by_pid, GINT_TO_POINTER(tgid));
+
+	return vm && !vm->ident->owner.ordinary;
 }
 
 void survey_process(struct survey *survey, pid_t tgid)

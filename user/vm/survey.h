@@ -20,6 +20,12 @@ void survey_all(struct survey *survey);
 void survey_kernel(struct survey *survey);
 void survey_process(struct survey *survey, pid_t tgid);
 
+/*
+ * Is a change of this process looked at before the next full scan? Those of an ordinary owner are
+ * not, who could make the host scan without an end.
+ */
+bool survey_follows(const struct survey *survey, pid_t tgid);
+
 /* What is known, with one reference, without the threads that have left. */
 struct inventory *survey_inventory(const struct survey *survey);
 

@@ -193,9 +193,11 @@ static void replace(struct vm_state *vm, const GArray *now)
 		memcpy(vm->threads, now->data, size);
 	}
 	vm->n_threads = now->len;
-	vm->n_vcpus = 0;
-	for (unsigned i = 0; i < vm->n_threads; i++)
+	vm->n_vcpus = vm->n_slots = 0;
+	for (unsigned i = 0; i < vm->n_threads; i++) {
 		vm->n_vcpus += vm->threads[i].role == SCHED_ROLE_VCPU;
+		vm->n_slots += vm->threads[i].slot != 0;
+	}
 }
 
 void vm_state_threads(struct vm_state *vm, const struct kernel_vm *kernel,

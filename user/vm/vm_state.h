@@ -23,7 +23,7 @@ struct vm_state {
 	GArray *proc_threads; /* struct proc_thread, as last read */
 	GArray *vhosts; /* pid_t: vhost kernel threads that work for it */
 	struct vm_thread *threads; /* g_atomic_rc_box, shared with inventories; NULL: none */
-	unsigned n_threads, n_vcpus;
+	unsigned n_threads, n_vcpus, n_slots;
 	unsigned seen; /* number of the last full scan that found it */
 };
 
