@@ -228,6 +228,7 @@ static bool serve(struct talk *t, const char *request)
 	int fault = g_atomic_int_get(&t->agent->fault);
 
 	g_atomic_int_inc(&t->agent->asked);
+	g_usleep(1000 * g_atomic_int_get(&t->agent->delay_ms));
 	if (!strcmp(command, "guest-sync-delimited")) {
 		get_in_step(t, fault, arguments);
 		return true;

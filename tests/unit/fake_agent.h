@@ -29,6 +29,7 @@ struct fake_agent {
 	gint starts; /* commands started in the guest */
 	gint ticks; /* what its clocks show; a tick more at each look */
 	gint files; /* open in the guest */
+	gint delay_ms; /* before each reply */
 	gint owes; /* a reply of an earlier talk is still to come */
 };
 

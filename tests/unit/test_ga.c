@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Talks with guest agents that do all that a guest can do, one at a time and many. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include "guest/ga_pool.h"
 #include "guest/ga_session.h"
@@ -266,6 +267,87 @@ static void test_pool(void)
 	g_free(agents);
 }
 
+#define SLOW 16
+#define QUICK 4
+#define INTERVAL_MS 500
+
+/* The oldest that a result of the quick ones was, in so many ms. */
+static uint64_t oldest_quick(struct ga_pool *pool, unsigned ms)
+{
+	gint64 until = g_get_monotonic_time() + ms * G_GINT64_CONSTANT(1000);
+	uint64_t oldest = 0;
+
+	while (g_get_monotonic_time() < until) {
+		for (pid_t pid = SLOW; pid < SLOW + QUICK; pid++) {
+			struct ga_state state;
+			g_autoptr(ga_result) result = ga_pool_get(pool, pid, 0, &state);
+			uint64_t now = g_get_monotonic_time() * 1000;
+
+			CU_ASSERT_PTR_NOT_NULL_FATAL(result);
+			CU_ASSERT_EQUAL(state.failures, 0);
+			oldest = MAX(oldest, now - result->mono_ns);
+		}
+		g_usleep(5000);
+	}
+	return oldest / 1000000;
+}
+
+static void set_slow(struct ga_pool *pool)
+{
+	struct ga_target targets[SLOW + QUICK] = {0};
+
+	for (int i = 0; i < SLOW + QUICK; i++) {
+		targets[i].pid = i;
+		targets[i].parts = GA_SPACE;
+	}
+	ga_pool_set(pool, targets, SLOW + QUICK);
+}
+
+/*
+ * Sixteen guests begin to answer each request just before the deadline, 2.8 s of 3 s: they are late
+ * themselves, the others at most by an interval, and they are as ever once they answer at once.
+ */
+static void test_slow(void)
+{
+	struct fake_agent *agents = g_new0(struct fake_agent, SLOW + QUICK);
+	struct ga_pool_options options = {
+		.interval_ms = INTERVAL_MS,
+		.threads = 4,
+		.answer_ms = ANSWER_MS,
+		.ops = &fake_agents_ops,
+		.arg = agents,
+	};
+	struct ga_pool *pool = ga_pool_new(&options);
+	uint64_t before, during;
+	unsigned slow = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(pool);
+	set_slow(pool);
+	for (int i = 0; i < SLOW + QUICK; i++)
+		CU_ASSERT_TRUE_FATAL(wait_looks(pool, i, 1));
+	before = oldest_quick(pool, 3 * INTERVAL_MS);
+	for (int i = 0; i < SLOW; i++)
+		g_atomic_int_set(&agents[i].delay_ms, ANSWER_MS * 28 / 30);
+	during = oldest_quick(pool, 10 * INTERVAL_MS);
+	printf(" (age %u ms, beside slow ones %u ms) ", (unsigned)before, (unsigned)during);
+	CU_ASSERT_TRUE(during <= before + INTERVAL_MS);
+	for (int i = 0; i < SLOW; i++) {
+		slow += state_of(pool, i).slow;
+		CU_ASSERT_TRUE(state_of(pool, i).looks >= 2);
+	}
+	CU_ASSERT_EQUAL(slow, SLOW);
+	for (int i = 0; i < SLOW; i++)
+		g_atomic_int_set(&agents[i].delay_ms, 0);
+	for (int i = 0; i < SLOW; i++) {
+		for (int n = 0; n < 400 && state_of(pool, i).slow; n++)
+			g_usleep(25000);
+		CU_ASSERT_FALSE(state_of(pool, i).slow);
+		CU_ASSERT_TRUE(state_of(pool, i).up);
+	}
+	ga_pool_free(pool);
+	g_free(agents);
+}
+
 /* What was said last stays, with its age, and goes with the guest. */
 static void test_stale(void)
 {
@@ -332,6 +414,54 @@ static void test_hung(void)
 	ga_pool_free(pool);
 }
 
+static gint under_way, most_under_way;
+
+static int count_open(void *arg, const struct ga_target *target, unsigned deadline_ms,
+		      void **ret_ctx, char *why)
+{
+	if (target->owner.ordinary) {
+		gint n = g_atomic_int_add(&under_way, 1) + 1;
+
+		if (n > g_atomic_int_get(&most_under_way))
+			g_atomic_int_set(&most_under_way, n);
+		g_usleep(20000);
+		g_atomic_int_add(&under_way, -1);
+	}
+	g_strlcpy(why, "there is no agent", GA_WHY_LEN);
+	return target->owner.ordinary ? -EXDEV : -ENOENT;
+}
+
+/* Eight guests of an ordinary user: one look at a time, and what they are refused is counted. */
+static void test_share(void)
+{
+	static const struct ga_link_ops ops = {.name = "count", .open = count_open};
+	struct refusals *refusals = refusals_new(&(struct config_owner_limits){.lookups = 1});
+	struct ga_pool_options options = {
+		.interval_ms = 20, .threads = 4, .ops = &ops, .refusals = refusals};
+	struct ga_pool *pool = ga_pool_new(&options);
+	struct ga_target targets[9] = {0};
+	struct refusal refusal = {0};
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(pool);
+	for (int i = 0; i < 9; i++) {
+		targets[i].pid = i + 1;
+		targets[i].parts = GA_SPACE;
+		targets[i].owner.ordinary = i < 8;
+		g_strlcpy(targets[i].owner.name, i < 8 ? "ann" : "root", OWNER_NAME_MAX);
+	}
+	ga_pool_set(pool, targets, G_N_ELEMENTS(targets));
+	for (int i = 0; i < 9; i++)
+		CU_ASSERT_TRUE(wait_looks(pool, i + 1, 1));
+	CU_ASSERT_EQUAL(g_atomic_int_get(&most_under_way), 1);
+	CU_ASSERT_TRUE(refusals_next_unnamed(refusals, &refusal));
+	CU_ASSERT_EQUAL(refusal.reason, REFUSAL_SOCKET);
+	CU_ASSERT_STRING_EQUAL(refusal.owner, "ann");
+	CU_ASSERT_TRUE(refusal.count >= 8);
+	CU_ASSERT_FALSE(refusals_next_unnamed(refusals, &refusal));
+	ga_pool_free(pool);
+	refusals_free(refusals);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -346,6 +476,8 @@ int main(void)
 		{"commands that are disabled", test_disabled},
 		{"a command without an end", test_endless},
 		{"many guests, half of them bad", test_pool},
+		{"sixteen slow guests", test_slow},
+		{"an ordinary owner's guests", test_share},
 		{"what is said no more", test_stale},
 		{"threads that hang", test_hung},
 		CU_TEST_INFO_NULL,

@@ -310,7 +310,7 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	c->collect.guests = guests_new(c->options.config, c->interval_ms, c->collect.probe);
 	if (c->options.config->groups & KVMLENS_NETWORK)
 		c->collect.nics = nics_new(NULL, probe_net(c->collect.probe), c->refusals);
-	c->collect.agents = guest_agents_new(c->options.config, c->interval_ms);
+	c->collect.agents = guest_agents_new(c->options.config, c->interval_ms, c->refusals);
 	c->about = about_new(c->options.config);
 	err = start_discovery(c);
 	for (i = 0; !err && i < c->sinks->len; i++)

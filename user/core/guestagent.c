@@ -16,9 +16,11 @@ struct guest_agents {
 	uint64_t max_age_ns;
 };
 
-struct guest_agents *guest_agents_new(const struct config *config, unsigned interval_ms)
+struct guest_agents *guest_agents_new(const struct config *config, unsigned interval_ms,
+				      struct refusals *refusals)
 {
-	struct ga_pool_options options = {.interval_ms = interval_ms, .uri = config->uri};
+	struct ga_pool_options options = {
+		.interval_ms = interval_ms, .uri = config->uri, .refusals = refusals};
 	struct guest_agents *agents;
 	struct ga_pool *pool;
 
@@ -79,6 +81,7 @@ void guest_agents_set(struct guest_agents *agents, const struct kvmlens_snapshot
 			.start_ns = vm->ident->start_ns,
 			.libvirt = vm->provider && !strcmp(vm->provider, "libvirt"),
 			.parts = parts_for(snapshot, vm),
+			.owner = vm->ident->owner,
 		};
 
 		if (!target.parts || !guest_agents_wants(agents, vm->ident))
@@ -229,11 +232,14 @@ void guest_agents_source(struct guest_agents *agents, struct vmlabels *labels, u
 		ga_pool_get(agents->pool, ident->pid, ident->start_ns, &state);
 
 	source->labels = vmlabels_part(labels, ident, "source", "guest_agent");
-	source->up = state.up;
+	/* What has expired is shown by nothing else: the source is down, whatever comes of it. */
+	source->up = state.up && result && now <= result->mono_ns + agents->max_age_ns;
 	source->age = !result		      ? NAN
 		      : now > result->mono_ns ? (double)(now - result->mono_ns) / 1e9
 					      : 0;
 	g_strlcpy(source->why, state.why, sizeof(source->why));
-	if (state.up && result)
+	if (state.up && !source->up)
+		g_strlcpy(source->why, "the agent is too slow", sizeof(source->why));
+	else if (state.up && result)
 		g_strlcpy(source->why, result->note, sizeof(source->why));
 }

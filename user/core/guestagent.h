@@ -6,11 +6,13 @@
 #include "config/config.h"
 #include "core/vmlabels.h"
 #include "guest/ga_result.h"
+#include "vm/refusal.h"
 
 struct guest_agents;
 
-/* NULL: the configuration allows no VM, or no thread could be started. */
-struct guest_agents *guest_agents_new(const struct config *config, unsigned interval_ms);
+/* NULL: the configuration allows no VM, or no thread could be started. refusals is borrowed. */
+struct guest_agents *guest_agents_new(const struct config *config, unsigned interval_ms,
+				      struct refusals *refusals);
 void guest_agents_free(struct guest_agents *agents);
 
 /* Is this VM's agent asked? */

@@ -9,6 +9,7 @@
 #include <glib.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "metric/model.h"
 
 #define GA_WHY_LEN 96
 
@@ -19,6 +20,7 @@ struct ga_target {
 	char uuid[40];
 	unsigned libvirt; /* libvirt runs it: its socket is libvirt's */
 	unsigned parts; /* of enum ga_part: what is wanted of it */
+	struct vm_owner owner;
 };
 
 /*

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/ga_pool.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "guest/ga_libvirt.h"
@@ -13,6 +14,7 @@
 #define BACKOFF_LAST_MS 300000u
 #define MS G_GINT64_CONSTANT(1000)
 #define STOP_US G_USEC_PER_SEC
+#define QUICK_LOOKS 3u /* in the slow lane, before an agent is back in the quick one */
 
 /* One look under way. It outlives the guest, and the pool, when it hangs. */
 struct run {
@@ -20,6 +22,9 @@ struct run {
 	struct ga_libvirt *libvirt; /* a reference, NULL */
 	unsigned parts;
 	gint64 begun; /* us of the monotonic clock, as are all times here */
+	bool slow; /* in the slow lane */
+	struct vm_owner owner; /* of the guest, as is pid */
+	pid_t pid;
 	struct slot *slot; /* under lock; NULL: nobody waits for it any more */
 	bool hung; /* under lock: its thread was given up */
 };
@@ -30,6 +35,7 @@ struct slot {
 	struct run *run;
 	gint64 due;
 	unsigned backoff_ms;
+	unsigned slow; /* quick looks until it leaves the slow lane, 0: it is in the quick one */
 	bool wanted;
 	struct ga_result *result;
 	struct ga_state state;
@@ -41,6 +47,7 @@ struct ga_pool {
 	struct ga_libvirt *libvirt;
 	GMutex lock; /* of all that follows */
 	GCond wake, ended;
+	GPtrArray *runs; /* struct run: under way, those that hang included */
 	GPtrArray *slots, *gone; /* gone: to be freed by a thread, as that may wait */
 	bool forsake; /* libvirt's connection hangs: likewise */
 	unsigned threads, hung; /* that work, and that hang */
@@ -66,6 +73,7 @@ static void pool_unref(struct ga_pool *pool)
 	for (guint i = 0; i < pool->gone->len; i++)
 		slot_free(pool->gone->pdata[i]);
 	g_ptr_array_unref(pool->gone);
+	g_ptr_array_unref(pool->runs);
 	ga_libvirt_unref(pool->libvirt);
 	g_mutex_clear(&pool->lock);
 	g_cond_clear(&pool->wake);
@@ -73,35 +81,65 @@ static void pool_unref(struct ga_pool *pool)
 	g_free(pool);
 }
 
-static bool is_doubtful(const struct slot *slot)
+static bool is_slow(const struct slot *slot)
 {
-	return !slot->state.up;
+	return slot->slow || (slot->state.looks && !slot->state.up);
 }
 
-static unsigned doubtful_runs(const struct ga_pool *pool)
+/* Slots in the slow lane, and the looks under way there. */
+static unsigned count_slow(const struct ga_pool *pool, unsigned *ret_runs)
 {
-	unsigned n = 0;
+	unsigned n = 0, runs = 0;
 
 	for (guint i = 0; i < pool->slots->len; i++) {
 		const struct slot *slot = pool->slots->pdata[i];
 
-		n += slot->run && is_doubtful(slot);
+		n += is_slow(slot);
+		runs += slot->run && slot->run->slow;
 	}
+	if (ret_runs)
+		*ret_runs = runs;
 	return n;
+}
+
+static unsigned slow_threads(const struct ga_pool *pool)
+{
+	return MAX(pool->options.threads / 2, 1);
+}
+
+/* A guest whose last call still hangs is not asked again; an owner at its limit waits. */
+static bool may_run(struct ga_pool *pool, const struct slot *slot)
+{
+	const struct vm_owner *owner = &slot->target.owner;
+	uint64_t n = 0;
+
+	for (guint i = 0; i < pool->runs->len; i++) {
+		const struct run *run = pool->runs->pdata[i];
+
+		if (run->hung && run->pid == slot->target.pid)
+			return false;
+		n += owner->ordinary && !strcmp(run->owner.name, owner->name);
+	}
+	return !owner->ordinary || n < refusals_limit(pool->options.refusals, REFUSAL_LOOKUPS);
 }
 
 /* The one that is due longest; *ret_next is when to look again where there is none. */
 static struct slot *pick(struct ga_pool *pool, gint64 now, gint64 *ret_next)
 {
-	bool doubtful = doubtful_runs(pool) < MAX(pool->options.threads / 2, 1);
 	struct slot *first = NULL;
+	unsigned slow_runs;
 
+	count_slow(pool, &slow_runs);
 	for (guint i = 0; i < pool->slots->len; i++) {
 		struct slot *slot = pool->slots->pdata[i];
 
-		if (!slot->run && (doubtful || !is_doubtful(slot)) &&
-		    (!first || slot->due < first->due))
+		if (slot->run || (first && slot->due >= first->due) ||
+		    (is_slow(slot) && slow_runs >= slow_threads(pool)))
+			continue;
+		if (may_run(pool, slot))
 			first = slot;
+		else if (slot->due <= now)
+			slot->due = now + pool->options.interval_ms * MS / 8;
 	}
 	*ret_next = first ? first->due : now + G_USEC_PER_SEC;
 	return first && first->due <= now ? first : NULL;
@@ -121,8 +159,13 @@ static struct run *begin(struct ga_pool *pool, struct slot *slot, gint64 now)
 	run->libvirt = libvirt ? ga_libvirt_ref(pool->libvirt) : NULL;
 	run->parts = slot->target.parts;
 	run->begun = now;
+	run->slow = is_slow(slot);
+	run->owner = slot->target.owner;
+	run->pid = slot->target.pid;
 	run->slot = slot;
 	slot->run = run;
+	ga_session_limit(run->session, run->slow ? 0 : pool->options.quick_ms);
+	g_ptr_array_add(pool->runs, run);
 	return run;
 }
 
@@ -140,41 +183,69 @@ static void failed(struct ga_pool *pool, struct slot *slot, const char *why)
 	slot->backoff_ms = CLAMP(slot->backoff_ms * 2, interval, MAX(BACKOFF_LAST_MS, interval));
 	slot->due = g_get_monotonic_time() + slot->backoff_ms * MS;
 	slot->state.up = false;
+	slot->state.looks++;
 	slot->state.failures++;
 	g_strlcpy(slot->state.why, why, sizeof(slot->state.why));
 }
 
-static void succeeded(struct ga_pool *pool, struct slot *slot, struct ga_result *result)
+/* The look took too long for the quick lane: it is tried again in the other one, at once. */
+static void move_to_slow(struct slot *slot)
 {
-	gint64 now = g_get_monotonic_time();
+	slot->slow = QUICK_LOOKS;
+	slot->due = g_get_monotonic_time();
+}
+
+static void succeeded(struct ga_pool *pool, struct slot *slot, gint64 took,
+		      struct ga_result *result)
+{
+	gint64 now = g_get_monotonic_time(), pause = pool->options.interval_ms * MS;
 
 	ga_result_unref(slot->result);
 	slot->result = result;
 	slot->state.up = true;
+	slot->state.looks++;
 	slot->state.why[0] = '\0';
 	slot->backoff_ms = 0;
-	slot->due += pool->options.interval_ms * MS;
+	if (took > pool->options.quick_ms * MS)
+		slot->slow = QUICK_LOOKS;
+	else if (slot->slow)
+		slot->slow--;
+	/* Its share of the slow lane's time is that of each. */
+	if (slot->slow)
+		pause = MAX(pause, took * count_slow(pool, NULL) / slow_threads(pool));
+	slot->due += pause;
 	if (slot->due < now)
-		slot->due = now + pool->options.interval_ms * MS;
+		slot->due = now + pause;
+}
+
+static void refuse(struct ga_pool *pool, const struct run *run, enum refusal_reason reason)
+{
+	refusals_add(pool->options.refusals, &run->owner, run->pid, reason, 1);
 }
 
 /* Under lock. */
 static void end(struct ga_pool *pool, struct run *run, int error, struct ga_result *result,
 		const char *why)
 {
+	gint64 took = g_get_monotonic_time() - run->begun;
 	struct slot *slot = run->slot;
 
+	g_ptr_array_remove_fast(pool->runs, run);
+	if (error == -EXDEV)
+		refuse(pool, run, REFUSAL_SOCKET);
 	if (!slot) {
 		ga_result_unref(result);
 		return;
 	}
 	slot->run = NULL;
 	slot->session = g_steal_pointer(&run->session);
-	slot->state.looks++;
-	if (error)
+	if (error == -ETIMEDOUT && !run->slow)
+		move_to_slow(slot);
+	else if (error)
 		failed(pool, slot, why);
 	else
-		succeeded(pool, slot, result);
+		succeeded(pool, slot, took, result);
+	slot->state.slow = is_slow(slot);
 }
 
 /* Under lock, which is dropped while the agent is asked. False: this thread is one too many. */
@@ -271,12 +342,15 @@ struct ga_pool *ga_pool_new(const struct ga_pool_options *options)
 	pool->options = *options;
 	pool->options.threads = options->threads ?: THREADS;
 	pool->options.overrun_ms = options->overrun_ms ?: OVERRUN_MS;
+	pool->options.quick_ms =
+		options->quick_ms ?: MAX((options->answer_ms ?: GA_ANSWER_MS) / 3, 1);
 	pool->libvirt = ga_libvirt_new(options->uri);
 	g_mutex_init(&pool->lock);
 	g_cond_init(&pool->wake);
 	g_cond_init(&pool->ended);
 	pool->slots = g_ptr_array_new();
 	pool->gone = g_ptr_array_new();
+	pool->runs = g_ptr_array_new();
 	g_mutex_lock(&pool->lock);
 	while (pool->threads < pool->options.threads && add_thread(pool))
 		;
@@ -354,6 +428,7 @@ static void give_up(struct ga_pool *pool, struct slot *slot)
 
 	run->slot = NULL;
 	run->hung = true;
+	refuse(pool, run, REFUSAL_HANG);
 	failed(pool, slot, "a call to the agent hangs");
 	pool->threads--;
 	pool->hung++;

@@ -23,7 +23,7 @@ struct ga_session {
 	uint64_t command; /* the last that was started */
 	uint64_t handle; /* of a file in the guest */
 	bool left_open; /* that file: the talk broke off before it was closed */
-	unsigned answer_ms;
+	unsigned answer_ms, look_ms;
 	GHashTable *whole; /* device to its size as df(1) counts, of the last command; uint64_t */
 	gint64 whole_us; /* when that was */
 	char os[GA_TEXT_LEN], kernel[GUEST_NAME_LEN]; /* asked for once, as guest-info is */
@@ -40,8 +40,14 @@ struct ga_session *ga_session_new(const struct ga_link_ops *ops, void *arg,
 	s->arg = arg;
 	s->target = *target;
 	s->answer_ms = answer_ms ?: GA_ANSWER_MS;
+	ga_session_limit(s, 0);
 	s->whole = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	return s;
+}
+
+void ga_session_limit(struct ga_session *s, unsigned look_ms)
+{
+	s->look_ms = look_ms ?: GA_LOOK_ANSWERS * s->answer_ms;
 }
 
 static void shut(struct ga_session *s)
@@ -451,7 +457,7 @@ static int ask_os(struct ga_session *s)
 static int open_link(struct ga_session *s)
 {
 	json_auto_t *value = NULL;
-	int r = s->ops->open(s->arg, &s->target, s->answer_ms, &s->ctx, s->why);
+	int r = s->ops->open(s->arg, &s->target, time_left(s), &s->ctx, s->why);
 
 	if (r) {
 		s->ctx = NULL;
@@ -473,8 +479,7 @@ int ga_session_look(struct ga_session *s, unsigned parts, struct ga_result **ret
 
 	s->why = why;
 	*why = '\0';
-	s->until =
-		g_get_monotonic_time() + GA_LOOK_ANSWERS * s->answer_ms * G_GINT64_CONSTANT(1000);
+	s->until = g_get_monotonic_time() + s->look_ms * G_GINT64_CONSTANT(1000);
 	if (!s->ctx)
 		r = open_link(s);
 	if (!r)

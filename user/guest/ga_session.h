@@ -10,7 +10,7 @@
 #include "guest/ga_result.h"
 
 #define GA_ANSWER_MS 3000u
-#define GA_LOOK_ANSWERS 4u /* a look may take as long as so many answers */
+#define GA_LOOK_ANSWERS 4u /* a look may take as long as so many answers, by default */
 
 struct ga_session;
 
@@ -21,6 +21,9 @@ struct ga_session;
 struct ga_session *ga_session_new(const struct ga_link_ops *ops, void *arg,
 				  const struct ga_target *target, unsigned answer_ms);
 void ga_session_free(struct ga_session *session);
+
+/* How long a look may take from now on, in milliseconds; 0: the default. */
+void ga_session_limit(struct ga_session *session, unsigned look_ms);
 
 /*
  * Ask for parts of enum ga_part. A command that the agent does not know or allow costs its values
