@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <glib.h>
 #include <glib/gstdio.h>
+#include <malloc.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "analytics/engine.h"
@@ -286,6 +288,85 @@ static void test_cost(void)
 	engine_free(engine);
 }
 
+#define AT_ONCE 100
+
+/* VMs that no other generation has. */
+static struct kvmlens_snapshot *generation_at(unsigned generation, int64_t time_s)
+{
+	struct fake_spec spec = {.vms = AT_ONCE, .vcpus = 1, .level = KVMLENS_STANDARD, .tick = 1};
+	struct kvmlens_snapshot *s = fake_snapshot(&spec);
+
+	s->wall_ms = time_s * 1000;
+	for (unsigned i = 0; i < s->vms.n; i++) {
+		struct snap_vm *vm = vm_at(s, i);
+		unsigned number = 1000 + generation * AT_ONCE + i;
+
+		vm_ident_unref(vm->ident);
+		labels_unref(vm->labels);
+		vm->ident = fake_ident(&(struct fake_spec){0}, number);
+		vm->labels = labels_ref(vm->ident->labels);
+	}
+	return s;
+}
+
+static uint64_t resident_kib(void)
+{
+	g_autofree char *statm = NULL;
+
+	malloc_trim(0);
+	if (!g_file_get_contents("/proc/self/statm", &statm, NULL, NULL))
+		return 0;
+	return g_ascii_strtoull(strchr(statm, ' '), NULL, 10) * 4;
+}
+
+/* 10,000 VMs that live for half a minute each: nothing is learned of them, nothing is kept. */
+static void test_churn(void)
+{
+	struct engine *engine = engine_new();
+	int64_t t = MONDAY;
+	struct engine_stats stats;
+	uint64_t before = 0, after;
+
+	for (unsigned g = 0; g < 102; g++) {
+		if (g == 2)
+			before = resident_kib();
+		for (int n = 0; n < 3; n++, t += 10)
+			feed(engine, generation_at(g, t));
+	}
+	after = resident_kib();
+	engine_stats(engine, &stats);
+	CU_ASSERT_EQUAL(stats.series, 0);
+	printf(" (%u KiB, after 10,000 VMs %u KiB) ", (unsigned)before, (unsigned)after);
+	CU_ASSERT(after <= before + before / 10);
+	engine_free(engine);
+}
+
+/* VMs that live long enough to be learned: those that have left last are remembered, up to a bound. */
+static void test_gone(void)
+{
+	struct engine *engine = engine_new();
+	int64_t t = MONDAY;
+	struct engine_stats stats;
+	guint64 each = 0, most = 0;
+
+	for (unsigned g = 0; g < 30; g++) {
+		for (int n = 0; n < 4; n++, t += ENGINE_MIN_AGE_S / 2)
+			feed(engine, generation_at(g, t));
+		engine_stats(engine, &stats);
+		if (!each)
+			each = stats.series;
+		most = MAX(most, stats.series);
+	}
+	CU_ASSERT(each >= AT_ONCE);
+	CU_ASSERT(most <= ENGINE_SERIES_GONE + 2 * each);
+	/* An hour later none of them is left. */
+	for (int n = 0; n < 3; n++, t += 3000)
+		feed(engine, generation_at(1000, t));
+	engine_stats(engine, &stats);
+	CU_ASSERT(stats.series <= each);
+	engine_free(engine);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -297,6 +378,8 @@ int main(void)
 		{"VMs that left", test_forgets},
 		{"joining scores", test_join},
 		{"cost", test_cost},
+		{"10,000 VMs that come and go", test_churn},
+		{"VMs that have left", test_gone},
 		CU_TEST_INFO_NULL,
 	};
 

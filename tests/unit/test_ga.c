@@ -298,7 +298,7 @@ static void set_slow(struct ga_pool *pool)
 
 	for (int i = 0; i < SLOW + QUICK; i++) {
 		targets[i].pid = i;
-		targets[i].parts = GA_SPACE;
+		targets[i].parts = GA_SPACE | GA_NICS; /* two requests */
 	}
 	ga_pool_set(pool, targets, SLOW + QUICK);
 }

@@ -21,11 +21,18 @@ struct engine {
 	const struct metric **metric; /* of each watch, NULL: not in the catalogue */
 	GHashTable *vms; /* uuid to struct watched_vm */
 	GHashTable *series; /* itself to itself: found by metric and labels */
+	GHashTable *young; /* uuid to struct young: VMs that nothing is learned of yet */
 	GHashTable *remembered; /* "uuid\nmetric\nlabels" to struct watch_state */
-	gint64 now_s;
+	GHashTable *known; /* uuids that remembered has something of */
+	gint64 begun_s, now_s;
+	guint64 refused; /* samples of VMs that there was no room for */
 	GMutex lock; /* what follows */
 	GHashTable *found; /* uuid to struct found */
 	struct engine_stats stats;
+};
+
+struct young {
+	gint64 first_s, seen_s;
 };
 
 static void vm_destroy(gpointer vm)
@@ -43,6 +50,8 @@ struct engine *engine_new(void)
 	e->series = g_hash_table_new(watched_hash, watched_equal);
 	e->vms = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, vm_destroy);
 	e->remembered = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	e->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	e->young = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	g_mutex_init(&e->lock);
 	return e;
 }
@@ -54,6 +63,8 @@ void engine_free(struct engine *engine)
 	g_hash_table_unref(engine->series);
 	g_hash_table_unref(engine->vms);
 	g_hash_table_unref(engine->remembered);
+	g_hash_table_unref(engine->known);
+	g_hash_table_unref(engine->young);
 	g_clear_pointer(&engine->found, g_hash_table_unref);
 	g_mutex_clear(&engine->lock);
 	g_free(engine->metric);
@@ -69,12 +80,73 @@ int engine_remember(struct engine *engine, const char *uuid, const char *metric,
 		    const void *bytes, size_t n)
 {
 	g_autofree struct watch_state *state = g_new(struct watch_state, 1);
-	int r = watch_restore(state, bytes, n);
+	int r = g_hash_table_size(engine->remembered) >= ENGINE_SERIES_ALL
+			? -ENOSPC
+			: watch_restore(state, bytes, n);
 
-	if (!r)
-		g_hash_table_insert(engine->remembered, state_key(uuid, metric, labels),
-				    g_steal_pointer(&state));
-	return r;
+	if (r)
+		return r;
+	g_hash_table_add(engine->known, g_strdup(uuid));
+	g_hash_table_insert(engine->remembered, state_key(uuid, metric, labels),
+			    g_steal_pointer(&state));
+	return 0;
+}
+
+static void forget_vm(struct engine *e, struct watched_vm *vm)
+{
+	for (guint i = 0; i < vm->series->len; i++)
+		g_hash_table_remove(e->series, g_ptr_array_index(vm->series, i));
+	g_hash_table_remove(e->vms, vm->uuid);
+}
+
+/* The VM that was seen least recently; NULL: all are there. *ret_series is how many have left. */
+static struct watched_vm *oldest_gone(const struct engine *e, guint *ret_series)
+{
+	struct watched_vm *vm, *oldest = NULL;
+	GHashTableIter iter;
+
+	*ret_series = 0;
+	g_hash_table_iter_init(&iter, e->vms);
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&vm)) {
+		if (vm->seen_s >= e->now_s)
+			continue;
+		*ret_series += vm->series->len;
+		if (!oldest || vm->seen_s < oldest->seen_s)
+			oldest = vm;
+	}
+	return oldest;
+}
+
+/* A VM is known, or as old as it has to be, or something was kept of it. */
+static bool is_of_age(struct engine *e, const char *uuid)
+{
+	struct young *young;
+
+	if (g_hash_table_contains(e->vms, uuid) || g_hash_table_contains(e->known, uuid))
+		return true;
+	young = g_hash_table_lookup(e->young, uuid);
+	if (!young) {
+		young = g_new0(struct young, 1);
+		young->first_s = e->now_s;
+		g_hash_table_insert(e->young, g_strdup(uuid), young);
+	}
+	young->seen_s = e->now_s;
+	return e->now_s - young->first_s >= ENGINE_MIN_AGE_S;
+}
+
+static bool make_room(struct engine *e)
+{
+	struct watched_vm *oldest;
+	guint gone;
+
+	if (g_hash_table_size(e->series) < ENGINE_SERIES_ALL)
+		return true;
+	oldest = oldest_gone(e, &gone);
+	if (oldest)
+		forget_vm(e, oldest);
+	else
+		e->refused++;
+	return oldest != NULL;
 }
 
 static struct watched_vm *take_vm(struct engine *e, const struct snap_vm *snap)
@@ -117,6 +189,8 @@ static struct watched *take_series(struct engine *e, const struct watch *watch,
 		s->vm->seen_s = e->now_s;
 		return s;
 	}
+	if (!is_of_age(e, snap->ident->uuid) || !make_room(e))
+		return NULL;
 	vm = take_vm(e, snap);
 	if (vm->series->len >= ENGINE_SERIES) {
 		vm->refused++;
@@ -147,21 +221,31 @@ static int learn(void *arg, const struct metric *metric, const struct snap_vm *v
 	return 0;
 }
 
+static gboolean is_unseen(gpointer uuid, gpointer young, gpointer now_s)
+{
+	return ((struct young *)young)->seen_s < *(gint64 *)now_s;
+}
+
+static gboolean is_grown(gpointer uuid, gpointer young, gpointer vms)
+{
+	return g_hash_table_contains(vms, uuid);
+}
+
 static void forget(struct engine *e)
 {
-	GHashTableIter iter;
-	gpointer value;
+	struct watched_vm *oldest;
+	guint gone;
 
-	g_hash_table_iter_init(&iter, e->vms);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct watched_vm *vm = value;
-
-		if (e->now_s - vm->seen_s <= FORGET_S)
-			continue;
-		for (guint i = 0; i < vm->series->len; i++)
-			g_hash_table_remove(e->series, g_ptr_array_index(vm->series, i));
-		g_hash_table_iter_remove(&iter);
-	}
+	while ((oldest = oldest_gone(e, &gone)) &&
+	       (gone > ENGINE_SERIES_GONE || e->now_s - oldest->seen_s > FORGET_S))
+		forget_vm(e, oldest);
+	g_hash_table_foreach_remove(e->young, is_unseen, &e->now_s);
+	g_hash_table_foreach_remove(e->young, is_grown, e->vms);
+	/* What was kept of VMs that have not come back. The store has it for longer. */
+	if (e->now_s - e->begun_s <= FORGET_S)
+		return;
+	g_hash_table_remove_all(e->remembered);
+	g_hash_table_remove_all(e->known);
 }
 
 static void look(struct engine *e, struct watched_vm *vm)
@@ -190,7 +274,7 @@ static guint64 thread_cpu_ns(void)
 static void publish(struct engine *e, guint64 begun_ns)
 {
 	GHashTable *found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, found_destroy);
-	struct engine_stats stats = {0};
+	struct engine_stats stats = {.refused = e->refused};
 	GHashTableIter iter;
 	gpointer value;
 
@@ -222,6 +306,8 @@ void engine_feed(void *engine, const struct kvmlens_snapshot *snapshot)
 	guint64 begun_ns = thread_cpu_ns();
 
 	e->now_s = snapshot->wall_ms / 1000;
+	if (!e->begun_s)
+		e->begun_s = e->now_s;
 	for (size_t i = 0; i < n_watches; i++) {
 		struct learning learning = {e, &watches[i]};
 

@@ -2,7 +2,9 @@
 /*
  * The analytics engine: learns every snapshot on a thread of its caller's, and lets the next
  * snapshots show what it found. Memory: a struct watch_state (9 KB) for each series watched, at
- * most ENGINE_SERIES of a VM; series of VMs that have left are forgotten after an hour.
+ * most ENGINE_SERIES of a VM and ENGINE_SERIES_ALL of all. Nothing is learned of a VM before it has
+ * been there for ENGINE_MIN_AGE_S, so that VMs that come and go cost nothing. Of VMs that have left
+ * the last seen are remembered, ENGINE_SERIES_GONE series in all, for an hour.
  */
 #ifndef KVMLENS_ANALYTICS_ENGINE_H
 #define KVMLENS_ANALYTICS_ENGINE_H
@@ -12,6 +14,9 @@
 #include "analytics/watch.h"
 
 #define ENGINE_SERIES 64
+#define ENGINE_SERIES_ALL 16384
+#define ENGINE_SERIES_GONE 2048
+#define ENGINE_MIN_AGE_S 300
 #define ENGINE_CONTRIBUTIONS 3
 
 struct engine;
@@ -41,7 +46,7 @@ int engine_remember(struct engine *engine, const char *uuid, const char *metric,
 		    const void *bytes, size_t n);
 
 struct engine_stats {
-	guint64 vms, series, refused; /* refused: beyond ENGINE_SERIES */
+	guint64 vms, series, refused; /* refused: samples beyond a bound */
 	guint64 bytes; /* of all states */
 	guint64 cpu_ns; /* in engine_feed */
 };
