@@ -13,6 +13,7 @@
 #include "memory.h"
 #include "probe/probe.h"
 #include "util/line_writer.h"
+#include "util/notify.h"
 #include "util/privilege.h"
 #include "util/text.h"
 #include "util/textbuf.h"
@@ -384,12 +385,18 @@ static int loaded(void *arg)
 	return err;
 }
 
+static void keep_watchdog(void)
+{
+	notify_manager("WATCHDOG=1"); /* a manager that cannot be reached restarts us */
+}
+
 int agent_start(const struct agent_options *options, struct agent **ret_agent, char **ret_error)
 {
 	struct collector_options collector = {
 		.config = options->config,
 		.pin_dir = PROBE_PIN_DIR,
 		.loaded = loaded,
+		.alive_ms = notify_watchdog_ms(),
 	};
 	struct agent *agent = g_new0(struct agent, 1);
 	char *error = NULL;
@@ -400,6 +407,8 @@ int agent_start(const struct agent_options *options, struct agent **ret_agent, c
 	agent->unread = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	agent->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	collector.loaded_arg = agent;
+	if (collector.alive_ms)
+		collector.alive = keep_watchdog;
 	err = collector_new(&collector, &agent->collector);
 	if (!err)
 		err = start(agent, &error);

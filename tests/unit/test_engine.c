@@ -341,7 +341,7 @@ static void test_churn(void)
 	engine_free(engine);
 }
 
-/* VMs that live long enough to be learned: those that have left last are remembered, up to a bound. */
+/* VMs that live long enough to be learned: the last to leave are remembered, up to a bound. */
 static void test_gone(void)
 {
 	struct engine *engine = engine_new();

@@ -177,11 +177,19 @@ static void apply_level(struct kvmlens_collector *c)
 /* Sleep until deadline (monotonic, us) or until somebody wants a tick. False: end. */
 static bool wait_tick(struct kvmlens_collector *c, gint64 deadline)
 {
+	gint64 alive = c->options.alive ? MAX(c->options.alive_ms, 1) * G_GINT64_CONSTANT(1000) : 0;
 	bool go_on;
 
 	g_mutex_lock(&c->lock);
-	while (!c->stop && !c->tick_now && g_cond_wait_until(&c->wake, &c->lock, deadline))
-		;
+	while (!c->stop && !c->tick_now && g_get_monotonic_time() < deadline) {
+		gint64 until = deadline;
+
+		if (alive) {
+			c->options.alive();
+			until = MIN(deadline, g_get_monotonic_time() + alive);
+		}
+		g_cond_wait_until(&c->wake, &c->lock, until);
+	}
 	c->tick_now = false;
 	go_on = !c->stop;
 	g_mutex_unlock(&c->lock);

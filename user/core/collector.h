@@ -27,6 +27,12 @@ struct collector_options {
 	 */
 	int (*loaded)(void *arg);
 	void *loaded_arg;
+	/*
+	 * Called on the tick's thread after each tick, and every alive_ms between two ticks:
+	 * while a tick hangs, it is not. NULL: nothing.
+	 */
+	void (*alive)(void);
+	unsigned alive_ms;
 };
 
 int collector_new(const struct collector_options *options,

@@ -15,8 +15,8 @@ struct nics;
 struct net;
 
 /*
- * proc_root NULL: /proc. refusals (NULL: no limits) is borrowed. net (may be NULL) is used by nobody else until nics_free. NULL: /proc
- * cannot be read. Nothing runs yet.
+ * proc_root NULL: /proc. refusals (NULL: no limits) is borrowed. net (may be NULL) is used by
+ * nobody else until nics_free. NULL: /proc cannot be read. Nothing runs yet.
  */
 struct nics *nics_new(const char *proc_root, struct net *net, struct refusals *refusals);
 

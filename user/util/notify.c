@@ -9,6 +9,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+unsigned notify_watchdog_ms(void)
+{
+	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+	unsigned long long period;
+
+	if (!usec || (pid && strtoll(pid, NULL, 10) != getpid()))
+		return 0;
+	period = strtoull(usec, NULL, 10) / 1000 / 3; /* one may be lost */
+	return period > 3600000 ? 3600000 : (unsigned)period;
+}
+
 int notify_manager(const char *state)
 {
 	const char *path = getenv("NOTIFY_SOCKET");

@@ -9,4 +9,7 @@
  */
 int notify_manager(const char *state);
 
+/* How often "WATCHDOG=1" is to be sent, in milliseconds, by the environment; 0: never. */
+unsigned notify_watchdog_ms(void);
+
 #endif
