@@ -268,7 +268,7 @@ static void test_qcow2(void)
 /* This very process in the place of a VM. */
 static void test_thread(void)
 {
-	struct footprints *f = footprints_new(NULL, 100);
+	struct footprints *f = footprints_new(NULL, 100, NULL);
 	struct footprint_target targets[2];
 	struct footprint_view view;
 	int tries = 0;

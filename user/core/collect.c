@@ -18,7 +18,9 @@ void collect_init(struct collect *c)
 	c->cgroups = cgroup_names_new(NULL);
 	c->devices = devices_new(c->probe);
 	if (c->config->groups & (KVMLENS_MEMORY | KVMLENS_DISK | KVMLENS_IOPS))
-		c->footprints = footprints_new(NULL, c->config->interval_ms);
+		for (size_t i = 0; i < G_N_ELEMENTS(c->footprints); i++)
+			c->footprints[i] =
+				footprints_new(NULL, c->config->interval_ms, c->refusals);
 	c->blame = blame_new(c->labels, c->cgroups);
 	c->blame_threads = g_array_new(FALSE, FALSE, sizeof(struct blame_thread));
 }
@@ -29,7 +31,8 @@ void collect_clear(struct collect *c)
 	records_clear(&c->records);
 	g_array_unref(c->blame_threads);
 	blame_free(c->blame);
-	footprints_free(c->footprints);
+	for (size_t i = 0; i < G_N_ELEMENTS(c->footprints); i++)
+		footprints_free(c->footprints[i]);
 	devices_free(c->devices);
 	cgroup_names_free(c->cgroups);
 	vmlabels_free(c->labels);
@@ -172,7 +175,7 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 	bool guest = guests_wants(c->guests, vm->ident);
 	bool agent = guest_agents_wants(c->agents, vm->ident);
 	bool balloon = vm->balloon.update_s != ABSENT;
-	bool footprint = c->footprints && vm->ident->pid > 0;
+	bool footprint = c->footprints[vm->ident->owner.ordinary] && vm->ident->pid > 0;
 	struct worker_health health = {};
 	size_t i, n = 1;
 
@@ -273,7 +276,8 @@ static uint64_t oldest_stats(const struct collect *c, uint64_t mono)
 static void fill_footprint(struct collect *c, struct snap_vm *vm)
 {
 	struct footprint_view view;
-	bool known = host_memory_get(c->footprints, vm->ident, oldest_stats(c, vm->mono_ns), &view);
+	bool known = host_memory_get(c->footprints[vm->ident->owner.ordinary], vm->ident,
+				     oldest_stats(c, vm->mono_ns), &view);
 
 	host_memory_fill(c->labels, known ? &view : NULL, vm);
 	c->footprint_ns = known ? view.mono_ns : 0;
@@ -330,7 +334,8 @@ void collect_vms(struct collect *c, const struct inventory *inventory,
 		return;
 	guests_set(c->guests, inventory);
 	devices_begin(c->devices, inventory);
-	host_memory_set(c->footprints, inventory, c->levels);
+	for (i = 0; i < G_N_ELEMENTS(c->footprints); i++)
+		host_memory_set(c->footprints[i], inventory, i, c->levels);
 	latest_take(&c->latest, c->workers, c->n_workers, oldest_stats(c, now.mono));
 	nics_begin(c->nics, oldest_stats(c, now.mono));
 	entities_alloc(&snapshot->vms, inventory->n_vms, sizeof(struct snap_vm));

@@ -37,7 +37,8 @@ struct collect {
 	GArray *blame_threads; /* struct blame_thread of the VM at hand */
 	GArray *blame_records; /* struct sched_blame, what those point to */
 	struct devices *devices;
-	struct footprints *footprints; /* NULL: not read */
+	/* Of trusted VMs and, apart from them, of ordinary owners' VMs; NULL: not wanted. */
+	struct footprints *footprints[2];
 	struct latest latest; /* what providers said last, during a tick */
 	unsigned interval_ms; /* of ticks, now */
 	struct nics *nics; /* NULL: the group is off */

@@ -4,7 +4,7 @@
 #include "core/host_memory.h"
 
 void host_memory_set(struct footprints *footprints, const struct inventory *inventory,
-		     struct levels *levels)
+		     bool ordinary, struct levels *levels)
 {
 	g_autofree struct footprint_target *targets = NULL;
 	size_t n = 0;
@@ -15,10 +15,11 @@ void host_memory_set(struct footprints *footprints, const struct inventory *inve
 	for (unsigned i = 0; i < inventory->n_vms; i++) {
 		const struct inventory_vm *vm = &inventory->vms[i];
 
-		if (vm->ident->pid <= 0)
+		if (vm->ident->pid <= 0 || vm->ident->owner.ordinary != ordinary)
 			continue;
 		targets[n].pid = vm->ident->pid;
 		targets[n].start_ns = vm->ident->start_ns;
+		targets[n].owner = vm->ident->owner;
 		targets[n].level =
 			levels_for(levels, vm->ident->name, vm->ident->uuid, vm->ident->owner.name);
 		targets[n++].images = !vm->provider || !strcmp(vm->provider, "proc");

@@ -8,9 +8,12 @@
 #include "metric/model.h"
 #include "vm/footprints.h"
 
-/* Whose footprints are to be read; footprints may be NULL. */
+/*
+ * Whose footprints are to be read: those of VMs of ordinary owners, or of all others. footprints may
+ * be NULL.
+ */
 void host_memory_set(struct footprints *footprints, const struct inventory *inventory,
-		     struct levels *levels);
+		     bool ordinary, struct levels *levels);
 
 /*
  * The VM's last footprint, if it was read after oldest_ns (CLOCK_MONOTONIC). footprints may be

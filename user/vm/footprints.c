@@ -19,7 +19,7 @@
 struct vm {
 	struct footprint_target target;
 	struct footprint_view view;
-	bool known;
+	bool known, leased; /* leased: an image of it, as last refused */
 	struct footprint_job *hung; /* a call that has not come back; a reference */
 	uint64_t walk_at; /* not before, CLOCK_MONOTONIC */
 };
@@ -27,6 +27,7 @@ struct vm {
 struct footprints {
 	char *proc;
 	unsigned interval_ms;
+	struct refusals *refusals;
 	struct offload *offload;
 	GThread *thread;
 	GMutex lock; /* of what follows */
@@ -47,6 +48,18 @@ static void vm_free(gpointer data)
 	g_free(vm);
 }
 
+/* Once for each time that it begins. */
+static void note_leased(struct footprints *f, struct vm *vm, const struct footprint_view *view)
+{
+	bool leased = false;
+
+	for (unsigned i = 0; i < view->n_images; i++)
+		leased |= view->images[i].leased;
+	if (leased && !vm->leased)
+		refusals_add(f->refusals, &vm->target.owner, vm->target.pid, REFUSAL_FILE, 1);
+	vm->leased = leased;
+}
+
 static void take_answer(struct footprints *f, struct vm *vm, const struct footprint_job *job)
 {
 	if (job->err)
@@ -55,6 +68,7 @@ static void take_answer(struct footprints *f, struct vm *vm, const struct footpr
 		vm->walk_at = job->view.mono_ns +
 			      MAX(WALK_SHARE * job->walk_ns,
 				  vm->target.level < KVMLENS_DETAILED ? WALK_PAUSE_NS : 0);
+	note_leased(f, vm, &job->view);
 	g_mutex_lock(&f->lock);
 	vm->view = job->view;
 	vm->known = true;
@@ -74,17 +88,34 @@ static bool answers(struct footprints *f, struct vm *vm)
 	return true;
 }
 
+/* Of an ordinary owner that has as many calls that hang as it may. Only this thread changes vms. */
+static bool is_stuck(struct footprints *f, const struct vm *vm)
+{
+	const struct vm_owner *owner = &vm->target.owner;
+	uint64_t hung = 0;
+	GHashTableIter iter;
+	struct vm *other;
+
+	if (!owner->ordinary)
+		return false;
+	g_hash_table_iter_init(&iter, f->vms);
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&other))
+		hung += other->hung && !strcmp(other->target.owner.name, owner->name);
+	return hung >= refusals_limit(f->refusals, REFUSAL_LOOKUPS);
+}
+
 static void look(struct footprints *f, struct vm *vm)
 {
 	struct footprint_job *job;
 	int err;
 
-	if (!answers(f, vm))
+	if (!answers(f, vm) || is_stuck(f, vm))
 		return;
 	job = footprint_job_new(f->proc, &vm->target, &vm->view);
 	job->walk = vm->target.level > KVMLENS_BASIC && mono_ns() >= vm->walk_at;
 	err = offload_run(f->offload, &job->job, DEADLINE_MS);
 	if (err == -ETIMEDOUT) {
+		refusals_add(f->refusals, &vm->target.owner, vm->target.pid, REFUSAL_HANG, 1);
 		vm->hung = job;
 		return;
 	}
@@ -177,12 +208,13 @@ static gpointer run(gpointer data)
 	return NULL;
 }
 
-struct footprints *footprints_new(const char *proc, unsigned interval_ms)
+struct footprints *footprints_new(const char *proc, unsigned interval_ms, struct refusals *refusals)
 {
 	struct footprints *f = g_new0(struct footprints, 1);
 
 	f->proc = g_strdup(proc ?: "/proc");
 	f->interval_ms = interval_ms;
+	f->refusals = refusals;
 	f->offload = offload_new("footprint-ask", PARKED_MAX);
 	g_mutex_init(&f->lock);
 	g_cond_init(&f->wake);

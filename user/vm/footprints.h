@@ -14,12 +14,14 @@
 #include <kvmlens.h>
 #include "vm/footprint_parse.h"
 #include "vm/image_files.h"
+#include "vm/refusal.h"
 
 /* A VMM process; pid and start_ns together are its identity. */
 struct footprint_target {
 	pid_t pid;
 	bool images; /* nobody else tells of its disks: look for their images */
 	uint64_t start_ns;
+	struct vm_owner owner;
 	enum kvmlens_level level; /* basic: counters alone; detailed: NUMA nodes too */
 };
 
@@ -37,8 +39,13 @@ struct footprint_view {
 
 struct footprints;
 
-/* proc NULL: /proc. NULL: no thread could be started. */
-struct footprints *footprints_new(const char *proc, unsigned interval_ms);
+/*
+ * proc NULL: /proc. refusals (NULL: no limits) is borrowed: an ordinary owner may have as many calls
+ * that hang as it may have look-ups, and its other VMs wait for them. NULL: no thread could be
+ * started.
+ */
+struct footprints *footprints_new(const char *proc, unsigned interval_ms,
+				  struct refusals *refusals);
 void footprints_free(struct footprints *footprints);
 
 /* Look after these from now on, and no others. Never blocks for long. */

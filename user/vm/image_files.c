@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <endian.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
 #include <limits.h>
@@ -68,6 +69,7 @@ static void measure_file(int dir, const char *link, const struct foreign_stat *s
 
 	if (fd >= 0)
 		close(fd);
+	image->leased = fd == -EWOULDBLOCK;
 	image->used = st->blocks * 512;
 	if (n >= 0)
 		image->size = virtual_size != UINT64_MAX ? virtual_size : st->size;

@@ -6,6 +6,7 @@
 #ifndef KVMLENS_VM_IMAGE_FILES_H
 #define KVMLENS_VM_IMAGE_FILES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -17,6 +18,7 @@ struct image_file {
 	char name[KVMLENS_NAME_MAX]; /* as QEMU calls the drive: "virtio0", or its id */
 	char path[512]; /* on the host */
 	uint64_t size, used; /* as the guest sees it, and on the host; UINT64_MAX: not known */
+	bool leased; /* somebody holds a lease on it: it was not opened, its size is unknown */
 	uint32_t dev; /* major << 20 | minor where it is a block device, else 0 */
 };
 

@@ -12,6 +12,12 @@
 #define READ_DEADLINE_MS 200
 #define READ_PARKED_MAX 8
 #define VMMS_MAX 8192
+/* Of ordinary owners: what one may hang, what all may, and the time that they have in a scan. */
+#define ORDINARY_PARKED 1
+#define ORDINARY_PARKED_ALL (READ_PARKED_MAX / 2)
+#define ORDINARY_DEADLINE_MS 50
+#define ORDINARY_SCAN_US 100000
+#define ORDINARY_VMMS_MAX 1024
 #define BACKOFF_MAX 32 /* scans between two looks at a process that is no VMM */
 
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
@@ -45,6 +51,9 @@ struct proc_scan {
 	uint64_t tick_ns;
 	uint64_t dropped;
 	unsigned blocked;
+	GHashTable *stuck; /* ordinary owner to calls of it that hang */
+	unsigned stuck_all;
+	gint64 ordinary_us; /* time spent on ordinary owners in this scan */
 	struct offload *reader;
 	GHashTable *processes; /* pid -> struct process */
 	GPtrArray *vmms;
@@ -112,6 +121,7 @@ int proc_scan_new(const char *root, struct proc_scan **ret_scan)
 	scan->reader = offload_new("proc-read", READ_PARKED_MAX);
 	scan->processes = g_hash_table_new_full(NULL, NULL, NULL, process_free);
 	scan->vmms = g_ptr_array_new();
+	scan->stuck = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	scan->vhosts = g_array_new(FALSE, FALSE, sizeof(struct proc_vhost));
 	*ret_scan = scan;
 	return 0;
@@ -122,6 +132,7 @@ void proc_scan_free(struct proc_scan *scan)
 	if (!scan)
 		return;
 	g_ptr_array_unref(scan->vmms);
+	g_hash_table_unref(scan->stuck);
 	g_array_unref(scan->vhosts);
 	g_hash_table_unref(scan->processes);
 	offload_free(scan->reader);
@@ -248,20 +259,65 @@ static void process_identify(struct proc_scan *scan, struct process *process)
 	process->job = NULL;
 }
 
+static guint stuck_of(const struct proc_scan *scan, const struct vm_owner *owner)
+{
+	return GPOINTER_TO_UINT(g_hash_table_lookup(scan->stuck, owner->name));
+}
+
+static void note_stuck(struct proc_scan *scan, const struct vm_owner *owner)
+{
+	if (!owner->ordinary)
+		return;
+	g_hash_table_insert(scan->stuck, g_strdup(owner->name),
+			    GUINT_TO_POINTER(stuck_of(scan, owner) + 1));
+	scan->stuck_all++;
+}
+
+static bool may_read(const struct proc_scan *scan, const struct vm_owner *owner)
+{
+	return !owner->ordinary ||
+	       (stuck_of(scan, owner) < ORDINARY_PARKED && scan->stuck_all < ORDINARY_PARKED_ALL &&
+		scan->ordinary_us < ORDINARY_SCAN_US);
+}
+
 /* Read the command line once; while that hangs only look whether it has come to an end. */
 static void process_read(struct proc_scan *scan, struct process *process)
 {
-	if (!process->job) {
-		process->job = read_job_new(scan->root, process->vmm.stat.pid);
-		int r = offload_run(scan->reader, &process->job->base, READ_DEADLINE_MS);
+	const struct vm_owner *owner = &process->vmm.owner;
+	gint64 begun = g_get_monotonic_time();
+	bool is_new = !process->job;
 
+	if (is_new && may_read(scan, owner)) {
+		unsigned deadline = owner->ordinary ? ORDINARY_DEADLINE_MS : READ_DEADLINE_MS;
+		int r;
+
+		process->job = read_job_new(scan->root, process->vmm.stat.pid);
+		r = offload_run(scan->reader, &process->job->base, deadline);
 		if (r == -EBUSY || r == -EAGAIN) {
 			offload_job_unref(&process->job->base);
 			process->job = NULL;
 		}
+		if (owner->ordinary)
+			scan->ordinary_us += g_get_monotonic_time() - begun;
 	}
 	if (process->job && offload_job_done(&process->job->base))
 		process_identify(scan, process);
+	else if (process->job && is_new)
+		note_stuck(scan, owner);
+}
+
+/* Calls of earlier scans that have not come back. */
+static void count_stuck(struct proc_scan *scan)
+{
+	struct process *process;
+	GHashTableIter iter;
+
+	g_hash_table_remove_all(scan->stuck);
+	scan->stuck_all = 0;
+	g_hash_table_iter_init(&iter, scan->processes);
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&process))
+		if (process->job && !offload_job_done(&process->job->base))
+			note_stuck(scan, &process->vmm.owner);
 }
 
 static void process_describe(struct process *process)
@@ -296,6 +352,7 @@ static gint by_pid(gconstpointer a, gconstpointer b)
 static void collect(struct proc_scan *scan)
 {
 	struct process *process;
+	unsigned ordinary = 0;
 	GHashTableIter iter;
 
 	g_hash_table_iter_init(&iter, scan->processes);
@@ -307,7 +364,9 @@ static void collect(struct proc_scan *scan)
 		if (process->kind != KIND_VMM || !process->owned || process->cmdline.no_machine ||
 		    is_twin(scan, process))
 			continue;
-		if (scan->vmms->len == VMMS_MAX) {
+		ordinary += process->vmm.owner.ordinary;
+		if (scan->vmms->len == VMMS_MAX ||
+		    (process->vmm.owner.ordinary && ordinary > ORDINARY_VMMS_MAX)) {
 			scan->dropped++;
 			continue;
 		}
@@ -354,6 +413,8 @@ int proc_scan_run(struct proc_scan *scan, const struct proc_scan_options *option
 	scan->number++;
 	scan->dropped += pids->len == PROC_PIDS_MAX;
 	scan->blocked = 0;
+	scan->ordinary_us = 0;
+	count_stuck(scan);
 	g_ptr_array_set_size(scan->vmms, 0);
 	g_array_set_size(scan->vhosts, 0);
 	for (unsigned i = 0; i < pids->len; i++)

@@ -17,14 +17,24 @@
 /* A process id alone may be another process's by the next call. */
 #define ID_FORMAT "%d@%" G_GUINT64_FORMAT
 
+struct proc_provider {
+	struct proc_scan *scan;
+	struct owner_policy *owners; /* so that nobody can hold up the reading of others */
+};
+
 static int proc_open(const char *uri, void *arg, void **ret_ctx)
 {
+	struct proc_provider *provider;
 	struct proc_scan *scan;
 	int r = proc_scan_new(uri, &scan);
 
-	if (!r)
-		*ret_ctx = scan;
-	return r;
+	if (r)
+		return r;
+	provider = g_new0(struct proc_provider, 1);
+	provider->scan = scan;
+	provider->owners = owner_policy_new(NULL, NULL, 0);
+	*ret_ctx = provider;
+	return 0;
 }
 
 static int list_vmm(const struct proc_vmm *vmm, kvmlens_list_fn add, void *arg)
@@ -44,8 +54,13 @@ static int list_vmm(const struct proc_vmm *vmm, kvmlens_list_fn add, void *arg)
 
 static int proc_list(void *ctx, kvmlens_list_fn add, void *arg)
 {
-	const GPtrArray *vmms = proc_scan_vmms(ctx);
-	int r = proc_scan_run(ctx, &(struct proc_scan_options){.fds = true});
+	const struct proc_provider *provider = ctx;
+	const GPtrArray *vmms = proc_scan_vmms(provider->scan);
+	int r;
+
+	owner_policy_refresh(provider->owners);
+	r = proc_scan_run(provider->scan,
+			  &(struct proc_scan_options){.fds = true, .owners = provider->owners});
 
 	for (unsigned i = 0; !r && i < vmms->len; i++)
 		r = list_vmm(vmms->pdata[i], add, arg);
@@ -65,6 +80,7 @@ static void fill(const struct proc_stat *stat, struct kvmlens_vm_stats *stats)
 static int proc_stats(void *ctx, const char *id, enum kvmlens_level level,
 		      struct kvmlens_vm_stats *stats)
 {
+	const struct proc_provider *provider = ctx;
 	uint64_t starttime;
 	struct proc_stat stat;
 	pid_t pid;
@@ -72,7 +88,7 @@ static int proc_stats(void *ctx, const char *id, enum kvmlens_level level,
 
 	if (sscanf(id, ID_FORMAT, &pid, &starttime) != 2)
 		return -EINVAL;
-	r = proc_fs_stat(proc_scan_root(ctx), pid, &stat);
+	r = proc_fs_stat(proc_scan_root(provider->scan), pid, &stat);
 	if (r)
 		return r;
 	if (stat.starttime != starttime || !proc_stat_alive(&stat))
@@ -84,7 +100,8 @@ static int proc_stats(void *ctx, const char *id, enum kvmlens_level level,
 /* Of the processes that list() has just found: their times were read with them. */
 static int proc_stats_all(void *ctx, enum kvmlens_level level, kvmlens_stats_fn add, void *arg)
 {
-	const GPtrArray *vmms = proc_scan_vmms(ctx);
+	const struct proc_provider *provider = ctx;
+	const GPtrArray *vmms = proc_scan_vmms(provider->scan);
 	int r = 0;
 
 	for (unsigned i = 0; !r && i < vmms->len; i++) {
@@ -102,7 +119,11 @@ static int proc_stats_all(void *ctx, enum kvmlens_level level, kvmlens_stats_fn 
 
 static void proc_close(void *ctx)
 {
-	proc_scan_free(ctx);
+	struct proc_provider *provider = ctx;
+
+	proc_scan_free(provider->scan);
+	owner_policy_free(provider->owners);
+	g_free(provider);
 }
 
 const struct kvmlens_provider_ops kvmlens_provider_proc = {
