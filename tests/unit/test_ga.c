@@ -269,7 +269,8 @@ static void test_pool(void)
 
 #define SLOW 16
 #define QUICK 4
-#define INTERVAL_MS 500
+#define INTERVAL_MS 1000
+#define SLOW_MS 600u /* deadline of an answer */
 
 /* The oldest that a result of the quick ones was, in so many ms. */
 static uint64_t oldest_quick(struct ga_pool *pool, unsigned ms)
@@ -313,7 +314,7 @@ static void test_slow(void)
 	struct ga_pool_options options = {
 		.interval_ms = INTERVAL_MS,
 		.threads = 4,
-		.answer_ms = ANSWER_MS,
+		.answer_ms = SLOW_MS,
 		.ops = &fake_agents_ops,
 		.arg = agents,
 	};
@@ -325,21 +326,20 @@ static void test_slow(void)
 	set_slow(pool);
 	for (int i = 0; i < SLOW + QUICK; i++)
 		CU_ASSERT_TRUE_FATAL(wait_looks(pool, i, 1));
-	before = oldest_quick(pool, 3 * INTERVAL_MS);
+	before = oldest_quick(pool, 2 * INTERVAL_MS);
 	for (int i = 0; i < SLOW; i++)
-		g_atomic_int_set(&agents[i].delay_ms, ANSWER_MS * 28 / 30);
-	during = oldest_quick(pool, 10 * INTERVAL_MS);
+		g_atomic_int_set(&agents[i].delay_ms, SLOW_MS * 28 / 30);
+	during = oldest_quick(pool, 6 * INTERVAL_MS);
 	printf(" (age %u ms, beside slow ones %u ms) ", (unsigned)before, (unsigned)during);
 	CU_ASSERT_TRUE(during <= before + INTERVAL_MS);
 	for (int i = 0; i < SLOW; i++) {
 		slow += state_of(pool, i).slow;
-		CU_ASSERT_TRUE(state_of(pool, i).looks >= 2);
 	}
 	CU_ASSERT_EQUAL(slow, SLOW);
 	for (int i = 0; i < SLOW; i++)
 		g_atomic_int_set(&agents[i].delay_ms, 0);
 	for (int i = 0; i < SLOW; i++) {
-		for (int n = 0; n < 400 && state_of(pool, i).slow; n++)
+		for (int n = 0; n < 1600 && state_of(pool, i).slow; n++)
 			g_usleep(25000);
 		CU_ASSERT_FALSE(state_of(pool, i).slow);
 		CU_ASSERT_TRUE(state_of(pool, i).up);

@@ -9,8 +9,8 @@
 #include "vm/footprints.h"
 
 /*
- * Whose footprints are to be read: those of VMs of ordinary owners, or of all others. footprints may
- * be NULL.
+ * Whose footprints are to be read: those of VMs of ordinary owners, or of all others. footprints
+ * may be NULL.
  */
 void host_memory_set(struct footprints *footprints, const struct inventory *inventory,
 		     bool ordinary, struct levels *levels);

@@ -40,9 +40,9 @@ struct footprint_view {
 struct footprints;
 
 /*
- * proc NULL: /proc. refusals (NULL: no limits) is borrowed: an ordinary owner may have as many calls
- * that hang as it may have look-ups, and its other VMs wait for them. NULL: no thread could be
- * started.
+ * proc NULL: /proc. refusals (NULL: no limits) is borrowed: an ordinary owner may have as many
+ * calls that hang as it may have look-ups, and its other VMs wait for them. NULL: no thread could
+ * be started.
  */
 struct footprints *footprints_new(const char *proc, unsigned interval_ms,
 				  struct refusals *refusals);
