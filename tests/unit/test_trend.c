@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <CUnit/Basic.h>
 #include <errno.h>
+#include <glib.h>
 #include <math.h>
 #include <string.h>
 #include "analytics/capacity.h"
+#include "analytics/outlook.h"
 #include "analytics/trend.h"
 #include "bench_data.h"
 
@@ -133,6 +135,108 @@ static void test_chance_is_calibrated(void)
 	CU_ASSERT_DOUBLE_EQUAL(said / runs, (double)full / runs, 0.12);
 }
 
+/* What a rising, a flat and a cleaned-up file system say over weeks, sample by sample. */
+struct usage_story {
+	const char *name;
+	double (*percent)(double hours);
+	double days; /* of it */
+	double from; /* days from which on it is judged */
+	double full_h; /* when it is really full, in hours from the start; NAN: never */
+	double least; /* part of the judgements that have to say so */
+	double slack_h; /* that they may be off by, beside a quarter */
+};
+
+static double noise(double hours)
+{
+	return 0.4 * sin(hours * 91) + 0.3 * sin(hours * 37.7);
+}
+
+static double saw(double hours, double period, double low, double high)
+{
+	return low + (high - low) * fmod(hours, period) / period;
+}
+
+static double cleaned_daily(double hours)
+{
+	return saw(hours, 24, 40, 90) + noise(hours);
+}
+
+static double cleaned_weekly(double hours)
+{
+	return saw(hours, 168, 40, 90) + noise(hours);
+}
+
+static double cleaned_hourly(double hours)
+{
+	return saw(hours, 1.5, 70, 95) + noise(hours);
+}
+
+static double plateau(double hours)
+{
+	return fmin(60 + hours, 92) + noise(hours);
+}
+
+static double always_92(double hours)
+{
+	return 92 + noise(hours);
+}
+
+static double up_and_down(double hours)
+{
+	return 70 + 20 * sin(hours * 2 * G_PI / 24) + noise(hours);
+}
+
+static double growing(double hours)
+{
+	return 50 + hours / 4 + noise(hours);
+}
+
+static double peaks_grow(double hours)
+{
+	return saw(hours, 24, 30, 60) + floor(hours / 24) + noise(hours);
+}
+
+static const struct usage_story usage_stories[] = {
+	{"cleaned up daily", cleaned_daily, 9, 1.1, NAN, 1, 0},
+	{"cleaned up weekly", cleaned_weekly, 24, 7.2, NAN, 1, 0},
+	{"cleaned up hourly", cleaned_hourly, 3, 0.2, NAN, 1, 0},
+	{"grew to 92 % and stays", plateau, 6, 1.9, NAN, 1, 0},
+	{"is at 92 %", always_92, 6, 0, NAN, 1, 0},
+	{"busy by day", up_and_down, 9, 1.2, NAN, 1, 0},
+	{"grows", growing, 8, 0.5, 200, 0.95, 3},
+	{"its peaks grow", peaks_grow, 30, 12, 40.0 * 24, 0.8, 24},
+};
+
+static void test_full_stories(void)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(usage_stories); i++) {
+		const struct usage_story *s = &usage_stories[i];
+		g_autofree struct watch_state *state = g_new(struct watch_state, 1);
+		unsigned judged = 0, said = 0, wrong = 0;
+
+		watch_init(state);
+		for (int64_t at = 0; at < (int64_t)(s->days * 86400); at += 60) {
+			struct outlook_full full;
+			double hours = (double)at / 3600, left = s->full_h - hours;
+
+			watch_add(state, 1700000000 + at, fmin(s->percent(hours), 100));
+			if (at % 3600 || hours < s->from * 24 || !outlook_full(state, &full))
+				continue;
+			judged++;
+			said += !isnan(full.seconds);
+			wrong += !isnan(full.seconds) &&
+				 !(fabs(full.seconds / 3600 - left) <= 0.25 * left + s->slack_h);
+		}
+		printf(" [%s: %u of %u, %u wrong] ", s->name, said, judged, wrong);
+		CU_ASSERT_TRUE(judged > 20);
+		CU_ASSERT_EQUAL(wrong, 0);
+		if (isnan(s->full_h))
+			CU_ASSERT_EQUAL(said, 0)
+		else
+			CU_ASSERT_TRUE(said >= s->least * judged);
+	}
+}
+
 static void test_never_full(void)
 {
 	struct growth growth;
@@ -208,6 +312,7 @@ int main(void)
 	CU_add_test(suite, "a disk fills", test_disk_fills);
 	CU_add_test(suite, "chance of being full", test_chance_is_calibrated);
 	CU_add_test(suite, "never full", test_never_full);
+	CU_add_test(suite, "what fills and what does not", test_full_stories);
 	CU_add_test(suite, "vCPUs", test_vcpus);
 	CU_add_test(suite, "memory", test_memory);
 	CU_basic_set_mode(CU_BRM_VERBOSE);

@@ -28,11 +28,27 @@ struct outlook_day {
 bool outlook_forecast(const struct watch_state *state, struct outlook_day *ret_day);
 
 struct outlook_full {
-	double seconds; /* median; NAN: not within a year */
+	double level; /* now, without its noise */
+	double seconds; /* median; NAN: it does not fill, or not within a year */
 	double within_24h, within_72h; /* chance */
 };
 
-/* Of percent in use; needs two hours. From the last day, in means of five minutes. */
+/* A past in equal steps: times in seconds, rising; NAN: not known. */
+struct outlook_past {
+	const double *times, *values;
+	size_t n;
+};
+
+/*
+ * When percent in use reaches 100, from the last day in means of five minutes and the last weeks
+ * in means of an hour. Only what grows significantly, still grows, and is higher than it ever came
+ * down from by itself fills: a plateau does not, nor does what is cleaned up again and again, as
+ * long as its peaks do not grow. False: less than two hours are known.
+ */
+bool outlook_full_of(const struct outlook_past *day, const struct outlook_past *weeks,
+		     struct outlook_full *ret_full);
+
+/* The same of a series' memory. */
 bool outlook_full(const struct watch_state *state, struct outlook_full *ret_full);
 
 #endif

@@ -2,26 +2,43 @@
 /* What is to come: full, more or less, and the size that would fit. */
 #include <math.h>
 #include "analytics/capacity.h"
+#include "analytics/outlook.h"
 #include "analytics/forecast.h"
 #include "cli/insights_private.h"
+#include "why/evidence.h"
 
 #define FORECAST_LEAST 48
 
+/* By the same function as vm.time_to_full_seconds. */
+static void say_full_of(struct insights *in, const struct store_series *series, const char *metric)
+{
+	g_autofree double *times = grid_times(&in->day), *hours = grid_times(&in->long_past);
+	g_autofree double *used = grid_load(in->reader, series, &in->day, 24);
+	g_autofree double *past = grid_load(in->reader, series, &in->long_past, 1);
+	g_autofree char *mount = evidence_label(series->labels, "mount");
+	struct outlook_full full;
+	double days;
+
+	if (!used || !past ||
+	    !outlook_full_of(&(struct outlook_past){times, used, in->day.n},
+			     &(struct outlook_past){hours, past, in->long_past.n}, &full) ||
+	    isnan(full.seconds))
+		return;
+	days = full.seconds / 86400;
+	insight_say(in, "full", "%s%s%s: %.0f %% now, full in %.1f %s; within 3 days with %.0f %%",
+		    metric, mount ? " of " : "", mount ? mount : "", full.level,
+		    days < 2 ? days * 24 : days, days < 2 ? "hours" : "days",
+		    100 * full.within_72h);
+}
+
 static void say_full(struct insights *in, const struct store_series *vm, const char *metric)
 {
-	g_autofree double *times = grid_times(&in->day);
-	g_autofree double *used = grid_load_one(in->reader, vm->uuid, metric, NULL, &in->day, 24);
-	struct growth growth;
-	double full;
+	g_autoptr(GPtrArray) series = NULL;
 
-	if (!used || growth_fit(times, used, in->day.n, 100, &growth))
+	if (store_find(in->reader, vm->uuid, metric, NULL, &series))
 		return;
-	full = growth_time_to_full(&growth, 0.5);
-	if (growth.trend.significant && isfinite(full))
-		insight_say(in, "full",
-			    "%s: %.0f %% now, full in %.1f days; within 3 days with %.0f %%",
-			    metric, growth.trend.level, full / 86400,
-			    100 * growth_full_within(&growth, 3 * 86400));
+	for (guint i = 0; i < series->len; i++)
+		say_full_of(in, g_ptr_array_index(series, i), metric);
 }
 
 static void say_trend(struct insights *in, const struct store_series *vm, const char *metric)
