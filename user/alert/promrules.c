@@ -5,7 +5,7 @@
 #include "alert/engine.h"
 #include "alert/text.h"
 
-/* A glob as a regular expression of RE2, anchored as Prometheus does it. */
+/* Globs with | between them as a regular expression of RE2, anchored as Prometheus does it. */
 static void put_regex(GString *out, const char *glob)
 {
 	for (; *glob; glob++) {
@@ -13,7 +13,7 @@ static void put_regex(GString *out, const char *glob)
 			g_string_append(out, ".*");
 		else if (*glob == '?')
 			g_string_append_c(out, '.');
-		else if (strchr("\\.+()[]{}^$|", *glob))
+		else if (strchr("\\.+()[]{}^$", *glob))
 			g_string_append_printf(out, "\\\\%s%c", *glob == '\\' ? "\\" : "", *glob);
 		else if (*glob == '"')
 			g_string_append(out, "\\\"");
@@ -25,10 +25,12 @@ static void put_regex(GString *out, const char *glob)
 static void put_matches(GString *out, const struct alert_match *m, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
+		bool excludes = *m[i].glob == '!';
+
 		if (out->str[out->len - 1] != '{')
 			g_string_append_c(out, ',');
-		g_string_append_printf(out, "%s=~\"", m[i].key);
-		put_regex(out, m[i].glob);
+		g_string_append_printf(out, "%s%s\"", m[i].key, excludes ? "!~" : "=~");
+		put_regex(out, m[i].glob + not );
 		g_string_append_c(out, '"');
 	}
 }

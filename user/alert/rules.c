@@ -334,14 +334,22 @@ bool alert_rule_holds(const struct alert_rule *rule, double value, bool fires)
 	return alert_compare(rule->op, value, fires ? rule->resolve : rule->threshold);
 }
 
+/* "a*|b": one of the two; "!a*|b": neither, nor need there be such a label. */
+static bool match_fits(const char *globs, const char *value)
+{
+	bool excludes = *globs == '!', found = false;
+	g_auto(GStrv) any = g_strsplit(globs + excludes, "|", -1);
+
+	for (char **glob = any; value && *glob && !found; glob++)
+		found = text_glob(*glob, value);
+	return found != excludes;
+}
+
 bool alert_matches(const struct alert_match *m, size_t n, const struct labels *labels)
 {
-	for (size_t i = 0; i < n; i++) {
-		const char *value = labels ? labels_get(labels, m[i].key) : NULL;
-
-		if (!value || !text_glob(m[i].glob, value))
+	for (size_t i = 0; i < n; i++)
+		if (!match_fits(m[i].glob, labels ? labels_get(labels, m[i].key) : NULL))
 			return false;
-	}
 	return true;
 }
 

@@ -72,6 +72,13 @@ static const struct snap_stall_event *last_stall(const struct snap_vm *vm)
 	return vm && vm->stall_events.n ? entities_at(&vm->stall_events, 0) : NULL;
 }
 
+/* A recording has its label alone. */
+static enum stall_cause event_cause(const struct snap_stall_event *e)
+{
+	return e->cause ? (enum stall_cause)e->cause
+			: stall_cause_find(labels_get(e->labels, "cause"));
+}
+
 static char *stall_time_text(const struct snap_vm *vm)
 {
 	const struct snap_stall_event *e = last_stall(vm);
@@ -86,7 +93,7 @@ static char *stall_cause_text_of(const struct snap_vm *vm)
 {
 	const struct snap_stall_event *e = last_stall(vm);
 
-	return e ? g_strdup(stall_cause_text(e->cause)) : NULL;
+	return e ? g_strdup(stall_cause_text(event_cause(e))) : NULL;
 }
 
 static char *since_text(int64_t ms)
@@ -331,7 +338,7 @@ static char *now_text(const struct alert_subject *s)
 	if (strcmp(metric->name, "vm.stall.active") == 0 && stall && !stall->active) {
 		value = stall_time_text(s->vm);
 		return g_strdup_printf("; the last stall took %s: %s", value,
-				       stall_cause_text(stall->cause));
+				       stall_cause_text(event_cause(stall)));
 	}
 	if (isnan(s->record->value) || g_strv_contains(wordless, metric->unit))
 		return g_strdup("");

@@ -249,7 +249,8 @@ static const struct config_option condition_options[] = {
 	 .vm_keys = true,
 	 .max = 16,
 	 .value = "KEY: GLOB",
-	 .help = "only series with these labels, where * and ? match anything",
+	 .help = "only series with these labels, where * and ? match anything, | stands between "
+		 "several, and ! before them all excludes them",
 	 .example = "labels: {vm: \"db-*\"}"},
 	{.name = "and",
 	 AS_LIST(struct rule_condition, ands, n_ands, struct rule_term, term_options),

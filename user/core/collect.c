@@ -209,6 +209,19 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 				    : NAN);
 }
 
+/* Nobody in a paused guest can answer: that it does not is no news. */
+static void forget_paused(struct snap_vm *vm)
+{
+	for (size_t i = 0; vm->state == KVMLENS_VM_PAUSED && i < vm->sources.n; i++) {
+		struct snap_source *source = entities_at(&vm->sources, i);
+
+		if (!g_str_has_prefix(labels_get(source->labels, "source") ?: "", "guest_"))
+			continue;
+		source->up = ABSENT;
+		source->age = NAN;
+	}
+}
+
 static void fill_info(struct collect *c, const struct inventory_vm *iv, struct snap_vm *vm)
 {
 	struct snap_info *info;
@@ -315,6 +328,7 @@ static void fill_vm(struct collect *c, const struct inventory_vm *iv, const stru
 	fill_stats(c, iv, vm);
 	stall_watch_fill(c->stalls, vm);
 	fill_sources(c, iv, now->mono, vm);
+	forget_paused(vm);
 	fill_info(c, iv, vm);
 }
 

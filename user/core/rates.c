@@ -242,6 +242,7 @@ static void derive_vm(struct snap_vm *vm, const struct snap_vm *before, uint64_t
 	size_t i;
 
 	unknown(&vm->rate);
+	vm->ready_max = NAN;
 	if (before) {
 		was = vm_source(before);
 		derive(&vm->rate, &now, &was, ns, vm_window(vm, before, ns));
@@ -256,6 +257,8 @@ static void derive_vm(struct snap_vm *vm, const struct snap_vm *before, uint64_t
 		now = vcpu_source(v);
 		was = vcpu_source(old);
 		derive(&v->rate, &now, &was, ns, vcpu_window(v, old, ns));
+		/* Of NAN and a number fmax gives the number. */
+		vm->ready_max = fmax(vm->ready_max, v->rate.ready);
 	}
 	derive_roles(vm, before, ns);
 	disk_rates_derive(vm, before);

@@ -279,6 +279,7 @@ struct snap_vm {
 	uint64_t vcpus;
 	struct cpu_times time;
 	struct cpu_rates rate; /* averaged over the vCPUs */
+	double ready_max; /* of the vCPU that waits most; NAN: not known */
 	bool guest_time_sampled; /* guest time is the kernel's tick-sampled gtime */
 	uint64_t switches, preempts, migrations;
 	struct hist wake_hist, preempt_hist, exit_hist;

@@ -6,6 +6,9 @@ METRIC(VM, vm_cpu_usage, "vm.cpu.usage", GAUGE, DOUBLE, rate.usage, "percent", B
 METRIC(VM, vm_cpu_ready_time, "vm.cpu.ready_time", GAUGE, DOUBLE, rate.ready, "percent", BASIC, CPU,
        "bpf, schedstat",
        "Time that the vCPUs were runnable but not on a CPU, in percent of wall time, averaged over the vCPUs.")
+METRIC(VM, vm_cpu_ready_time_max, "vm.cpu.ready_time_max", GAUGE, DOUBLE, ready_max, "percent",
+       BASIC, CPU, "bpf, schedstat",
+       "Ready time of the vCPU that waits most, in percent of wall time: one that starves holds up the others, which the average hides.")
 METRIC(VM, vm_cpu_steal_time, "vm.cpu.steal_time", GAUGE, DOUBLE, rate.steal, "percent", BASIC, CPU,
        "bpf",
        "The part of ready time that began by being preempted, in percent of wall time, averaged over the vCPUs.")
@@ -67,7 +70,7 @@ METRIC(VM, vm_cpu_preemption_rate, "vm.cpu.preemption_rate", GAUGE, DOUBLE, rate
        DETAILED, CPU, "bpf",
        "Times a second that a vCPU was taken off its CPU while it wanted to run.")
 METRIC(VM, vm_cpu_migration_rate, "vm.cpu.migration_rate", GAUGE, DOUBLE, rate.migrations, "1/s",
-       STANDARD, CPU, "bpf", "Times a second that a vCPU came to run on another CPU than before.")
+       DETAILED, CPU, "bpf", "Times a second that a vCPU came to run on another CPU than before.")
 METRIC(VM, vm_cpu_wake_latency_seconds, "vm.cpu.wake_latency_seconds", HISTOGRAM, HIST, wake_hist,
        "seconds", DETAILED, CPU, "bpf",
        "Waits of all vCPUs from a wakeup to the first nanosecond on a CPU.")
