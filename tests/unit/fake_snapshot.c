@@ -289,6 +289,7 @@ static void fill_vm(const struct fake_spec *spec, unsigned v, struct snap_vm *vm
 	vm->up = 1;
 	vm->vcpus = spec->vcpus;
 	fill_cpu(spec, v, spec->vcpus, &vm->time, &vm->rate);
+	vm->ready_max = vm->rate.ready;
 	vm->switches = 1000ull * spec->vcpus * MAX(spec->tick, 1);
 	vm->preempts = 200ull * spec->vcpus * MAX(spec->tick, 1);
 	vm->migrations = 15ull * spec->vcpus * MAX(spec->tick, 1);

@@ -216,7 +216,7 @@ static void test_truths(void)
 	check("vm-0000", "score 0.83 at ");
 	check("vm-0002", "nothing out of the ordinary");
 	check("vm-0004", "vm.memory.usage_percent: ");
-	check("vm-0004", "full in 0.3 days");
+	check("vm-0004", "full in 7.6 hours");
 	check("vm-0003", "8.0 vCPUs, advised 3.0");
 	text = run(0, "vm-0003");
 	CU_ASSERT_PTR_NULL(strstr(text, "neighbour"));

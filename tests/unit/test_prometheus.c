@@ -50,7 +50,7 @@ static void test_lines(void)
 	vm->time.ready = 5;
 	vm->time.steal = ABSENT;
 	vm->rate.usage = 12.25;
-	vm->rate.ready = NAN;
+	vm->rate.ready = vm->ready_max = NAN;
 	vcpu->time.run = 3000000000;
 	text = page(snapshot, false);
 	CU_ASSERT_TRUE(has_line(text, "# HELP vm_up 1 while the process of the VM is alive."));
