@@ -177,7 +177,7 @@ TROUBLES = [
     ("a file system is full", of_vm("cdrom", {}, space=[space("vda1", "/", 97)]),
      ["vm-disk-space", "vm-disk-space-critical"], "is 97 % full"),
     ("a guest thrashes", of_vm("database", {"vm.memory.major_page_faults": 900}),
-     ["vm-memory-short"], "900 pages a second"),
+     ["vm-memory-high"], "uses 97.5 % of its memory, and reads"),
     ("an agent that answered does no more", of_vm("agent", {}, source=[source("guest_agent", 0, 600)]),
      ["vm-source-down"], "guest_agent of agent has not answered for 10 minutes"),
     ("packets are lost", of_vm("idle", {"vm.nics.dropped": 50}), ["vm-network-drops"], "50 packets"),

@@ -30,7 +30,7 @@ static void put_matches(GString *out, const struct alert_match *m, size_t n)
 		if (out->str[out->len - 1] != '{')
 			g_string_append_c(out, ',');
 		g_string_append_printf(out, "%s%s\"", m[i].key, excludes ? "!~" : "=~");
-		put_regex(out, m[i].glob + not );
+		put_regex(out, m[i].glob + excludes);
 		g_string_append_c(out, '"');
 	}
 }
