@@ -435,13 +435,14 @@ void agent_reload(struct agent *agent, const struct config *config)
 	if (agent->json)
 		line_writer_reopen(agent->json);
 	memory_reload(agent->memory, config);
+	delivery_reload(agent->delivery, config);
 	log_line(log, LOG_LEVEL_INFO, "agent", "reloaded: every %u ms, detail %s",
 		 config->interval_ms, config_level_name(config->level));
 	if (differ->len)
 		log_line(
 			log, LOG_LEVEL_INFO, "agent",
-			"changed since the start: %s; all but interval, detail and alert rules need a "
-			"restart",
+			"changed since the start: %s; all but interval, detail, alert rules, channels "
+			"and silences need a restart",
 			differ->str);
 }
 

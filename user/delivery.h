@@ -11,8 +11,8 @@
 struct delivery;
 
 /*
- * Register at the collector, before it is started; nothing happens where no channel is configured.
- * config and log must outlive it. *ret_delivery is set on failure as well.
+ * Register at the collector, before it is started. What is doubtful about rules and channels is
+ * logged. config and log must outlive it. *ret_delivery is set on failure as well.
  */
 int delivery_open(const struct config *config, struct log *log, struct kvmlens_collector *collector,
 		  struct delivery **ret_delivery);
@@ -20,7 +20,10 @@ int delivery_open(const struct config *config, struct log *log, struct kvmlens_c
 /* Start to deliver, with the rights that are left. store NULL: what waits is kept in memory. */
 int delivery_start(struct delivery *delivery, struct store *store);
 
-/* Whom to tell that something was queued; NULL: no channel. */
+/* Other channels from now on. */
+void delivery_reload(struct delivery *delivery, const struct config *config);
+
+/* Whom to tell that something was queued; NULL: not started. */
 struct deliver *delivery_deliver(const struct delivery *delivery);
 
 /* After the collector is freed, before the store is. NULL is ignored. */

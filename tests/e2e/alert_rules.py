@@ -15,7 +15,7 @@ rules:
   - id: ratio
     keep_firing_for: 0s
     resolve_threshold: 0.5
-    labels: {}
+    labels: {team: "a b", rack_of: 'r"1'}
     runbook_url: https://example.org/{vm}
     annotations: {more: "two\\nlines of {vm} \\"quoted\\""}
     description: |

@@ -39,6 +39,9 @@ static const char *const channel_texts[CHANNEL_TYPES] = {
 	[CHANNEL_WEBHOOK] = "url: \"https://example.org/hook\"",
 	[CHANNEL_ALERTMANAGER] = "url: \"https://example.org/hook\"",
 	[CHANNEL_JOURNAL] = "socket: /nonexistent",
+	[CHANNEL_PAGERDUTY] = "token_file: /nonexistent",
+	[CHANNEL_OPSGENIE] = "token_file: /nonexistent",
+	[CHANNEL_TEAMS] = "url: \"https://example.org/hook\"",
 };
 
 static struct config *load_channel(enum channel_type type)
@@ -69,7 +72,8 @@ static void begin(struct fixture *f, enum channel_type type, size_t n, enum aler
 		news_make(&f->news[i], i + 1, 1, status);
 		f->alerts[i] = &f->news[i].n;
 	}
-	f->message = (struct message){"the-key", "host-1", f->alerts, n, NEWS_AT_MS + 5000};
+	f->message = (struct message){"the-key",  "host-1", "https://host-1/x",
+				      f->alerts, n,	   NEWS_AT_MS + 5000};
 }
 
 static const char *render(struct fixture *f)
@@ -172,10 +176,10 @@ static void test_alertmanager(void)
 	CU_ASSERT_EQUAL_FATAL(json_array_size(json), 2);
 	CU_ASSERT_STRING_EQUAL(f.request.url, "http://127.0.0.1:9093/prefix/api/v2/alerts");
 	alert = json_array_get(json, 0);
-	CU_ASSERT_STRING_EQUAL(text_at(alert, "labels", "alertname"), "VM waits for CPU");
+	CU_ASSERT_STRING_EQUAL(text_at(alert, "labels", "alertname"), "vm-ready");
 	CU_ASSERT_STRING_EQUAL(text_at(alert, "labels", "vm"), "vm-0001");
 	CU_ASSERT_STRING_EQUAL(text_at(alert, "labels", "severity"), "critical");
-	CU_ASSERT_STRING_EQUAL(text_at(alert, "labels", "node"), "host-1");
+	CU_ASSERT_STRING_EQUAL(text_at(alert, "labels", "instance"), "host-1");
 	CU_ASSERT_STRING_EQUAL(text_at(alert, "annotations", "value"), "42.5");
 	CU_ASSERT_STRING_EQUAL(text_at(alert, NULL, "startsAt"), "2023-11-14T22:12:20.123Z");
 	/* Four times the resend interval of a minute from when it is sent. */
@@ -506,6 +510,127 @@ static void test_absent_numbers(void)
 	finish(&f);
 }
 
+/* What PagerDuty's Events API v2 documents: required members, the same key for the end. */
+static void test_pagerduty(void)
+{
+	json_auto_t *open = NULL, *close = NULL;
+	json_t *payload;
+	struct fixture f;
+
+	begin(&f, CHANNEL_PAGERDUTY, 1, ALERT_FIRING);
+	f.secrets.token = (char *)"R0UT1NG";
+	f.news[0].labels[0].value = "a\"b\\\n${token}";
+	open = json_loads(render(&f), 0, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(open);
+	CU_ASSERT_STRING_EQUAL(f.request.url, "https://events.pagerduty.com/v2/enqueue");
+	CU_ASSERT_STRING_EQUAL(text_at(open, NULL, "routing_key"), "R0UT1NG");
+	CU_ASSERT_STRING_EQUAL(text_at(open, NULL, "event_action"), "trigger");
+	CU_ASSERT_STRING_EQUAL(text_at(open, NULL, "dedup_key"), "host-1-0000000000000001");
+	payload = json_object_get(open, "payload");
+	CU_ASSERT_STRING_EQUAL(text_at(payload, NULL, "summary"), "ready time is 42.5 %");
+	CU_ASSERT_STRING_EQUAL(text_at(payload, NULL, "source"), "host-1");
+	CU_ASSERT_STRING_EQUAL(text_at(payload, NULL, "severity"), "critical");
+	CU_ASSERT_STRING_EQUAL(text_at(payload, NULL, "timestamp"), "2023-11-14T22:13:20.123Z");
+	/* What a VM is called is text alone. */
+	CU_ASSERT_STRING_EQUAL(text_at(payload, NULL, "component"), "a\"b\\\n${token}");
+	CU_ASSERT_FALSE(has_header(&f, "Authorization: Bearer R0UT1NG"));
+	finish(&f);
+	begin(&f, CHANNEL_PAGERDUTY, 1, ALERT_RESOLVED);
+	f.secrets.token = (char *)"R0UT1NG";
+	close = json_loads(render(&f), 0, NULL);
+	CU_ASSERT_STRING_EQUAL(text_at(close, NULL, "event_action"), "resolve");
+	CU_ASSERT_STRING_EQUAL(text_at(close, NULL, "dedup_key"), "host-1-0000000000000001");
+	finish(&f);
+}
+
+static void test_opsgenie(void)
+{
+	json_auto_t *open = NULL;
+	struct fixture f;
+	char *long_text = g_strnfill(400, 'x');
+
+	begin(&f, CHANNEL_OPSGENIE, 1, ALERT_FIRING);
+	f.secrets.token = (char *)"K3Y";
+	f.news[0].n.summary = long_text;
+	open = json_loads(render(&f), 0, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(open);
+	CU_ASSERT_STRING_EQUAL(f.request.url, "https://api.opsgenie.com/v2/alerts");
+	CU_ASSERT_TRUE(has_header(&f, "Authorization: GenieKey K3Y"));
+	CU_ASSERT_EQUAL(strlen(text_at(open, NULL, "message")), 130);
+	CU_ASSERT_STRING_EQUAL(text_at(open, NULL, "alias"), "host-1-0000000000000001");
+	CU_ASSERT_STRING_EQUAL(text_at(open, NULL, "priority"), "P1");
+	finish(&f);
+	begin(&f, CHANNEL_OPSGENIE, 1, ALERT_RESOLVED);
+	f.message.node = "host/1 a";
+	f.channel.url = (char *)"https://api.eu.opsgenie.com/";
+	render(&f);
+	CU_ASSERT_STRING_EQUAL(f.request.url,
+			       "https://api.eu.opsgenie.com/v2/alerts/host%2F1%20a-0000000000000001/"
+			       "close?identifierType=alias");
+	finish(&f);
+	g_free(long_text);
+}
+
+static void test_teams(void)
+{
+	json_auto_t *card = NULL;
+	json_t *content;
+	struct fixture f;
+
+	begin(&f, CHANNEL_TEAMS, 3, ALERT_FIRING);
+	f.news[1].labels[0].value = "[x](https://evil.example)";
+	card = json_loads(render(&f), 0, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(card);
+	content = json_object_get(json_array_get(json_object_get(card, "attachments"), 0), "content");
+	CU_ASSERT_STRING_EQUAL(text_at(content, NULL, "type"), "AdaptiveCard");
+	CU_ASSERT_STRING_EQUAL(text_at(content, NULL, "$schema"),
+			       "http://adaptivecards.io/schemas/adaptive-card.json");
+	/* Texts stand where no markdown is known. */
+	CU_ASSERT_PTR_NOT_NULL(strstr(f.request.body->str, "TextRun"));
+	CU_ASSERT_PTR_NULL(strstr(f.request.body->str, "\"TextBlock\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(f.request.body->str, "vm-0003"));
+	finish(&f);
+}
+
+/* A body of the operator's own, headers with the token where a service wants it. */
+static void test_template(void)
+{
+	static const char text[] =
+		"channels:\n- name: a\n  type: webhook\n  url: https://example.org/x\n"
+		"  token_file: /x\n  headers: [\"X-Key: ${token}\", \"X-Vm: ${vm}\"]\n"
+		"  body: |\n    {\"t\": \"${title:7} $$5 ${labels.vm} ${annotations.no}\", \"v\": ${value},\n"
+		"     \"n\": ${count}, \"all\": ${alerts}}\n"
+		"- {name: b, type: webhook, url: \"https://x\", content_type: "
+		"application/x-www-form-urlencoded, body: \"text=${summary}&vm=${vm}\"}\n";
+	g_autofree char *error = NULL;
+	json_auto_t *json = NULL;
+	struct fixture f;
+
+	begin(&f, CHANNEL_WEBHOOK, 2, ALERT_FIRING);
+	CU_ASSERT_EQUAL_FATAL(config_load_text(f.config, "f", text, strlen(text), &error), 0);
+	f.channel = f.config->channels[0];
+	f.secrets.token = (char *)"t0ken";
+	f.news[0].labels[0].value = "a\r\nX-Evil: 1 \"";
+	json = json_loads(render(&f), 0, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(json);
+	CU_ASSERT_STRING_EQUAL(text_at(json, NULL, "t"), "[FIRING $5 a \nX-Evil: 1 \" ");
+	CU_ASSERT_EQUAL(json_number_value(json_object_get(json, "v")), 42.5);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(json, "n")), 2);
+	CU_ASSERT_EQUAL(json_array_size(json_object_get(json, "all")), 2);
+	CU_ASSERT_TRUE(has_header(&f, "X-Key: t0ken"));
+	CU_ASSERT_TRUE(has_header(&f, "X-Vm: a  X-Evil: 1 \""));
+	CU_ASSERT_FALSE(has_header(&f, "Authorization: Bearer t0ken"));
+	request_clear(&f.request);
+	f.news[0].n.value = NAN;
+	CU_ASSERT_PTR_NOT_NULL(strstr(render(&f), "\"v\": null"));
+	request_clear(&f.request);
+	f.channel = f.config->channels[1];
+	f.secrets.token = NULL;
+	expect_text(render(&f), "text=ready%20time%20is%2042.5%20%25&vm=a%20%0AX-Evil%3A%201%20%22");
+	CU_ASSERT_TRUE(has_header(&f, "Content-Type: application/x-www-form-urlencoded"));
+	finish(&f);
+}
+
 /* A list of channels of one type with every key it takes, as the options' examples write them. */
 static char *every_key(enum channel_type type, bool files)
 {
@@ -520,8 +645,10 @@ static char *every_key(enum channel_type type, bool files)
 		if (o->required || !config_channel_takes(type, o->name))
 			continue;
 		/* Of two keys that exclude each other, one at a time. */
-		if (strcmp(o->name, files ? "url" : "url_file") == 0 || (!mail && user && !files) ||
-		    (strcmp(o->name, "token_file") == 0 && files))
+		if (strcmp(o->name, files ? "url" : "url_file") == 0 || (!mail && user && !files))
+			continue;
+		if (strcmp(o->name, "token_file") == 0 && files &&
+		    config_channel_takes(type, "username"))
 			continue;
 		if (strcmp(o->name, "url") == 0 && !mail)
 			g_string_append(text, "  url: \"https://example.org/hook\"\n");
@@ -570,6 +697,10 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		{"each type with every key", test_every_key},
+		{"PagerDuty", test_pagerduty},
+		{"Opsgenie", test_opsgenie},
+		{"Teams", test_teams},
+		{"templates", test_template},
 		{"webhook", test_webhook},
 		{"slack", test_slack},
 		{"alertmanager", test_alertmanager},

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "alert/encode.h"
+#include "alert/fill.h"
 #include "alert/text.h"
 
 const struct channel_ops *channel_ops_of(enum channel_type type)
@@ -14,6 +15,9 @@ const struct channel_ops *channel_ops_of(enum channel_type type)
 		[CHANNEL_WEBHOOK] = &channel_webhook,
 		[CHANNEL_ALERTMANAGER] = &channel_alertmanager,
 		[CHANNEL_JOURNAL] = &channel_journal,
+		[CHANNEL_PAGERDUTY] = &channel_pagerduty,
+		[CHANNEL_OPSGENIE] = &channel_opsgenie,
+		[CHANNEL_TEAMS] = &channel_teams,
 	};
 
 	return table[type];
@@ -83,36 +87,69 @@ void message_append_alert(const struct notification *n, GString *text)
 
 const char *channel_url(const struct config_channel *channel, const struct secrets *secrets)
 {
-	return channel->url ? channel->url : secrets->url;
+	if (channel->url)
+		return channel->url;
+	return secrets->url ? secrets->url : config_channel_default_url(channel->type);
+}
+
+/* Does a header or the body say where the token goes? */
+static bool places_token(const struct config_channel *channel)
+{
+	bool places = channel->type == CHANNEL_PAGERDUTY || channel->type == CHANNEL_OPSGENIE ||
+		      (channel->body && strstr(channel->body, "${token"));
+
+	for (size_t i = 0; i < channel->n_headers; i++)
+		places |= strstr(channel->headers[i], "${token") ||
+			  g_ascii_strncasecmp(channel->headers[i], "Authorization:", 14) == 0;
+	return places;
 }
 
 static void add_credentials(const struct config_channel *channel, const struct secrets *secrets,
-			    struct request *request)
+			    const struct message *message, struct request *request)
 {
 	g_autofree char *bearer = NULL;
 
 	request->username = g_strdup(channel->username);
 	request->password = g_strdup(secrets->password);
-	if (!secrets->token)
+	for (size_t i = 0; i < channel->n_headers; i++) {
+		const char *value = strchr(channel->headers[i], ':') + 1;
+		g_autofree char *name = g_strndup(channel->headers[i],
+						  (gsize)(value - channel->headers[i] - 1));
+		g_autofree char *filled = message_fill(value + strspn(value, " "), FILL_LINE,
+						       message, secrets);
+
+		request_add_header(request, name, filled);
+		explicit_bzero(filled, strlen(filled));
+	}
+	if (!secrets->token || places_token(channel))
 		return;
 	bearer = g_strconcat("Bearer ", secrets->token, NULL);
 	request_add_header(request, "Authorization", bearer);
 	explicit_bzero(bearer, strlen(bearer));
 }
 
-void channel_post_json(const struct config_channel *channel, const struct secrets *secrets,
-		       json_t *json, struct request *ret_request)
+void channel_post(const struct config_channel *channel, const struct secrets *secrets,
+		  const struct message *message, char *body, struct request *ret_request)
 {
-	char *text = json_dumps(json, JSON_COMPACT);
-
 	*ret_request = (struct request){
 		.url = g_strdup(channel_url(channel, secrets)),
-		.body = g_string_new(text),
+		.body = g_string_new(body),
 		.ca = g_strdup(secrets->ca),
 		.timeout_ms = channel->timeout_ms,
 	};
-	request_add_header(ret_request, "Content-Type", "application/json");
-	add_credentials(channel, secrets, ret_request);
+	request_add_header(ret_request, "Content-Type",
+			   channel->content_type ? channel->content_type : "application/json");
+	add_credentials(channel, secrets, message, ret_request);
+	explicit_bzero(body, strlen(body));
+	g_free(body);
+}
+
+void channel_post_json(const struct config_channel *channel, const struct secrets *secrets,
+		       const struct message *message, json_t *json, struct request *ret_request)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	channel_post(channel, secrets, message, g_strdup(text), ret_request);
 	free(text);
 	json_decref(json);
 }

@@ -10,12 +10,13 @@
 #include <stdbool.h>
 #include "alert/notification.h"
 #include "alert/request.h"
-#include "config/channel.h"
+#include "config/config.h"
 
 /* What goes out at once: the alerts have one group and one status. */
 struct message {
 	const char *key; /* the same whenever this message is sent */
 	const char *node;
+	const char *link; /* URL of the agent's own page, NULL: it has none */
 	const struct notification *const *alerts;
 	size_t n; /* at least one */
 	int64_t now_ms;
@@ -30,6 +31,12 @@ struct secrets {
 /* *ret_why says what is wrong with which file, and nothing of what is in it. */
 int secrets_read(const struct config_channel *channel, struct secrets *ret_secrets, char **ret_why);
 void secrets_clear(struct secrets *secrets);
+
+/*
+ * Look at the files of all channels: append a line for each that cannot be used (mistakes; where
+ * another user may be able to read it, warnings), and for each secret that every user can read.
+ */
+void secrets_check(const struct config *config, GString *mistakes, GString *warnings);
 
 enum outcome {
 	OUTCOME_SENT,
@@ -50,7 +57,7 @@ struct channel_ops {
 const struct channel_ops *channel_ops_of(enum channel_type type);
 
 extern const struct channel_ops channel_email, channel_slack, channel_webhook, channel_alertmanager,
-	channel_journal;
+	channel_journal, channel_pagerduty, channel_opsgenie, channel_teams;
 
 /* "[FIRING] node: summary", of several "[FIRING] node: 3 alerts: rule"; at most max bytes. */
 char *message_title(const struct message *message, size_t max);
@@ -61,8 +68,12 @@ void message_append_alert(const struct notification *n, GString *text);
 /* The URL from wherever the channel has it. */
 const char *channel_url(const struct config_channel *channel, const struct secrets *secrets);
 
-/* A request to that URL with JSON as its body, of which it takes the reference. */
+/* A request to that URL with the channel's headers and credentials, and this body, which it owns. */
+void channel_post(const struct config_channel *channel, const struct secrets *secrets,
+		  const struct message *message, char *body, struct request *ret_request);
+
+/* The same with JSON, of which it takes the reference. */
 void channel_post_json(const struct config_channel *channel, const struct secrets *secrets,
-		       json_t *json, struct request *ret_request);
+		       const struct message *message, json_t *json, struct request *ret_request);
 
 #endif

@@ -22,10 +22,18 @@ static char *label_name(const char *key)
 	return name;
 }
 
-static json_t *labels_json(const struct message *message, const struct notification *n)
+/*
+ * The labels that the same alert has when Prometheus makes it of the exported rules, so that
+ * Alertmanager takes both for one: alertname is the rule's id; job and instance are what the scrape
+ * is configured with, which the channel's labels say where they differ. An empty one is none.
+ */
+static json_t *labels_json(const struct config_channel *channel, const struct message *message,
+			   const struct notification *n)
 {
 	json_t *labels = json_object();
 
+	json_object_set_new(labels, "instance", json_string(message->node));
+	json_object_set_new(labels, "job", json_string("kvmlens"));
 	for (size_t i = 0; i < n->n_labels && i < ENCODE_LABELS_MAX; i++) {
 		g_autofree char *name = label_name(n->labels[i].key);
 		g_autofree char *value = notification_text(n->labels[i].value, 256, false);
@@ -33,10 +41,15 @@ static json_t *labels_json(const struct message *message, const struct notificat
 		if (*name)
 			json_object_set_new(labels, name, json_string(value));
 	}
-	json_object_set_new(labels, "alertname", json_string(n->rule_name));
-	json_object_set_new(labels, "rule", json_string(n->rule_id));
+	json_object_set_new(labels, "alertname", json_string(n->rule_id));
 	json_object_set_new(labels, "severity", json_string(alert_severity_name(n->severity)));
-	json_object_set_new(labels, "node", json_string(message->node));
+	for (size_t i = 0; i < channel->n_labels; i++) {
+		if (*channel->labels[i].value)
+			json_object_set_new(labels, channel->labels[i].key,
+					    json_string(channel->labels[i].value));
+		else
+			json_object_del(labels, channel->labels[i].key);
+	}
 	return labels;
 }
 
@@ -48,12 +61,27 @@ static void add_number(json_t *object, const char *key, double value)
 		json_object_set_new(object, key, json_string(text));
 }
 
-static json_t *annotations_json(const struct notification *n)
+static void add_text(json_t *object, const char *key, const char *text)
 {
-	json_t *json =
-		json_pack("{s:s,s:s,s:s,s:s}", "summary", n->summary, "description", n->description,
-			  "metric", n->metric, "status", alert_status_name(n->status));
+	g_autofree char *clean = notification_text(text, ENCODE_DESCRIPTION_MAX, true);
 
+	if (*clean)
+		json_object_set_new(object, key, json_string(clean));
+}
+
+static json_t *annotations_json(const struct message *message, const struct notification *n)
+{
+	json_t *json = json_object();
+
+	for (size_t i = 0; i < n->n_annotations; i++)
+		add_text(json, n->annotations[i].key, n->annotations[i].value);
+	add_text(json, "summary", n->summary);
+	add_text(json, "description", n->description);
+	add_text(json, "runbook_url", n->runbook_url);
+	add_text(json, "name", n->rule_name);
+	add_text(json, "node", message->node);
+	add_text(json, "metric", n->metric);
+	add_text(json, "status", alert_status_name(n->status));
 	add_number(json, "value", n->value);
 	add_number(json, "threshold", n->threshold);
 	return json;
@@ -73,8 +101,9 @@ static json_t *alert_json(const struct config_channel *channel, const struct mes
 	g_autofree char *starts = notification_time(n->starts_ms);
 	g_autofree char *ends = notification_time(ends_ms(channel, message, n));
 
-	return json_pack("{s:o,s:o,s:s,s:s}", "labels", labels_json(message, n), "annotations",
-			 annotations_json(n), "startsAt", starts, "endsAt", ends);
+	return json_pack("{s:o,s:o,s:s,s:s,s:s*}", "labels", labels_json(channel, message, n),
+			 "annotations", annotations_json(message, n), "startsAt", starts, "endsAt",
+			 ends, "generatorURL", message->link);
 }
 
 /* Is there newer news of this alert in the message? Only the last is a state. */
@@ -95,7 +124,7 @@ static void render(const struct config_channel *channel, const struct secrets *s
 		if (!is_outdated(message, i))
 			json_array_append_new(list,
 					      alert_json(channel, message, message->alerts[i]));
-	channel_post_json(channel, secrets, list, ret_request);
+	channel_post_json(channel, secrets, message, list, ret_request);
 	if (!g_str_has_suffix(ret_request->url, PATH)) {
 		g_autofree char *base = g_steal_pointer(&ret_request->url);
 		size_t len = strlen(base);

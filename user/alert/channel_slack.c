@@ -64,7 +64,7 @@ static void render(const struct config_channel *channel, const struct secrets *s
 	for (size_t i = 0; i < shown; i++)
 		json_array_append_new(attachments, attachment(message->alerts[i]));
 	channel_post_json(
-		channel, secrets,
+		channel, secrets, message,
 		json_pack("{s:s,s:b,s:o}", "text", safe, "mrkdwn", 0, "attachments", attachments),
 		ret_request);
 }

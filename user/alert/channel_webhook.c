@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* JSON of a documented schema, signed with a shared key. */
+/* JSON of a documented schema, or a body by a template; signed with a shared key. */
+#include <string.h>
 #include "alert/channel.h"
 #include "alert/encode.h"
+#include "alert/fill.h"
 
 static json_t *message_json(const struct message *message)
 {
@@ -26,10 +28,23 @@ static void sign(struct request *request, const char *secret)
 	request_add_header(request, "X-Kvmlens-Signature", value);
 }
 
+/* How what is filled into the body is escaped there. */
+static enum fill_form form_of(const struct config_channel *channel)
+{
+	if (!channel->content_type || strstr(channel->content_type, "json"))
+		return FILL_JSON;
+	return strstr(channel->content_type, "form-urlencoded") ? FILL_URL : FILL_TEXT;
+}
+
 static void render(const struct config_channel *channel, const struct secrets *secrets,
 		   const struct message *message, struct request *ret_request)
 {
-	channel_post_json(channel, secrets, message_json(message), ret_request);
+	if (channel->body)
+		channel_post(channel, secrets, message,
+			     message_fill(channel->body, form_of(channel), message, secrets),
+			     ret_request);
+	else
+		channel_post_json(channel, secrets, message, message_json(message), ret_request);
 	request_add_header(ret_request, "Idempotency-Key", message->key);
 	if (secrets->secret)
 		sign(ret_request, secrets->secret);

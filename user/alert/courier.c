@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 #include "alert/attempt.h"
+#include "config/channel_options.h"
+#include "config/load.h"
 
 #define POLL_US (30 * G_USEC_PER_SEC) /* for what nobody poked for */
 #define STORE_RETRY_US G_USEC_PER_SEC /* after the store failed */
@@ -157,7 +159,8 @@ static enum outcome send(struct courier *c, const GArray *held)
 	g_autofree const struct notification **alerts =
 		g_new(const struct notification *, held->len);
 	g_autofree char *key = NULL, *why = NULL;
-	struct message message = {.node = c->node, .n = held->len, .now_ms = now_ms()};
+	struct message message = {
+		.node = c->node, .link = c->link, .n = held->len, .now_ms = now_ms()};
 	enum outcome outcome;
 	gint64 least_ms = 0;
 
@@ -352,15 +355,28 @@ static gpointer run(gpointer arg)
 	return NULL;
 }
 
-int courier_start(struct courier *c)
+struct courier *courier_new(const struct config_channel *channel, const char *node,
+			    const char *link, struct ledger *ledgers, unsigned retry_first_ms)
 {
-	g_autofree char *name = g_strdup_printf("kvmlens-%.7s", c->channel->name);
+	struct courier *c = g_new0(struct courier, 1);
 
+	c->channel = load_clone(channel_options, sizeof(*channel), channel);
+	c->node = node;
+	c->link = link;
+	c->ledgers = ledgers;
+	c->retry_first_ms = retry_first_ms;
 	sender_init(&c->sender);
 	g_mutex_init(&c->lock);
 	g_cond_init(&c->cond);
 	c->labels = labels_new_one(NULL, "channel", c->channel->name);
 	c->state.channel = c->channel->name;
+	return c;
+}
+
+int courier_start(struct courier *c)
+{
+	g_autofree char *name = g_strdup_printf("kvmlens-%.7s", c->channel->name);
+
 	c->thread = g_thread_try_new(name, run, c, NULL);
 	return c->thread ? 0 : -EAGAIN;
 }
@@ -381,7 +397,7 @@ void courier_ask_stop(struct courier *c)
 	g_mutex_unlock(&c->lock);
 }
 
-void courier_stop(struct courier *c)
+void courier_free(struct courier *c)
 {
 	gint64 end = g_get_monotonic_time() + GRACE_US;
 
@@ -396,4 +412,6 @@ void courier_stop(struct courier *c)
 	labels_unref(c->labels);
 	g_mutex_clear(&c->lock);
 	g_cond_clear(&c->cond);
+	load_free(channel_options, sizeof(*c->channel), c->channel);
+	g_free(c);
 }

@@ -12,8 +12,8 @@
 enum { LEDGER_MEMORY, LEDGER_STORE, LEDGERS };
 
 struct courier {
-	const struct config_channel *channel;
-	const char *node;
+	struct config_channel *channel; /* a copy of its own */
+	const char *node, *link;
 	struct ledger *ledgers; /* LEDGERS of them, all couriers' */
 	unsigned retry_first_ms;
 	struct labels *labels; /* channel */
@@ -35,11 +35,19 @@ struct courier {
 	} unsettled[LEDGERS]; /* sent, but not yet marked so */
 };
 
+/* It does nothing until it is started. node, link and the ledgers outlive it. Never NULL. */
+struct courier *courier_new(const struct config_channel *channel, const char *node,
+			    const char *link, struct ledger *ledgers, unsigned retry_first_ms);
+
+/* -EAGAIN: no thread could be made. */
 int courier_start(struct courier *courier);
 void courier_poke(struct courier *courier);
 
-/* Ask for the end; then wait for it, until an end of the sender's that comes after two seconds. */
+/*
+ * Ask for the end; then wait for it, until an end of the sender's that comes after two seconds, and
+ * free it.
+ */
 void courier_ask_stop(struct courier *courier);
-void courier_stop(struct courier *courier);
+void courier_free(struct courier *courier);
 
 #endif

@@ -14,9 +14,10 @@
 #include "store/store.h"
 
 struct deliver_options {
-	const struct config_channel *channels; /* must outlive it, as must node */
+	const struct config_channel *channels; /* copied, as are node and link */
 	size_t n;
 	const char *node;
+	const char *link; /* URL of the agent's page, NULL: none */
 	struct store *store; /* with queue_component; outlives it. NULL: memory alone */
 	unsigned retry_first_ms; /* the first pause after a failure; 0: one second */
 };
@@ -25,6 +26,13 @@ struct deliver;
 
 /* Begin; what waits since an earlier run is sent first. -EAGAIN: no thread could be made. */
 int deliver_new(const struct deliver_options *options, struct deliver **ret_deliver);
+
+/*
+ * Other channels from now on. One that is the same goes on undisturbed; of one that changed what
+ * waits is sent as it is now. Waits for the end of the others, two seconds at most. -EAGAIN: no
+ * thread could be made for one.
+ */
+int deliver_reload(struct deliver *deliver, const struct config_channel *channels, size_t n);
 
 /* What is being sent has two seconds to end. What waits stays in the store. NULL is fine. */
 void deliver_free(struct deliver *deliver);
@@ -39,7 +47,7 @@ void deliver_poke(struct deliver *deliver);
 int deliver_offer(struct deliver *deliver, const char *channel, const struct notification *n);
 
 struct deliver_state {
-	const char *channel;
+	const char *channel; /* lives until the next reload */
 	bool tried; /* something was, since the start */
 	bool up; /* and the last time it was taken */
 	guint64 failures; /* attempts */
@@ -51,10 +59,14 @@ struct deliver_state {
 /* False: there is no i-th channel. */
 bool deliver_get_state(struct deliver *deliver, size_t i, struct deliver_state *ret_state);
 
+/* The same of the channel of that name, but for state.channel. */
+bool deliver_get_named(struct deliver *deliver, const char *name, struct deliver_state *ret_state);
+
 /* A collector_fill_fn; arg is a struct deliver. */
 void deliver_fill(void *arg, struct kvmlens_snapshot *snapshot);
 
 /* Send a test message now, past every queue. *ret_why (g_free) says what went wrong. */
-int channel_send_test(const struct config_channel *channel, const char *node, char **ret_why);
+int channel_send_test(const struct config_channel *channel, const char *node, const char *link,
+		      char **ret_why);
 
 #endif

@@ -53,33 +53,49 @@ static json_t *number_json(double value)
 	return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *labels_json(const struct notification *n)
+static json_t *tags_json(const struct kvmlens_tag *tags, size_t n, size_t max, bool lines)
 {
-	json_t *labels = json_object();
+	json_t *object = json_object();
 
-	for (size_t i = 0; i < n->n_labels && i < ENCODE_LABELS_MAX; i++) {
-		g_autofree char *key = notification_text(n->labels[i].key, 128, false);
+	for (size_t i = 0; i < n && i < ENCODE_LABELS_MAX; i++) {
+		g_autofree char *key = notification_text(tags[i].key, 128, false);
 
-		json_object_set_new(labels, key, text_json(n->labels[i].value, 256, false));
+		json_object_set_new(object, key, text_json(tags[i].value, max, lines));
 	}
-	return labels;
+	return object;
+}
+
+/* Members that most alerts lack. */
+static json_t *add_annotations(json_t *json, const struct notification *n)
+{
+	if (n->n_annotations)
+		json_object_set_new(json, "annotations",
+				    tags_json(n->annotations, n->n_annotations,
+					      ENCODE_DESCRIPTION_MAX, true));
+	if (n->runbook_url)
+		json_object_set_new(json, "runbook_url",
+				    text_json(n->runbook_url, ENCODE_DESCRIPTION_MAX, false));
+	return json;
 }
 
 json_t *notification_encode(const struct notification *n)
 {
-	return json_pack("{s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "key",
+	json_t *json = json_pack("{s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "key",
 			 text_json(n->key, NOTIFICATION_KEY_MAX, false), "alert",
 			 text_json(n->alert_id, 64, false), "rule",
 			 text_json(n->rule_id, 128, false), "name",
 			 text_json(n->rule_name, 256, false), "severity",
 			 alert_severity_name(n->severity), "status", alert_status_name(n->status),
 			 "starts_ms", time_json(n->starts_ms), "ends_ms", time_json(n->ends_ms),
-			 "at_ms", time_json(n->at_ms), "labels", labels_json(n), "metric",
+			 "at_ms", time_json(n->at_ms), "labels",
+			 tags_json(n->labels, n->n_labels, 256, false), "metric",
 			 text_json(n->metric, 128, false), "value", number_json(n->value),
 			 "threshold", number_json(n->threshold), "summary",
 			 text_json(n->summary, ENCODE_SUMMARY_MAX, false), "description",
 			 text_json(n->description, ENCODE_DESCRIPTION_MAX, true), "group",
 			 text_json(n->group_key, 256, false));
+
+	return json ? add_annotations(json, n) : NULL;
 }
 
 static int word_index(const char *word, const char *(*name)(int), int count)
@@ -100,22 +116,34 @@ static const char *status_at(int i)
 	return alert_status_name(i);
 }
 
-static int decode_labels(json_t *object, struct held *held)
+/* -EBADMSG: a value is no text. *ret_tags is freed by the caller in any case. */
+static int decode_tags(json_t *object, struct kvmlens_tag **ret_tags, size_t *ret_n)
 {
-	size_t n = 0;
 	const char *key;
 	json_t *value;
 
-	held->labels = g_new0(struct kvmlens_tag, json_object_size(object) + 1);
+	*ret_tags = g_new0(struct kvmlens_tag, json_object_size(object) + 1);
 	json_object_foreach(object, key, value)
 	{
 		if (!json_is_string(value))
 			return -EBADMSG;
-		held->labels[n++] = (struct kvmlens_tag){key, json_string_value(value)};
+		(*ret_tags)[(*ret_n)++] = (struct kvmlens_tag){key, json_string_value(value)};
 	}
-	held->n.labels = held->labels;
-	held->n.n_labels = n;
 	return 0;
+}
+
+static int decode_texts(json_t *json, json_t *labels, struct held *held)
+{
+	struct notification *n = &held->n;
+	int r = decode_tags(labels, &held->labels, &n->n_labels);
+
+	if (!r)
+		r = decode_tags(json_object_get(json, "annotations"), &held->annotations,
+				&n->n_annotations);
+	n->labels = held->labels;
+	n->annotations = held->annotations;
+	n->runbook_url = json_string_value(json_object_get(json, "runbook_url"));
+	return r;
 }
 
 static double number_of(json_t *json, const char *key)
@@ -165,7 +193,7 @@ int notification_decode(json_t *json, struct held *ret_held)
 	if (!r)
 		r = decode_numbers(json, n, severity, status);
 	if (!r)
-		r = decode_labels(labels, &held);
+		r = decode_texts(json, labels, &held);
 	if (r)
 		held_clear(&held);
 	else
@@ -176,5 +204,6 @@ int notification_decode(json_t *json, struct held *ret_held)
 void held_clear(struct held *held)
 {
 	g_clear_pointer(&held->labels, g_free);
+	g_clear_pointer(&held->annotations, g_free);
 	g_clear_pointer(&held->json, json_decref);
 }

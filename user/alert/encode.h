@@ -22,7 +22,7 @@ json_t *notification_encode(const struct notification *n);
 struct held {
 	struct notification n;
 	json_t *json; /* owns the texts */
-	struct kvmlens_tag *labels;
+	struct kvmlens_tag *labels, *annotations;
 };
 
 /* Takes a reference on json. -EBADMSG: it is no notification. */

@@ -62,7 +62,8 @@ struct alert_event {
 	bool notify;
 	bool detoured; /* it was queued in memory, as the store failed; notify is false then */
 	struct notification notification;
-	char **channels; /* NULL: every one */
+	struct labels *labels; /* all of the notification's, counted; NULL: the record's */
+	char **channels; /* of the rule, NULL: every one; then those that it goes to */
 };
 
 void alert_event_free(struct alert_event *event);

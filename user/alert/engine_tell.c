@@ -9,6 +9,13 @@ void alert_event_free(struct alert_event *event)
 	struct notification *n = &event->notification;
 
 	labels_unref(event->record.labels);
+	labels_unref(event->labels);
+	for (size_t i = 0; i < n->n_annotations; i++) {
+		g_free((char *)n->annotations[i].key);
+		g_free((char *)n->annotations[i].value);
+	}
+	g_free((struct kvmlens_tag *)n->annotations);
+	g_free((char *)n->runbook_url);
 	g_free(event->record.rule_id);
 	g_free((char *)n->key);
 	g_free((char *)n->alert_id);
@@ -83,6 +90,19 @@ static const char *quiet_of(const struct alert_engine *engine, const struct aler
 	return worst > alert->rule->severity + 1u ? "inhibited" : "";
 }
 
+static void fill_annotations(const struct alert_rule *rule, const struct alert_subject *subject,
+			     struct notification *n)
+{
+	struct kvmlens_tag *tags = g_new0(struct kvmlens_tag, rule->n_annotations + 1);
+
+	for (size_t i = 0; i < rule->n_annotations; i++)
+		tags[i] = (struct kvmlens_tag){g_strdup(rule->annotations[i].key),
+					       alert_text(rule->annotations[i].value, subject)};
+	n->annotations = tags;
+	n->n_annotations = rule->n_annotations;
+	n->runbook_url = rule->runbook_url ? alert_text(rule->runbook_url, subject) : NULL;
+}
+
 static void fill_notification(struct alert_engine *engine, const struct alert *alert,
 			      enum alert_status status, struct notification *n)
 {
@@ -103,6 +123,7 @@ static void fill_notification(struct alert_engine *engine, const struct alert *a
 	n->value = status == ALERT_NODATA ? NAN : r->value;
 	n->threshold = alert->rule->threshold;
 	n->description = alert_text(alert->rule->description, &subject);
+	fill_annotations(alert->rule, &subject, n);
 	n->summary = alert_summary(&subject);
 }
 
@@ -124,8 +145,10 @@ static struct alert_event *event_new(struct alert_engine *engine, const struct a
 	n->rule_id = event->record.rule_id;
 	n->group_key = event->record.rule_id;
 	n->at_ms = engine->now_ms;
-	n->labels = event->record.labels->kv;
-	n->n_labels = event->record.labels->n;
+	event->labels =
+		labels_new(event->record.labels, alert->rule->labels, alert->rule->n_labels);
+	n->labels = event->labels->kv;
+	n->n_labels = event->labels->n;
 	return event;
 }
 
@@ -135,7 +158,9 @@ static void settle(struct alert_engine *engine, struct alert *alert, GHashTable 
 	bool tell = wants_telling(engine, alert, &status);
 	struct alert_event *event;
 
-	alert->quiet = engine_is_up(alert) ? quiet_of(engine, alert, severities) : "";
+	alert->quiet = engine_is_up(alert) && !alert->rule->heartbeat
+			       ? quiet_of(engine, alert, severities)
+			       : "";
 	/* The end of what was told is told, quiet or not. */
 	if (status != ALERT_RESOLVED && *alert->quiet)
 		tell = false;

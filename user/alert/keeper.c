@@ -6,6 +6,7 @@
 #include <time.h>
 #include "alert/engine.h"
 #include "alert/ledger.h"
+#include "alert/route.h"
 #include "alert/state.h"
 #include "alert/text.h"
 #include "alert/view.h"
@@ -15,8 +16,9 @@ struct keeper {
 	struct alert_engine *engine;
 	struct alert_rules *rules; /* the engine's, from the next step on */
 	bool rules_changed;
-	char **channels; /* every channel's name */
-	struct silences *silences;
+	struct routes *routes;
+	GPtrArray *windows; /* silences of the configuration */
+	struct silences *silences; /* of the store */
 	GPtrArray *waiting; /* struct alert_event *, in order */
 	GPtrArray *flying; /* what a job that is with the store writes; NULL: there is none */
 	int64_t flying_since_us;
@@ -36,18 +38,8 @@ struct keeper {
 struct job {
 	struct keeper *keeper;
 	GPtrArray *events;
-	char **channels;
 	int64_t now_ms;
 };
-
-static char **channel_names(const struct config *config)
-{
-	char **names = g_new0(char *, config->n_channels + 1);
-
-	for (size_t i = 0; i < config->n_channels; i++)
-		names[i] = g_strdup(config->channels[i].name);
-	return names;
-}
 
 static GPtrArray *events_new(void)
 {
@@ -62,7 +54,8 @@ struct keeper *keeper_new(const struct config *config)
 	g_mutex_init(&keeper->view_lock);
 	keeper->rules = alert_rules_new(config->rule_set, config->node_id);
 	keeper->engine = alert_engine_new(keeper->rules);
-	keeper->channels = channel_names(config);
+	keeper->routes = routes_new(config);
+	keeper->windows = silence_windows_new(config);
 	keeper->waiting = events_new();
 	return keeper;
 }
@@ -77,7 +70,8 @@ void keeper_free(struct keeper *keeper)
 	alert_view_unref(keeper->view);
 	g_ptr_array_unref(keeper->waiting);
 	g_clear_pointer(&keeper->flying, g_ptr_array_unref);
-	g_strfreev(keeper->channels);
+	routes_free(keeper->routes);
+	g_ptr_array_unref(keeper->windows);
 	store_db_close(keeper->reader);
 	g_mutex_clear(&keeper->lock);
 	g_mutex_clear(&keeper->view_lock);
@@ -124,6 +118,16 @@ static struct alert_event *ended_event(const struct kept_alert *kept, int64_t no
 	return event;
 }
 
+/* To whom it goes, by the channels that there are now. */
+static struct alert_event *route(struct keeper *keeper, struct alert_event *event)
+{
+	char **named = event->channels;
+
+	event->channels = routes_find(keeper->routes, named, &event->notification);
+	g_strfreev(named);
+	return event;
+}
+
 struct taking {
 	struct keeper *keeper;
 	int64_t last_ms, now_ms;
@@ -140,7 +144,7 @@ static int take_up(void *arg, const struct kept_alert *kept)
 	if (alert_engine_restore(taking->keeper->engine, &record) == 0)
 		taking->n++;
 	else
-		g_ptr_array_add(taking->keeper->waiting, ended_event(kept, taking->now_ms));
+		g_ptr_array_add(taking->keeper->waiting, route(taking->keeper, ended_event(kept, taking->now_ms)));
 	return 0;
 }
 
@@ -174,8 +178,10 @@ void keeper_reload(struct keeper *keeper, const struct config *config)
 	alert_rules_unref(keeper->rules);
 	keeper->rules = rules;
 	keeper->rules_changed = true;
-	g_strfreev(keeper->channels);
-	keeper->channels = channel_names(config);
+	routes_free(keeper->routes);
+	keeper->routes = routes_new(config);
+	g_ptr_array_unref(keeper->windows);
+	keeper->windows = silence_windows_new(config);
 	g_mutex_unlock(&keeper->lock);
 }
 
@@ -183,7 +189,7 @@ static int write_job(sqlite3 *db, void *arg)
 {
 	const struct job *job = arg;
 
-	return state_write(db, job->events, job->channels, job->now_ms);
+	return state_write(db, job->events, job->now_ms);
 }
 
 /* The oldest go, counted, when the store has failed for long. */
@@ -201,10 +207,10 @@ static void bound_waiting(struct keeper *keeper)
 /* Queue in memory what is to be told, past the store. True: all of it is queued. */
 static bool offer(struct keeper *keeper, const struct alert_event *event)
 {
-	char **channel = event->channels ? event->channels : keeper->channels;
+	char **channel = event->channels;
 	bool taken = true;
 
-	for (; *channel; channel++)
+	for (; channel && *channel; channel++)
 		taken &= deliver_offer(keeper->deliver, *channel, &event->notification) == 0;
 	return taken;
 }
@@ -278,7 +284,6 @@ static void job_done(void *arg, int result)
 	g_clear_pointer(&keeper->flying, g_ptr_array_unref);
 	g_mutex_unlock(&keeper->lock);
 	g_ptr_array_unref(job->events);
-	g_strfreev(job->channels);
 	g_free(job);
 }
 
@@ -295,12 +300,10 @@ static void submit(struct keeper *keeper)
 	job = g_new0(struct job, 1);
 	job->keeper = keeper;
 	job->events = keeper->waiting;
-	job->channels = g_strdupv(keeper->channels);
 	job->now_ms = keeper->now_ms;
 	if (store_submit(keeper->store, write_job, job_done, job)) {
 		detour(keeper, keeper->waiting);
-		g_strfreev(job->channels);
-		g_free(job);
+			g_free(job);
 		return;
 	}
 	keeper->flying = g_ptr_array_ref(keeper->waiting);
@@ -399,6 +402,7 @@ void keeper_feed(void *arg, const struct kvmlens_snapshot *snapshot)
 	g_autoptr(GPtrArray) events = events_new();
 	uint64_t began = thread_cpu_ns();
 	struct keeper *keeper = arg;
+	struct silences *silences;
 
 	check_file(keeper);
 	read_silences(keeper);
@@ -406,7 +410,11 @@ void keeper_feed(void *arg, const struct kvmlens_snapshot *snapshot)
 	if (keeper->rules_changed)
 		alert_engine_set_rules(keeper->engine, keeper->rules);
 	keeper->rules_changed = false;
-	alert_engine_step(keeper->engine, snapshot, keeper->silences, events);
+	silences = silences_combine(keeper->silences, keeper->windows, snapshot->wall_ms);
+	alert_engine_step(keeper->engine, snapshot, silences, events);
+	silences_free(silences);
+	for (guint i = 0; i < events->len; i++)
+		route(keeper, g_ptr_array_index(events, i));
 	keeper->now_ms = snapshot->wall_ms;
 	if (keeper->store)
 		g_ptr_array_extend_and_steal(keeper->waiting, g_steal_pointer(&events));

@@ -32,8 +32,12 @@ struct notification {
 	int64_t starts_ms; /* since the epoch: when it began to fire */
 	int64_t ends_ms; /* when it was resolved, 0: it was not */
 	int64_t at_ms; /* of the snapshot that made this news */
-	const struct kvmlens_tag *labels; /* of the series: vm and uuid first, where it has them */
+	/* Of the series, vm and uuid first, where it has them; then the rule's own. */
+	const struct kvmlens_tag *labels;
 	size_t n_labels;
+	const struct kvmlens_tag *annotations; /* texts of the rule, filled in */
+	size_t n_annotations;
+	const char *runbook_url; /* NULL: none */
 	const char *metric; /* dotted name */
 	double value; /* NAN: there is none */
 	double threshold;

@@ -21,6 +21,9 @@ void request_clear(struct request *request)
 	g_clear_pointer(&request->username, g_free);
 	g_clear_pointer(&request->from, g_free);
 	g_clear_pointer(&request->ca, g_free);
+	/* A body may hold a key, a header a token. */
+	if (request->body)
+		explicit_bzero(request->body->str, request->body->len);
 	if (request->body)
 		g_string_free(g_steal_pointer(&request->body), TRUE);
 }

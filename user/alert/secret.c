@@ -138,3 +138,56 @@ void secrets_clear(struct secrets *secrets)
 	forget(&secrets->secret);
 	forget(&secrets->ca);
 }
+
+struct finding {
+	const struct config *config;
+	const struct config_channel *channel;
+	GString *mistakes, *warnings;
+};
+
+/* "FILE:LINE: channel NAME: " and what is wrong. */
+static void note(const struct finding *f, GString *lines, const char *what)
+{
+	g_autofree char *shown = f->config->path ? text_path(f->config->path) : g_strdup("?");
+
+	g_string_append_printf(lines, "%s%s:%u: channel %s: %s", lines->len ? "\n" : "", shown,
+			       f->channel->line, f->channel->name, what);
+}
+
+static void check_one(const struct finding *f, const char *key, const char *path, char **ret_text)
+{
+	g_autofree char *why = NULL, *shown = NULL, *what = NULL;
+	struct stat st;
+	int err = read_one(key, path, ret_text, &why);
+
+	if (err)
+		note(f, err == -EACCES && geteuid() ? f->warnings : f->mistakes, why);
+	if (!path || strcmp(key, "ca_file") == 0 || stat(path, &st) < 0 || !(st.st_mode & 0007))
+		return;
+	shown = text_path(path);
+	what = g_strdup_printf("%s: %s is a secret that every user can %s; run chmod o= on it", key,
+			       shown, st.st_mode & 0004 ? "read" : "change");
+	note(f, f->warnings, what);
+}
+
+static void check_channel(const struct finding *f)
+{
+	const struct config_channel *channel = f->channel;
+	struct secrets s = {0};
+	g_autofree char *why = NULL;
+
+	check_one(f, "url_file", channel->url_file, &s.url);
+	check_one(f, "password_file", channel->password_file, &s.password);
+	check_one(f, "token_file", channel->token_file, &s.token);
+	check_one(f, "secret_file", channel->secret_file, &s.secret);
+	check_one(f, "ca_file", channel->ca_file, &s.ca);
+	if (check_url(channel, &s, &why))
+		note(f, f->mistakes, why);
+	secrets_clear(&s);
+}
+
+void secrets_check(const struct config *config, GString *mistakes, GString *warnings)
+{
+	for (size_t i = 0; i < config->n_channels; i++)
+		check_channel(&(struct finding){config, &config->channels[i], mistakes, warnings});
+}

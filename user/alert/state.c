@@ -125,9 +125,9 @@ static int put_entry(sqlite3_stmt *put, const struct alert_event *event)
 	return store_db_run(put);
 }
 
-static int queue_event(sqlite3 *db, const struct alert_event *event, char *const *all_channels)
+static int queue_event(sqlite3 *db, const struct alert_event *event)
 {
-	char *const *channel = event->channels ? event->channels : all_channels;
+	char *const *channel = event->channels;
 	int r = 0;
 
 	for (; r == 0 && channel && *channel; channel++)
@@ -139,8 +139,7 @@ struct writer {
 	sqlite3_stmt *put, *drop, *log;
 };
 
-static int write_event(sqlite3 *db, const struct writer *w, const struct alert_event *event,
-		       char *const *all_channels)
+static int write_event(sqlite3 *db, const struct writer *w, const struct alert_event *event)
 {
 	bool over = event->change == CHANGE_RESOLVED || event->change == CHANGE_DROPPED;
 	bool noted = event->change >= CHANGE_FIRING || event->notify || event->detoured;
@@ -157,7 +156,7 @@ static int write_event(sqlite3 *db, const struct writer *w, const struct alert_e
 	if (r == 0 && event->detoured)
 		r = queue_supersede(db, &event->notification);
 	if (r == 0 && event->notify)
-		r = queue_event(db, event, all_channels);
+		r = queue_event(db, event);
 	return r;
 }
 
@@ -177,7 +176,7 @@ static int write_meta(sqlite3 *db, int64_t now_ms)
 	return r ? r : store_db_run(prune);
 }
 
-int state_write(sqlite3 *db, const GPtrArray *events, char *const *all_channels, int64_t now_ms)
+int state_write(sqlite3 *db, const GPtrArray *events, int64_t now_ms)
 {
 	int r = 0;
 	g_autoptr(sqlite3_stmt) put = store_db_prepare(
@@ -195,7 +194,7 @@ int state_write(sqlite3 *db, const GPtrArray *events, char *const *all_channels,
 	struct writer writer = {put, drop, log};
 
 	for (guint i = 0; r == 0 && i < events->len; i++)
-		r = write_event(db, &writer, g_ptr_array_index(events, i), all_channels);
+		r = write_event(db, &writer, g_ptr_array_index(events, i));
 	return r ? r : write_meta(db, now_ms);
 }
 

@@ -15,10 +15,10 @@
 extern const struct store_component alert_component;
 
 /*
- * Write what the events say and queue what is to be told, of events without channels of their own
- * to all of them. All or nothing with the transaction around it.
+ * Write what the events say and queue what is to be told for their channels. All or nothing with
+ * the transaction around it.
  */
-int state_write(sqlite3 *db, const GPtrArray *events, char *const *all_channels, int64_t now_ms);
+int state_write(sqlite3 *db, const GPtrArray *events, int64_t now_ms);
 
 /* An alert as it is kept. Pointers live until the callback returns. */
 struct kept_alert {

@@ -291,11 +291,12 @@ static const struct config_channel *find_channel(struct cli *cli, const char *na
 static enum exit_code run_send_test(struct cli *cli)
 {
 	const struct config_channel *channel = find_channel(cli, cli->args[1]);
-	g_autofree char *why = NULL;
+	g_autofree char *why = NULL, *link = NULL;
 
 	if (!channel)
 		return EXIT_USAGE;
-	if (channel_send_test(channel, cli->config->node_id, &why)) {
+	link = config_link(cli->config);
+	if (channel_send_test(channel, cli->config->node_id, link, &why)) {
 		cli_error(cli, "alerts: %s did not take it: %s", channel->name,
 			  why ? why : "no reason is known");
 		return EXIT_FAILED;

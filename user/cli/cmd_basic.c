@@ -4,6 +4,7 @@
 #include <kvm_types.h>
 #include <sched_types.h>
 #include "cli/catalog.h"
+#include "alert/channel.h"
 #include "cli/command.h"
 #include "cli/help.h"
 #include "util/text.h"
@@ -63,18 +64,35 @@ enum exit_code cmd_version(struct cli *cli)
 	return EXIT_DONE;
 }
 
+static void warn(const struct cli *cli, const char *lines)
+{
+	g_auto(GStrv) list = g_strsplit(lines, "\n", -1);
+
+	for (char **line = list; *line; line++)
+		if (**line)
+			cli_error(cli, "warning: %s", *line);
+}
+
 enum exit_code cmd_check_config(struct cli *cli)
 {
 	const char *path = cli->n_args ? cli->args[0] : cli->flags->config;
+	g_autoptr(GString) mistakes = g_string_new(NULL), warnings = g_string_new(NULL);
 	g_autofree char *error = NULL;
 	g_autofree char *shown = NULL;
+	int err;
 
 	if (!path)
 		path = CONFIG_DEFAULT_PATH;
-	if (config_check(cli->config, path, &error)) {
+	err = config_check(cli->config, path, &error);
+	if (err)
 		cli_errors(cli, error);
+	secrets_check(cli->config, mistakes, warnings);
+	cli_errors(cli, mistakes->str);
+	if (cli->config->rule_set)
+		warn(cli, cli->config->rule_set->warnings->str);
+	warn(cli, warnings->str);
+	if (err || mistakes->len)
 		return EXIT_CONFIG;
-	}
 	shown = text_path(path);
 	fprintf(cli->out, "%s: valid\n", shown);
 	return EXIT_DONE;

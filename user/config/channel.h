@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <kvmlens.h>
+#include "config/rule.h"
 
 #define CHANNELS_MAX 32 /* each has a thread and series of its own */
 
@@ -15,6 +17,9 @@ enum channel_type {
 	CHANNEL_WEBHOOK,
 	CHANNEL_ALERTMANAGER,
 	CHANNEL_JOURNAL,
+	CHANNEL_PAGERDUTY,
+	CHANNEL_OPSGENIE,
+	CHANNEL_TEAMS,
 	CHANNEL_TYPES
 };
 
@@ -32,6 +37,14 @@ struct config_channel {
 	char *ca_file;
 	bool starttls; /* email: refuse to go on without */
 	char *socket; /* journal */
+	char **headers; /* webhook: "Name: value", a template each */
+	size_t n_headers;
+	char *body, *content_type; /* webhook: a template, and what it is */
+	struct kvmlens_tag *labels; /* Alertmanager: of each alert, in place of others; "": none */
+	size_t n_labels;
+	enum rule_severity min_severity;
+	char **vms, **rules; /* globs, of names or uuids and of ids; none: all */
+	size_t n_vms, n_rules;
 	unsigned timeout_ms;
 	unsigned group_wait_ms;
 	unsigned resend_ms; /* Alertmanager */
@@ -43,6 +56,9 @@ struct config_channel {
 
 /* "email" ... */
 const char *config_channel_type_name(enum channel_type type);
+
+/* Of a type whose server is always the same one, else NULL. */
+const char *config_channel_default_url(enum channel_type type);
 
 /* Would a password or token cross the network in clear text? url has a scheme. */
 bool config_channel_exposes(const struct config_channel *channel, const char *url);

@@ -3,11 +3,19 @@
 
 #include <string.h>
 #include "config/channel.h"
+#include "config/channel_template.h"
 
 static const cyaml_strval_t types[] = {
 	{"email", CHANNEL_EMAIL},     {"slack", CHANNEL_SLACK},
 	{"webhook", CHANNEL_WEBHOOK}, {"alertmanager", CHANNEL_ALERTMANAGER},
-	{"journal", CHANNEL_JOURNAL},
+	{"journal", CHANNEL_JOURNAL}, {"pagerduty", CHANNEL_PAGERDUTY},
+	{"opsgenie", CHANNEL_OPSGENIE}, {"teams", CHANNEL_TEAMS},
+};
+
+static const cyaml_strval_t severities[] = {
+	{"info", RULE_INFO},
+	{"warning", RULE_WARNING},
+	{"critical", RULE_CRITICAL},
 };
 
 const char *config_channel_type_name(enum channel_type type)
@@ -36,6 +44,26 @@ static void check_address(const char *value, GString *why)
 		bad = !g_ascii_isgraph(*p) || strchr("<>()[],;:\\\"", *p);
 	if (bad)
 		g_string_append(why, "is no mail address; write one like ops@example.org");
+}
+
+/* A header of its own, which neither ends the headers nor says what the transfer says. */
+static void check_header(const char *value, GString *why)
+{
+	static const char *const ours[] = {"Content-Type", "Content-Length", "Host",
+					   "Transfer-Encoding", "Connection"};
+	size_t len = strcspn(value, ":");
+
+	for (size_t i = 0; i < len; i++)
+		if (!g_ascii_isalnum(value[i]) && value[i] != '-' && value[i] != '_')
+			len = 0;
+	if (!len || value[len] != ':' || !value[len + 1])
+		g_string_append(why, "is no header; write one like \"X-Scope: infra\"");
+	for (size_t i = 0; !why->len && i < G_N_ELEMENTS(ours); i++)
+		if (strlen(ours[i]) == len && g_ascii_strncasecmp(value, ours[i], len) == 0)
+			g_string_append_printf(why, "%s is set by the transfer%s; leave it out", ours[i],
+					       i ? "" : ", from content_type");
+	if (!why->len)
+		template_check(value, false, why);
 }
 
 static void check_path(const char *value, GString *why)
@@ -112,7 +140,8 @@ const struct config_option channel_options[] = {
 	 .max = 4095,
 	 .check = check_path,
 	 .value = "FILE",
-	 .help = "webhook, alertmanager: a file that holds a bearer token",
+	 .help = "webhook, alertmanager: a file that holds a bearer token; pagerduty: the routing "
+		 "key; opsgenie: the API key",
 	 .example = "token_file: /etc/kvmlens/hook.token"},
 	{.name = "secret_file",
 	 AS_STRING(struct config_channel, secret_file),
@@ -144,6 +173,57 @@ const struct config_option channel_options[] = {
 	 .value = "PATH",
 	 .help = "journal: syslog's socket, by default the journal's own, else /dev/log",
 	 .example = "socket: /dev/log"},
+	{.name = "headers",
+	 AS_STRINGS(struct config_channel, headers, n_headers),
+	 .max = 16,
+	 .check = check_header,
+	 .value = "HEADER,...",
+	 .help = "webhook: more headers; may hold placeholders as body does",
+	 .example = "headers: [\"X-Scope: infra\", \"X-Api-Key: ${token}\"]"},
+	{.name = "body",
+	 AS_STRING(struct config_channel, body),
+	 .min = 1,
+	 .max = 16384,
+	 .lines = true,
+	 .value = "TEMPLATE",
+	 .help = "webhook: what is sent in place of the documented JSON; ${title}, ${status}, "
+		 "${severity}, ${node}, ${vm}, ${summary}, ${text}, ${labels.NAME}, ${token} and more "
+		 "stand for what they say, ${alerts}, ${labels}, ${details}, ${links} for JSON, "
+		 "${summary:100} for 100 characters",
+	 .example = "body: '{\"msg\": \"${title}\", \"alerts\": ${alerts}}'"},
+	{.name = "content_type",
+	 AS_STRING(struct config_channel, content_type),
+	 .min = 3,
+	 .max = 128,
+	 .value = "TYPE",
+	 .help = "webhook: of the body, by default application/json",
+	 .example = "content_type: application/json"},
+	{.name = "labels",
+	 AS_TAGS(struct config_channel, labels, n_labels),
+	 .max = 32,
+	 .value = "KEY: VALUE",
+	 .help = "alertmanager: labels of each alert; by default job is kvmlens and instance the node, "
+		 "as Prometheus's must be for both to be one alert; an empty one is left out",
+	 .example = "labels: {instance: \"host-1:10177\", cluster: west}"},
+	{.name = "min_severity",
+	 AS_ENUM(struct config_channel, min_severity, enum rule_severity, severities),
+	 .def = "info",
+	 .value = "WORD",
+	 .help = "only alerts that are as severe, or more",
+	 .example = "min_severity: critical"},
+	{.name = "vms",
+	 AS_STRINGS(struct config_channel, vms, n_vms),
+	 .max = 64,
+	 .value = "GLOB,...",
+	 .help = "only alerts of VMs with one of these names or uuids, where * and ? match anything; "
+		 "those of no VM come only without vms",
+	 .example = "vms: [\"db-*\", \"web-*\"]"},
+	{.name = "rules",
+	 AS_STRINGS(struct config_channel, rules, n_rules),
+	 .max = 64,
+	 .value = "GLOB,...",
+	 .help = "only alerts of rules with one of these ids, where * and ? match anything",
+	 .example = "rules: [\"vm-*\", \"kvmlens-*\"]"},
 	{.name = "timeout",
 	 AS_MS(struct config_channel, timeout_ms),
 	 .min = 100,
@@ -201,11 +281,23 @@ static const struct {
 	[CHANNEL_EMAIL] = {"url url_file from to username password_file ca_file starttls",
 			   "from to"},
 	[CHANNEL_SLACK] = {"url url_file ca_file", ""},
-	[CHANNEL_WEBHOOK] = {"url url_file username password_file token_file secret_file ca_file",
+	[CHANNEL_WEBHOOK] = {"url url_file username password_file token_file secret_file ca_file "
+			     "headers body content_type",
 			     ""},
-	[CHANNEL_ALERTMANAGER] = {"url url_file username password_file token_file ca_file", ""},
+	[CHANNEL_ALERTMANAGER] = {"url url_file username password_file token_file ca_file labels",
+				  ""},
 	[CHANNEL_JOURNAL] = {"socket", ""},
+	[CHANNEL_PAGERDUTY] = {"url url_file token_file ca_file", "token_file"},
+	[CHANNEL_OPSGENIE] = {"url url_file token_file ca_file", "token_file"},
+	[CHANNEL_TEAMS] = {"url url_file ca_file", ""},
 };
+
+const char *config_channel_default_url(enum channel_type type)
+{
+	return type == CHANNEL_PAGERDUTY  ? "https://events.pagerduty.com/v2/enqueue"
+	       : type == CHANNEL_OPSGENIE ? "https://api.opsgenie.com"
+					  : NULL;
+}
 
 static bool has_word(const char *words, const char *word)
 {
@@ -228,9 +320,17 @@ static bool is_given(const struct config_option *option, const void *item)
 {
 	const char *base = item;
 
-	if (option->kind == OPTION_STRINGS)
+	if (option->kind == OPTION_STRINGS || option->kind == OPTION_TAGS)
 		return *(const size_t *)(base + option->count_offset) > 0;
 	return option->kind == OPTION_STRING && *(char *const *)(base + option->offset);
+}
+
+/* Begin a line of its own for a mistake. */
+static GString *mistake(GString *why)
+{
+	if (why->len)
+		g_string_append_c(why, '\n');
+	return why;
 }
 
 static void verify_keys(const struct config_channel *channel, GString *why)
@@ -243,14 +343,13 @@ static void verify_keys(const struct config_channel *channel, GString *why)
 		if (o->required)
 			continue;
 		if (given && !config_channel_takes(channel->type, o->name))
-			g_string_append_printf(why, "\"%s\" has no meaning for type %s; remove it",
+			g_string_append_printf(mistake(why),
+					       "\"%s\" has no meaning for type %s; remove it",
 					       o->name, type);
 		else if (!given && has_word(rules[channel->type].needs, o->name))
-			g_string_append_printf(why,
+			g_string_append_printf(mistake(why),
 					       "\"%s\" is missing for type %s; add for example %s",
 					       o->name, type, o->example);
-		if (why->len)
-			return;
 	}
 }
 
@@ -286,20 +385,38 @@ static void verify_url(const struct config_channel *channel, GString *why)
 	bool mail = channel->type == CHANNEL_EMAIL;
 	const char *plain = mail ? "smtp://" : "http://", *safe = mail ? "smtps://" : "https://";
 
-	if (!channel->url && !channel->url_file)
-		g_string_append_printf(why, "\"url\" is missing; add for example url: %s",
-				       mail ? "smtp://mail.example.org:587"
-					    : "https://example.org/hook");
-	else if (channel->url && channel->url_file)
-		g_string_append(why, "has both \"url\" and \"url_file\"; keep one");
+	if (!channel->url && !channel->url_file) {
+		if (!config_channel_default_url(channel->type))
+			g_string_append_printf(mistake(why),
+					       "\"url\" is missing; add for example url: %s",
+					       mail ? "smtp://mail.example.org:587"
+						    : "https://example.org/hook");
+		return;
+	}
+	if (channel->url && channel->url_file)
+		g_string_append(mistake(why), "has both \"url\" and \"url_file\"; keep one");
 	else if (channel->url && !g_str_has_prefix(channel->url, plain) &&
 		 !g_str_has_prefix(channel->url, safe))
-		g_string_append_printf(why, "its \"url\" must begin with %s or %s", safe, plain);
+		g_string_append_printf(mistake(why), "its \"url\" must begin with %s or %s", safe,
+				       plain);
 	else if (channel->url && strchr(strstr(channel->url, "://") + 3, '@'))
-		g_string_append(why, "its \"url\" holds a user name; use username and "
-				     "password_file");
+		g_string_append(mistake(why), "its \"url\" holds a user name; use username and "
+					      "password_file");
 	else if (channel->url && config_channel_exposes(channel, channel->url))
-		g_string_append_printf(why, "would send its secret in clear text; use %s", safe);
+		g_string_append_printf(mistake(why),
+				       "would send its secret in clear text; use %s", safe);
+}
+
+static void verify_body(const struct config_channel *channel, GString *why)
+{
+	g_autoptr(GString) problem = g_string_new(NULL);
+
+	if (!channel->body)
+		return;
+	template_check(channel->body,
+		       !channel->content_type || strstr(channel->content_type, "json"), problem);
+	if (problem->len)
+		g_string_append_printf(mistake(why), "body: %s", problem->str);
 }
 
 void channel_verify(const void *item, GString *why)
@@ -307,11 +424,15 @@ void channel_verify(const void *item, GString *why)
 	const struct config_channel *channel = item;
 
 	verify_keys(channel, why);
-	if (!why->len && channel->type != CHANNEL_JOURNAL)
+	if (channel->type != CHANNEL_JOURNAL)
 		verify_url(channel, why);
-	if (!why->len && !channel->username != !channel->password_file)
-		g_string_append(why, "\"username\" and \"password_file\" belong together; give "
-				     "both or none");
-	if (!why->len && channel->username && channel->token_file)
-		g_string_append(why, "has both \"username\" and \"token_file\"; keep one");
+	verify_body(channel, why);
+	if (channel->content_type && !channel->body)
+		g_string_append(mistake(why), "\"content_type\" is of a \"body\"; give both or "
+					      "none");
+	if (!channel->username != !channel->password_file)
+		g_string_append(mistake(why), "\"username\" and \"password_file\" belong together; "
+					      "give both or none");
+	if (channel->username && channel->token_file)
+		g_string_append(mistake(why), "has both \"username\" and \"token_file\"; keep one");
 }

@@ -46,6 +46,9 @@ static void mark_lines(struct config *config, yaml_document_t *document)
 {
 	for (size_t i = 0; i < config->n_rules; i++)
 		config->rules[i].line = mark_line(document, "rules", "id", config->rules[i].id);
+	for (size_t i = 0; i < config->n_silences; i++)
+		config->silences[i].line =
+			mark_line(document, "silences", "name", config->silences[i].name);
 	for (size_t i = 0; i < config->n_channels; i++)
 		config->channels[i].line =
 			mark_line(document, "channels", "name", config->channels[i].name);
@@ -268,4 +271,21 @@ bool config_guest_agent_any(const struct config *config)
 bool config_wants_provider(const struct config *config, const char *name)
 {
 	return strcmp(config->provider, name) == 0 || (config->uri && strcmp(name, "libvirt") == 0);
+}
+
+char *config_link(const struct config *config)
+{
+	const char *port = strrchr(config->listen, ':');
+	const char *base = config->alerts.external_url;
+	g_autofree char *own = NULL;
+	size_t len;
+
+	if (!base && !port)
+		return NULL;
+	if (!base)
+		base = own = g_strdup_printf("http://%s%s", config->node_id, port);
+	len = strlen(base);
+	while (len && base[len - 1] == '/')
+		len--;
+	return g_strdup_printf("%.*s/api/v1/alerts", (int)len, base);
 }

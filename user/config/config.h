@@ -65,7 +65,23 @@ struct config_history {
 struct config_alerts {
 	bool enabled, default_rules;
 	char *rules_dir;
+	char *external_url; /* NULL: made of node_id and listen */
 };
+
+/* A maintenance window: a silence that recurs. */
+struct config_silence {
+	char *name;
+	char *vm, *rule; /* globs; NULL: any */
+	unsigned days; /* bits, Monday is the lowest; 0: every day */
+	char *from; /* HH:MM */
+	unsigned duration_s;
+	char *time_zone; /* NULL: the host's */
+	char *comment;
+	unsigned line; /* no key of the file */
+};
+
+/* Minutes since midnight of a time that was checked. */
+unsigned config_time_of_day(const char *text);
 
 struct config {
 	unsigned interval_ms;
@@ -93,6 +109,8 @@ struct config {
 	size_t n_channels;
 	char *control; /* path of the control socket; "none" switches it off */
 	struct config_alerts alerts;
+	struct config_silence *silences;
+	size_t n_silences;
 	struct config_rule *rules; /* of the file alone */
 	size_t n_rules;
 	struct rule_set *rule_set; /* all of them, once config_load_rules() was called, else NULL */
@@ -158,6 +176,9 @@ bool config_guest_memory_any(const struct config *config);
 bool config_guest_agent_for(const struct config *config, const char *vm, const char *uuid,
 			    const char *owner);
 bool config_guest_agent_any(const struct config *config);
+
+/* The URL of the page of alerts for receivers, NULL: nothing is served. g_free. */
+char *config_link(const struct config *config);
 
 /* Is this provider named, or given a URI, so that its silence is worth a warning? */
 bool config_wants_provider(const struct config *config, const char *name);

@@ -67,6 +67,11 @@ static bool same_struct(const struct config_option *table, const char *a, const 
 	return true;
 }
 
+bool option_same(const struct config_option *table, const void *a, const void *b)
+{
+	return same_struct(table, a, b);
+}
+
 void config_diff(const struct config *a, const struct config *b, GString *names)
 {
 	for (const struct config_option *o = config_options; o->kind != OPTION_END; o++)

@@ -251,6 +251,73 @@ void load_free(const struct config_option *table, size_t size, void *base)
 	cyaml_free(&cyaml_setup, &schema.top, base, 0);
 }
 
+/* libcyaml frees with free(). */
+static char *clone_text(const char *text)
+{
+	size_t size = text ? strlen(text) + 1 : 0;
+	char *copy = text ? cyaml_mem(NULL, NULL, size) : NULL;
+
+	if (copy)
+		memcpy(copy, text, size);
+	else if (text)
+		g_error("no memory for a copy of the configuration");
+	return copy;
+}
+
+static void *clone_bytes(const void *bytes, size_t size)
+{
+	void *copy = size ? cyaml_mem(NULL, NULL, size) : NULL;
+
+	if (size && !copy)
+		g_error("no memory for a copy of the configuration");
+	if (size)
+		memcpy(copy, bytes, size);
+	return copy;
+}
+
+/* The members hold what the original points to: give each a copy of its own. */
+static void clone_members(const struct config_option *table, char *base)
+{
+	for (; table->kind != OPTION_END; table++) {
+		char *member = base + table->offset;
+		size_t n = table->count_offset ? *(size_t *)(base + table->count_offset) : 0;
+
+		if (table->kind == OPTION_STRING) {
+			*(char **)member = clone_text(*(char **)member);
+		} else if (table->kind == OPTION_SECTION) {
+			clone_members(table->fields, member);
+		} else if (table->kind == OPTION_STRINGS) {
+			char **list = clone_bytes(*(char ***)member, n ? (n + 1) * sizeof(*list) : 0);
+
+			for (size_t i = 0; i < n; i++)
+				list[i] = clone_text(list[i]);
+			*(char ***)member = list;
+		} else if (table->kind == OPTION_TAGS) {
+			struct kvmlens_tag *tags =
+				clone_bytes(*(void **)member, n * sizeof(*tags));
+
+			for (size_t i = 0; i < n; i++)
+				tags[i] = (struct kvmlens_tag){clone_text(tags[i].key),
+							       clone_text(tags[i].value)};
+			*(void **)member = tags;
+		} else if (table->kind == OPTION_LIST) {
+			char *items = clone_bytes(*(void **)member, n * table->item_size);
+
+			for (size_t i = 0; i < n; i++)
+				clone_members(table->fields, items + i * table->item_size);
+			*(void **)member = items;
+		}
+	}
+}
+
+void *load_clone(const struct config_option *table, size_t size, const void *base)
+{
+	char *copy = clone_bytes(base, size);
+
+	clone_members(table, copy);
+	return copy;
+}
+
 int load_merge(const struct config_option *table, size_t size, void *base, const json_t *json,
 	       GString *why)
 {

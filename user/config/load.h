@@ -31,6 +31,9 @@ int load_option(const struct config_option *table, size_t size, void *base,
 		const struct config_option *section, const struct config_option *option,
 		const char *text, GString *why);
 
+/* A copy of a struct of load_struct(), of the members that the table knows; for load_free(). */
+void *load_clone(const struct config_option *table, size_t size, const void *base);
+
 /* Free a struct of load_struct() with all that it owns; NULL is fine. */
 void load_free(const struct config_option *table, size_t size, void *base);
 

@@ -290,12 +290,18 @@ static bool printable(const char *text, bool lines)
 	return true;
 }
 
+/* Bytes of one text; of a list max is the number of its items. */
+static uint64_t text_max(const struct config_option *option)
+{
+	if (option->kind == OPTION_TAGS)
+		return option->lines ? 2048 : 256;
+	return option->kind == OPTION_STRINGS ? 1024 : option_max(option);
+}
+
 static int string_canonical(const struct config_option *option, const char *text, GString *ret_text,
 			    GString *why)
 {
-	uint64_t max = option->kind != OPTION_TAGS ? option_max(option)
-		       : option->lines		   ? 2048
-						   : 256;
+	uint64_t max = text_max(option);
 	size_t len = strlen(text);
 	size_t given = why->len;
 

@@ -123,6 +123,9 @@ extern const struct config_option config_options[];
 /* The row of that key, NULL: there is none. */
 const struct config_option *option_find(const struct config_option *table, const char *name);
 
+/* Do two structs of a table have the same values? */
+bool option_same(const struct config_option *table, const void *a, const void *b);
+
 /* The nearest key of a table, NULL when none is near. */
 const char *option_nearest(const struct config_option *table, const char *name);
 

@@ -155,6 +155,118 @@ static const struct config_option history_options[] = {
 	{.kind = OPTION_END},
 };
 
+/* Bits as struct config_silence has them. */
+static const cyaml_strval_t week[] = {
+	{"mon", 1 << 0}, {"tue", 1 << 1}, {"wed", 1 << 2}, {"thu", 1 << 3},
+	{"fri", 1 << 4}, {"sat", 1 << 5}, {"sun", 1 << 6},
+};
+
+unsigned config_time_of_day(const char *text)
+{
+	return (unsigned)(text[0] - '0') * 600 + (unsigned)(text[1] - '0') * 60 +
+	       (unsigned)(text[3] - '0') * 10 + (unsigned)(text[4] - '0');
+}
+
+static void check_time_of_day(const char *value, GString *why)
+{
+	bool ok = strlen(value) == 5 && value[2] == ':';
+
+	for (int i = 0; ok && i < 5; i++)
+		ok = i == 2 || g_ascii_isdigit(value[i]);
+	if (!ok || config_time_of_day(value) >= 24 * 60 || value[3] > '5')
+		g_string_append(why, "is no time of day; write one like \"22:30\"");
+}
+
+static void check_time_zone(const char *value, GString *why)
+{
+	GTimeZone *zone = g_time_zone_new_identifier(value);
+
+	if (!zone)
+		g_string_append(why, "is no time zone that this host knows; write one like "
+				     "Europe/Berlin or UTC");
+	else
+		g_time_zone_unref(zone);
+}
+
+static void verify_silence(const void *item, GString *why)
+{
+	const struct config_silence *silence = item;
+
+	if (!silence->vm && !silence->rule)
+		g_string_append(why, "has neither \"vm\" nor \"rule\"; name what is silent, \"*\" is "
+				     "everything");
+}
+
+static const struct config_option silence_options[] = {
+	{.name = "name",
+	 AS_STRING(struct config_silence, name),
+	 .min = 1,
+	 .max = 64,
+	 .required = true,
+	 .unique = true,
+	 .value = "NAME",
+	 .help = "what it is called",
+	 .example = "name: backup"},
+	{.name = "vm",
+	 AS_STRING(struct config_silence, vm),
+	 .min = 1,
+	 .max = 256,
+	 .value = "GLOB",
+	 .help = "of VMs with this name or uuid, where * and ? match anything; by default of all "
+		 "alerts",
+	 .example = "vm: \"db-*\""},
+	{.name = "rule",
+	 AS_STRING(struct config_silence, rule),
+	 .min = 1,
+	 .max = 256,
+	 .value = "GLOB",
+	 .help = "of rules with this id; by default of all",
+	 .example = "rule: \"vm-disk-*\""},
+	{.name = "days",
+	 AS_FLAGS(struct config_silence, days, week),
+	 .value = "DAY,...",
+	 .help = "on which days it begins; by default on every one",
+	 .example = "days: [sat, sun]"},
+	{.name = "from",
+	 AS_STRING(struct config_silence, from),
+	 .min = 1,
+	 .max = 16,
+	 .check = check_time_of_day,
+	 .required = true,
+	 .value = "HH:MM",
+	 .help = "when it begins, by the clocks of its time zone",
+	 .example = "from: \"22:00\""},
+	{.name = "duration",
+	 AS_SECONDS(struct config_silence, duration_s),
+	 .min = 60,
+	 .max = 7 * 86400,
+	 .required = true,
+	 .value = "DURATION",
+	 .help = "how long it lasts",
+	 .example = "duration: 4h"},
+	{.name = "time_zone",
+	 AS_STRING(struct config_silence, time_zone),
+	 .min = 1,
+	 .max = 64,
+	 .check = check_time_zone,
+	 .value = "ZONE",
+	 .help = "by default the host's",
+	 .example = "time_zone: Europe/Berlin"},
+	{.name = "comment",
+	 AS_STRING(struct config_silence, comment),
+	 .max = 256,
+	 .value = "TEXT",
+	 .help = "why",
+	 .example = "comment: nightly backup"},
+	{.kind = OPTION_END},
+};
+
+static void check_web_url(const char *value, GString *why)
+{
+	if (!g_str_has_prefix(value, "https://") && !g_str_has_prefix(value, "http://"))
+		g_string_append(why, "must begin with https:// or http://");
+}
+
 static const struct config_option alerts_options[] = {
 	{.name = "enabled",
 	 AS_BOOL(struct config_alerts, enabled),
@@ -168,6 +280,15 @@ static const struct config_option alerts_options[] = {
 	 .value = "true|false",
 	 .help = "the rules that kvmlens ships; one of your own with the same id replaces one",
 	 .example = "default_rules: true"},
+	{.name = "external_url",
+	 AS_STRING(struct config_alerts, external_url),
+	 .min = 8,
+	 .max = 1024,
+	 .check = check_web_url,
+	 .value = "URL",
+	 .help = "where receivers of alerts reach this agent; by default http://NODE_ID and listen's "
+		 "port",
+	 .example = "external_url: https://host-1.example.org"},
 	{.name = "rules_dir",
 	 AS_STRING(struct config_alerts, rules_dir),
 	 .min = 1,
@@ -328,6 +449,13 @@ const struct config_option config_options[] = {
 	 AS_SECTION(struct config, alerts, struct config_alerts, alerts_options),
 	 .help = "where alert rules come from",
 	 .example = "alerts: {default_rules: true}"},
+	{.name = "silences",
+	 AS_LIST(struct config, silences, n_silences, struct config_silence, silence_options),
+	 .verify = verify_silence,
+	 .max = 64,
+	 .help = "maintenance windows, which recur: alerts fire, and no notification is sent",
+	 .example = "silences: [{name: backup, vm: \"db-*\", days: [sat, sun], from: \"22:00\", "
+		    "duration: 4h, time_zone: Europe/Berlin}]"},
 	{.name = "rules",
 	 AS_LIST(struct config, rules, n_rules, struct config_rule, rule_options),
 	 .verify = rule_verify,

@@ -406,6 +406,47 @@ static void add_directory(struct rule_set *set, const struct config *config,
 		add_file(set, config, g_ptr_array_index(names, i), finding);
 }
 
+static bool any_rule(const struct rule_set *set, const char *glob)
+{
+	for (guint i = 0; i < set->rules->len; i++)
+		if (text_glob(glob, ((const struct config_rule *)set->rules->pdata[i])->id))
+			return true;
+	return false;
+}
+
+static void doubt_glob(const struct rule_set *set, const struct config *config, unsigned line,
+		       const char *what, const char *glob, GString *warnings)
+{
+	g_autofree char *shown = config->path ? text_path(config->path) : g_strdup("flags");
+	g_autofree char *text = NULL, *quoted = text_quote(glob);
+	const char *near = rule_set_nearest(set, glob);
+
+	if (any_rule(set, glob))
+		return;
+	text = g_strdup_printf("%s:%u: %s: there is no rule %s%s%s%s", shown, line, what, quoted,
+			       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	add_line(warnings, text);
+}
+
+/* Silences and channels that wait for rules that are not there. */
+static void doubt_globs(const struct rule_set *set, const struct config *config, GString *warnings)
+{
+	for (size_t i = 0; i < config->n_silences; i++) {
+		const struct config_silence *s = &config->silences[i];
+		g_autofree char *what = g_strdup_printf("silence %s", s->name);
+
+		if (s->rule)
+			doubt_glob(set, config, s->line, what, s->rule, warnings);
+	}
+	for (size_t i = 0; i < config->n_channels; i++) {
+		const struct config_channel *c = &config->channels[i];
+		g_autofree char *what = g_strdup_printf("channel %s", c->name);
+
+		for (size_t k = 0; k < c->n_rules; k++)
+			doubt_glob(set, config, c->line, what, c->rules[k], warnings);
+	}
+}
+
 int rule_set_load(const struct config *config, struct rule_set **ret_set, char **ret_error)
 {
 	g_autoptr(rule_set_t) set = set_new();
@@ -418,6 +459,7 @@ int rule_set_load(const struct config *config, struct rule_set **ret_set, char *
 	add_rules(set, config, config->rules, config->n_rules, config->path ? config->path : "",
 		  &finding);
 	add_directory(set, config, &finding);
+	doubt_globs(set, config, set->warnings);
 	if (mistakes->len) {
 		*ret_error = g_strdup(mistakes->str);
 		return -EINVAL;
