@@ -72,7 +72,7 @@ static void begin(struct fixture *f, enum channel_type type, size_t n, enum aler
 		news_make(&f->news[i], i + 1, 1, status);
 		f->alerts[i] = &f->news[i].n;
 	}
-	f->message = (struct message){"the-key",  "host-1", "https://host-1/x",
+	f->message = (struct message){"the-key", "host-1", "https://host-1/x",
 				      f->alerts, n,	   NEWS_AT_MS + 5000};
 }
 
@@ -564,9 +564,10 @@ static void test_opsgenie(void)
 	f.message.node = "host/1 a";
 	f.channel.url = (char *)"https://api.eu.opsgenie.com/";
 	render(&f);
-	CU_ASSERT_STRING_EQUAL(f.request.url,
-			       "https://api.eu.opsgenie.com/v2/alerts/host%2F1%20a-0000000000000001/"
-			       "close?identifierType=alias");
+	CU_ASSERT_STRING_EQUAL(
+		f.request.url,
+		"https://api.eu.opsgenie.com/v2/alerts/host%2F1%20a-0000000000000001/"
+		"close?identifierType=alias");
 	finish(&f);
 	g_free(long_text);
 }
@@ -581,7 +582,8 @@ static void test_teams(void)
 	f.news[1].labels[0].value = "[x](https://evil.example)";
 	card = json_loads(render(&f), 0, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(card);
-	content = json_object_get(json_array_get(json_object_get(card, "attachments"), 0), "content");
+	content =
+		json_object_get(json_array_get(json_object_get(card, "attachments"), 0), "content");
 	CU_ASSERT_STRING_EQUAL(text_at(content, NULL, "type"), "AdaptiveCard");
 	CU_ASSERT_STRING_EQUAL(text_at(content, NULL, "$schema"),
 			       "http://adaptivecards.io/schemas/adaptive-card.json");
@@ -626,7 +628,8 @@ static void test_template(void)
 	request_clear(&f.request);
 	f.channel = f.config->channels[1];
 	f.secrets.token = NULL;
-	expect_text(render(&f), "text=ready%20time%20is%2042.5%20%25&vm=a%20%0AX-Evil%3A%201%20%22");
+	expect_text(render(&f),
+		    "text=ready%20time%20is%2042.5%20%25&vm=a%20%0AX-Evil%3A%201%20%22");
 	CU_ASSERT_TRUE(has_header(&f, "Content-Type: application/x-www-form-urlencoded"));
 	finish(&f);
 }

@@ -113,10 +113,10 @@ static void add_credentials(const struct config_channel *channel, const struct s
 	request->password = g_strdup(secrets->password);
 	for (size_t i = 0; i < channel->n_headers; i++) {
 		const char *value = strchr(channel->headers[i], ':') + 1;
-		g_autofree char *name = g_strndup(channel->headers[i],
-						  (gsize)(value - channel->headers[i] - 1));
-		g_autofree char *filled = message_fill(value + strspn(value, " "), FILL_LINE,
-						       message, secrets);
+		g_autofree char *name =
+			g_strndup(channel->headers[i], (gsize)(value - channel->headers[i] - 1));
+		g_autofree char *filled =
+			message_fill(value + strspn(value, " "), FILL_LINE, message, secrets);
 
 		request_add_header(request, name, filled);
 		explicit_bzero(filled, strlen(filled));

@@ -128,8 +128,8 @@ static enum outcome send_all(const struct config_channel *channel, const struct 
 
 	for (size_t i = 0; i < message->n && !err; i++) {
 		const struct notification *n = message->alerts[i];
-		const struct message one = {message->key, message->node,   message->link,
-					    &n,		  1,		   message->now_ms};
+		const struct message one = {message->key,   message->node, message->link, &n, 1,
+					    message->now_ms};
 		g_autoptr(GString) datagram = g_string_new(NULL);
 		g_autofree char *title = message_title(&one, ENCODE_SUMMARY_MAX);
 

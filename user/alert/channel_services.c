@@ -40,8 +40,8 @@ static const char teams_body[] =
 static void post(const struct config_channel *channel, const struct secrets *secrets,
 		 const struct message *message, const char *template, struct request *ret_request)
 {
-	channel_post(channel, secrets, message,
-		     message_fill(template, FILL_JSON, message, secrets), ret_request);
+	channel_post(channel, secrets, message, message_fill(template, FILL_JSON, message, secrets),
+		     ret_request);
 }
 
 static void render_pagerduty(const struct config_channel *channel, const struct secrets *secrets,
@@ -54,10 +54,9 @@ static void render_opsgenie(const struct config_channel *channel, const struct s
 			    const struct message *message, struct request *ret_request)
 {
 	bool over = message->alerts[0]->status == ALERT_RESOLVED;
-	g_autofree char *path =
-		message_fill(over ? "/v2/alerts/${dedup:512}/close?identifierType=alias"
-				  : "/v2/alerts",
-			     FILL_URL, message, secrets);
+	g_autofree char *path = message_fill(
+		over ? "/v2/alerts/${dedup:512}/close?identifierType=alias" : "/v2/alerts",
+		FILL_URL, message, secrets);
 	char *base;
 	size_t len;
 

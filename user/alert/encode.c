@@ -69,9 +69,9 @@ static json_t *tags_json(const struct kvmlens_tag *tags, size_t n, size_t max, b
 static json_t *add_annotations(json_t *json, const struct notification *n)
 {
 	if (n->n_annotations)
-		json_object_set_new(json, "annotations",
-				    tags_json(n->annotations, n->n_annotations,
-					      ENCODE_DESCRIPTION_MAX, true));
+		json_object_set_new(
+			json, "annotations",
+			tags_json(n->annotations, n->n_annotations, ENCODE_DESCRIPTION_MAX, true));
 	if (n->runbook_url)
 		json_object_set_new(json, "runbook_url",
 				    text_json(n->runbook_url, ENCODE_DESCRIPTION_MAX, false));
@@ -80,20 +80,19 @@ static json_t *add_annotations(json_t *json, const struct notification *n)
 
 json_t *notification_encode(const struct notification *n)
 {
-	json_t *json = json_pack("{s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "key",
-			 text_json(n->key, NOTIFICATION_KEY_MAX, false), "alert",
-			 text_json(n->alert_id, 64, false), "rule",
-			 text_json(n->rule_id, 128, false), "name",
-			 text_json(n->rule_name, 256, false), "severity",
-			 alert_severity_name(n->severity), "status", alert_status_name(n->status),
-			 "starts_ms", time_json(n->starts_ms), "ends_ms", time_json(n->ends_ms),
-			 "at_ms", time_json(n->at_ms), "labels",
-			 tags_json(n->labels, n->n_labels, 256, false), "metric",
-			 text_json(n->metric, 128, false), "value", number_json(n->value),
-			 "threshold", number_json(n->threshold), "summary",
-			 text_json(n->summary, ENCODE_SUMMARY_MAX, false), "description",
-			 text_json(n->description, ENCODE_DESCRIPTION_MAX, true), "group",
-			 text_json(n->group_key, 256, false));
+	json_t *json = json_pack(
+		"{s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "key",
+		text_json(n->key, NOTIFICATION_KEY_MAX, false), "alert",
+		text_json(n->alert_id, 64, false), "rule", text_json(n->rule_id, 128, false),
+		"name", text_json(n->rule_name, 256, false), "severity",
+		alert_severity_name(n->severity), "status", alert_status_name(n->status),
+		"starts_ms", time_json(n->starts_ms), "ends_ms", time_json(n->ends_ms), "at_ms",
+		time_json(n->at_ms), "labels", tags_json(n->labels, n->n_labels, 256, false),
+		"metric", text_json(n->metric, 128, false), "value", number_json(n->value),
+		"threshold", number_json(n->threshold), "summary",
+		text_json(n->summary, ENCODE_SUMMARY_MAX, false), "description",
+		text_json(n->description, ENCODE_DESCRIPTION_MAX, true), "group",
+		text_json(n->group_key, 256, false));
 
 	return json ? add_annotations(json, n) : NULL;
 }

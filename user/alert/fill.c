@@ -43,11 +43,11 @@ static json_t *links_json(const struct message *message, const struct notificati
 	json_t *links = json_array();
 
 	if (n->runbook_url)
-		json_array_append_new(links, json_pack("{s:s,s:s}", "href", n->runbook_url, "text",
-						       "runbook"));
+		json_array_append_new(
+			links, json_pack("{s:s,s:s}", "href", n->runbook_url, "text", "runbook"));
 	if (message->link)
-		json_array_append_new(links, json_pack("{s:s,s:s}", "href", message->link, "text",
-						       "kvmlens"));
+		json_array_append_new(
+			links, json_pack("{s:s,s:s}", "href", message->link, "text", "kvmlens"));
 	return links;
 }
 
@@ -177,8 +177,8 @@ static char *plain_value(const char *name, const struct message *message,
 	if (g_str_has_prefix(name, "labels."))
 		return g_strdup(tag_value(n->labels, n->n_labels, name + strlen("labels.")));
 	if (g_str_has_prefix(name, "annotations."))
-		return g_strdup(tag_value(n->annotations, n->n_annotations,
-					  name + strlen("annotations.")));
+		return g_strdup(
+			tag_value(n->annotations, n->n_annotations, name + strlen("annotations.")));
 	return composed_value(name, message);
 }
 
@@ -194,8 +194,8 @@ static void put_json(GString *out, const char *text)
 
 static void put_value(GString *out, enum fill_form form, const char *value, size_t max)
 {
-	g_autofree char *clean = notification_text(value, ENCODE_DESCRIPTION_MAX * 4,
-						   form != FILL_LINE);
+	g_autofree char *clean =
+		notification_text(value, ENCODE_DESCRIPTION_MAX * 4, form != FILL_LINE);
 	g_autofree char *escaped = NULL;
 
 	if (g_utf8_strlen(clean, -1) > (glong)max)

@@ -144,7 +144,8 @@ static int take_up(void *arg, const struct kept_alert *kept)
 	if (alert_engine_restore(taking->keeper->engine, &record) == 0)
 		taking->n++;
 	else
-		g_ptr_array_add(taking->keeper->waiting, route(taking->keeper, ended_event(kept, taking->now_ms)));
+		g_ptr_array_add(taking->keeper->waiting,
+				route(taking->keeper, ended_event(kept, taking->now_ms)));
 	return 0;
 }
 
@@ -303,7 +304,7 @@ static void submit(struct keeper *keeper)
 	job->now_ms = keeper->now_ms;
 	if (store_submit(keeper->store, write_job, job_done, job)) {
 		detour(keeper, keeper->waiting);
-			g_free(job);
+		g_free(job);
 		return;
 	}
 	keeper->flying = g_ptr_array_ref(keeper->waiting);

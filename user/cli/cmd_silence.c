@@ -25,6 +25,55 @@ static enum exit_code open_store(struct cli *cli, sqlite3 **ret_db)
 	return exit_code_of(r);
 }
 
+/* Is there a VM in the store that the glob matches? Also where that is not known. */
+static bool any_vm(sqlite3 *db, const char *glob)
+{
+	int r = 0;
+	g_autoptr(sqlite3_stmt) rows = store_db_prepare(db, "SELECT name, uuid FROM vm", &r);
+	bool any = !rows;
+
+	while (!any && sqlite3_step(rows) == SQLITE_ROW)
+		for (int i = 0; i < 2; i++) {
+			const char *text = (const char *)sqlite3_column_text(rows, i);
+
+			any |= text && text_glob(glob, text);
+		}
+	return any;
+}
+
+static bool any_rule(const struct rule_set *set, const char *glob)
+{
+	for (guint i = 0; i < set->rules->len; i++)
+		if (text_glob(glob, ((const struct config_rule *)set->rules->pdata[i])->id))
+			return true;
+	return false;
+}
+
+/* A silence of what is not there is no mistake: it may come. It may be a slip of the pen, too. */
+static void warn_of_nothing(struct cli *cli, sqlite3 *db, const struct silence *silence)
+{
+	g_autofree char *error = NULL, *vm = NULL, *rule = NULL;
+	const struct rule_set *set;
+	const char *near;
+
+	if (silence->vm && !any_vm(db, silence->vm)) {
+		vm = text_quote(silence->vm);
+		cli_error(cli, "silence: warning: no VM is called %s so far", vm);
+	}
+	if (!silence->rule || config_load_rules(cli->config, &error) || !cli->config->rule_set)
+		return;
+	set = cli->config->rule_set;
+	if (any_rule(set, silence->rule))
+		return;
+	rule = text_quote(silence->rule);
+	near = rule_set_nearest(set, silence->rule);
+	if (near)
+		cli_error(cli, "silence: warning: there is no rule %s; did you mean \"%s\"?", rule,
+			  near);
+	else
+		cli_error(cli, "silence: warning: there is no rule %s", rule);
+}
+
 static enum exit_code begin(struct cli *cli, int64_t ms)
 {
 	const struct cli_flags *flags = cli->flags;
@@ -41,6 +90,7 @@ static enum exit_code begin(struct cli *cli, int64_t ms)
 
 	if (code)
 		return code;
+	warn_of_nothing(cli, db, &silence);
 	r = state_silence_add(db, &silence, &id);
 	if (r) {
 		cli_error(cli, "silence: %s",
@@ -74,7 +124,8 @@ static enum exit_code run_list(struct cli *cli)
 		{"ID", true, 0},     {"UNTIL", false, 0},   {"VM", false, 40},
 		{"RULE", false, 40}, {"COMMENT", false, 0},
 	};
-	struct silences *silences = NULL;
+	struct silences *silences = NULL, *stored;
+	g_autoptr(GPtrArray) windows = NULL;
 	g_autoptr(sqlite3) db = NULL;
 	enum exit_code code = open_store(cli, &db);
 	struct table *table;
@@ -88,12 +139,17 @@ static enum exit_code run_list(struct cli *cli)
 		silences_free(silences);
 		return EXIT_FAILED;
 	}
+	windows = silence_windows_new(cli->config);
+	stored = silences;
+	silences = silences_combine(stored, windows, g_get_real_time() / 1000);
+	silences_free(stored);
 	table = table_new(columns, G_N_ELEMENTS(columns));
 	for (guint i = 0; i < silences->list->len; i++) {
 		const struct silence *s = &g_array_index(silences->list, struct silence, i);
 		char id[24], until[ALERT_TIME_MAX];
 
-		g_snprintf(id, sizeof(id), "%lld", (long long)s->id);
+		/* One of the configuration has no number, and is called by its comment. */
+		g_snprintf(id, sizeof(id), s->id ? "%lld" : "-", (long long)s->id);
 		table_row(table, (const char *const[]){id, alert_time(s->until_ms, until), s->vm,
 						       s->rule, s->comment});
 	}

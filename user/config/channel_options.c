@@ -6,9 +6,9 @@
 #include "config/channel_template.h"
 
 static const cyaml_strval_t types[] = {
-	{"email", CHANNEL_EMAIL},     {"slack", CHANNEL_SLACK},
-	{"webhook", CHANNEL_WEBHOOK}, {"alertmanager", CHANNEL_ALERTMANAGER},
-	{"journal", CHANNEL_JOURNAL}, {"pagerduty", CHANNEL_PAGERDUTY},
+	{"email", CHANNEL_EMAIL},	{"slack", CHANNEL_SLACK},
+	{"webhook", CHANNEL_WEBHOOK},	{"alertmanager", CHANNEL_ALERTMANAGER},
+	{"journal", CHANNEL_JOURNAL},	{"pagerduty", CHANNEL_PAGERDUTY},
 	{"opsgenie", CHANNEL_OPSGENIE}, {"teams", CHANNEL_TEAMS},
 };
 
@@ -60,8 +60,8 @@ static void check_header(const char *value, GString *why)
 		g_string_append(why, "is no header; write one like \"X-Scope: infra\"");
 	for (size_t i = 0; !why->len && i < G_N_ELEMENTS(ours); i++)
 		if (strlen(ours[i]) == len && g_ascii_strncasecmp(value, ours[i], len) == 0)
-			g_string_append_printf(why, "%s is set by the transfer%s; leave it out", ours[i],
-					       i ? "" : ", from content_type");
+			g_string_append_printf(why, "%s is set by the transfer%s; leave it out",
+					       ours[i], i ? "" : ", from content_type");
 	if (!why->len)
 		template_check(value, false, why);
 }
@@ -387,10 +387,9 @@ static void verify_url(const struct config_channel *channel, GString *why)
 
 	if (!channel->url && !channel->url_file) {
 		if (!config_channel_default_url(channel->type))
-			g_string_append_printf(mistake(why),
-					       "\"url\" is missing; add for example url: %s",
-					       mail ? "smtp://mail.example.org:587"
-						    : "https://example.org/hook");
+			g_string_append_printf(
+				mistake(why), "\"url\" is missing; add for example url: %s",
+				mail ? "smtp://mail.example.org:587" : "https://example.org/hook");
 		return;
 	}
 	if (channel->url && channel->url_file)
@@ -403,8 +402,8 @@ static void verify_url(const struct config_channel *channel, GString *why)
 		g_string_append(mistake(why), "its \"url\" holds a user name; use username and "
 					      "password_file");
 	else if (channel->url && config_channel_exposes(channel, channel->url))
-		g_string_append_printf(mistake(why),
-				       "would send its secret in clear text; use %s", safe);
+		g_string_append_printf(mistake(why), "would send its secret in clear text; use %s",
+				       safe);
 }
 
 static void verify_body(const struct config_channel *channel, GString *why)

@@ -7,11 +7,11 @@
 #include "util/text.h"
 
 static const char *const words[] = {
-	"action", "alert",   "at",	  "color", "count",	"dedup",    "description", "ends",
-	"group",  "key",     "link",	  "metric", "name",	"node",	    "priority",	   "rule",
-	"runbook_url", "severity", "starts", "starts_ms", "status", "summary", "text", "threshold",
-	"title",  "token",   "uuid",	  "value", "vm",	"alerts",   "details",	   "labels",
-	"links",
+	"action",   "alert",  "at",	     "color",	 "count",  "dedup",	"description",
+	"ends",	    "group",  "key",	     "link",	 "metric", "name",	"node",
+	"priority", "rule",   "runbook_url", "severity", "starts", "starts_ms", "status",
+	"summary",  "text",   "threshold",   "title",	 "token",  "uuid",	"value",
+	"vm",	    "alerts", "details",     "labels",	 "links",
 };
 
 /* The last of them stand for JSON of their own, so that they are not in quotes. */
@@ -126,8 +126,9 @@ void template_check(const char *text, bool json, GString *why)
 		else if (word.name && !is_word(name))
 			unknown_word(name, why);
 		else if (word.name && !word.max)
-			g_string_append(why, "has a length of 0 in a placeholder; write for example "
-					     "${summary:100}");
+			g_string_append(why,
+					"has a length of 0 in a placeholder; write for example "
+					"${summary:100}");
 	}
 	if (!why->len && json)
 		check_json(text, why);

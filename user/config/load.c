@@ -287,14 +287,14 @@ static void clone_members(const struct config_option *table, char *base)
 		} else if (table->kind == OPTION_SECTION) {
 			clone_members(table->fields, member);
 		} else if (table->kind == OPTION_STRINGS) {
-			char **list = clone_bytes(*(char ***)member, n ? (n + 1) * sizeof(*list) : 0);
+			char **list =
+				clone_bytes(*(char ***)member, n ? (n + 1) * sizeof(*list) : 0);
 
 			for (size_t i = 0; i < n; i++)
 				list[i] = clone_text(list[i]);
 			*(char ***)member = list;
 		} else if (table->kind == OPTION_TAGS) {
-			struct kvmlens_tag *tags =
-				clone_bytes(*(void **)member, n * sizeof(*tags));
+			struct kvmlens_tag *tags = clone_bytes(*(void **)member, n * sizeof(*tags));
 
 			for (size_t i = 0; i < n; i++)
 				tags[i] = (struct kvmlens_tag){clone_text(tags[i].key),

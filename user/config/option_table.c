@@ -193,8 +193,9 @@ static void verify_silence(const void *item, GString *why)
 	const struct config_silence *silence = item;
 
 	if (!silence->vm && !silence->rule)
-		g_string_append(why, "has neither \"vm\" nor \"rule\"; name what is silent, \"*\" is "
-				     "everything");
+		g_string_append(why,
+				"has neither \"vm\" nor \"rule\"; name what is silent, \"*\" is "
+				"everything");
 }
 
 static const struct config_option silence_options[] = {

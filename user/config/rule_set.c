@@ -424,7 +424,8 @@ static void doubt_glob(const struct rule_set *set, const struct config *config, 
 	if (any_rule(set, glob))
 		return;
 	text = g_strdup_printf("%s:%u: %s: there is no rule %s%s%s%s", shown, line, what, quoted,
-			       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+			       near ? "; did you mean \"" : "", near ? near : "",
+			       near ? "\"?" : "");
 	add_line(warnings, text);
 }
 

@@ -185,6 +185,7 @@ static const struct config_option term_options[] = {
 	 .example = "threshold: 90"},
 	{.name = "labels",
 	 AS_TAGS(struct rule_term, labels, n_labels),
+	 .vm_keys = true,
 	 .max = 16,
 	 .value = "KEY: GLOB",
 	 .help = "only series with these labels, where * and ? match anything",
