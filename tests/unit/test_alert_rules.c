@@ -167,7 +167,7 @@ static int64_t at(const char *text)
 	return g_date_time_to_unix(time) * 1000;
 }
 
-/* Berlin is an hour ahead of UTC in winter, two in summer; it changes on 29 March and 25 October. */
+/* Berlin is an hour ahead of UTC in winter, two in summer, from 29 March to 25 October. */
 static void test_windows(void)
 {
 	static const char text[] =

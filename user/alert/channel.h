@@ -68,7 +68,7 @@ void message_append_alert(const struct notification *n, GString *text);
 /* The URL from wherever the channel has it. */
 const char *channel_url(const struct config_channel *channel, const struct secrets *secrets);
 
-/* A request to that URL with the channel's headers and credentials, and this body, which it owns. */
+/* A request to that URL with the channel's headers and credentials; it takes the body. */
 void channel_post(const struct config_channel *channel, const struct secrets *secrets,
 		  const struct message *message, char *body, struct request *ret_request);
 

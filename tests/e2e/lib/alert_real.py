@@ -65,11 +65,12 @@ biff = no
     services = "\n".join(f"{name} unix - - n - {most} {command}" for name, most, command in [
         ("rewrite", "-", "trivial-rewrite"), ("bounce", 0, "bounce"),
         ("defer", 0, "bounce"), ("trace", 0, "bounce"), ("verify", 1, "verify"), ("proxymap", "-", "proxymap"),
-        ("virtual", "-", "virtual"), ("smtp", "-", "smtp"), ("error", "-", "error"), ("retry", "-", "error"),
+        ("smtp", "-", "smtp"), ("error", "-", "error"), ("retry", "-", "error"),
         ("anvil", 1, "anvil")])
     write("postfix/master.cf", f"""
 127.0.0.1:{port} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
+virtual unix - n n - - virtual
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
@@ -298,10 +299,10 @@ def test_beside_prometheus():
     theirs, ours = firing_spans(judge), our_spans()
     off = {rule: (round(ours[rule]["firing"] - theirs[rule][0], 1), round(ours[rule]["resolved"] - theirs[rule][1], 1))
            for rule in RULES if len(ours.get(rule, ())) == 2 and rule in theirs}
-    # A scrape and an evaluation, each a second apart, are behind the tick by two at most; a host
-    # that is busy on purpose adds some.
+    # Prometheus is behind the tick by a scrape and an evaluation, each a second apart; it begins to
+    # count at an evaluation and ends at one; and it shares a host that is busy on purpose.
     check("at the same moments", sorted(off) == sorted(RULES) and all(
-        abs(begin) <= 3 and abs(end) <= 4 for begin, end in off.values()), off)
+        -6 <= begin <= 1 and abs(end) <= 4 for begin, end in off.values()), off)
     print("# differences in seconds:", off, flush=True)
 
     for n in (0, 1):
