@@ -32,6 +32,7 @@ struct agent {
 	int stop_fd; /* readable once it stops: waits for slow readers end then */
 	struct web *web; /* NULL: nothing listens */
 	uint64_t web_restarts; /* as last logged, of the health sink's thread */
+	bool hidden; /* /proc does not show all of the host */
 	struct memory *memory;
 	GHashTable *log_shares; /* ordinary owner to GUINT_TO_POINTER(lines in this hour) */
 	gint64 log_hour;
@@ -143,6 +144,26 @@ static void refusal_report(struct agent *agent)
 	}
 }
 
+/* A host of which only a part is seen, once for each change. */
+static void hidden_report(struct agent *agent, const struct kvmlens_snapshot *snapshot)
+{
+	const struct snap_self *self = snapshot->self.n ? snapshot->self.v : NULL;
+	bool hidden = self && self->hidden_threads && self->hidden_threads != ABSENT;
+
+	if (hidden == agent->hidden)
+		return;
+	agent->hidden = hidden;
+	if (hidden)
+		log_line(agent->options.log, LOG_LEVEL_WARNING, "discovery",
+			 "reduced: /proc hides %" G_GUINT64_FORMAT
+			 " threads of this host, and every "
+			 "VM among them; kvmlens doctor says which and why",
+			 self->hidden_threads);
+	else
+		log_line(agent->options.log, LOG_LEVEL_INFO, "discovery",
+			 "/proc shows all of this host's threads");
+}
+
 /* A guest whose inside cannot be seen, for a reason that stays: once for each reason. */
 static void guest_report(struct agent *agent, const struct snap_vm *vm)
 {
@@ -204,6 +225,7 @@ static void health_sink(void *arg, const struct kvmlens_snapshot *snapshot)
 	web_report(agent);
 	losses_report(agent, snapshot);
 	refusal_report(agent);
+	hidden_report(agent, snapshot);
 	for (size_t i = 0; i < snapshot->vms.n; i++)
 		guest_report(agent, entities_at(&snapshot->vms, i));
 }

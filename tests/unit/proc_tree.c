@@ -57,10 +57,10 @@ static void put_stat(const char *root, const struct tree_process *p)
 {
 	g_autofree char *path = path_of(root, p->pid, "/stat");
 	g_autofree char *line = g_strdup_printf(
-		"%d (%s) %c %d %d %d 0 -1 %u 10 0 2 0 30 40 0 0 20 0 1 0 %llu 4096000 250 "
+		"%d (%s) %c %d %d %d 0 -1 %u 10 0 2 0 30 40 0 0 20 0 %u 0 %llu 4096000 250 "
 		"18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
 		p->pid, p->comm, p->state ? p->state : 'S', p->ppid, p->pid, p->pid, p->flags,
-		p->start);
+		p->threads ?: 1, p->start);
 
 	put(path, line, -1);
 }

@@ -11,6 +11,7 @@ struct tree_process {
 	char state; /* 0: S */
 	unsigned flags;
 	unsigned long long start; /* clock ticks */
+	unsigned threads; /* as stat counts them; 0: 1 */
 	const char *exe; /* NULL: none */
 	const char *const *argv; /* NULL-terminated, or NULL */
 	unsigned uid;

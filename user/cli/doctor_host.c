@@ -2,6 +2,7 @@
 /* What can be said of the host without loading anything. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/btf.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "config/endpoint.h"
 #include "probe/probe.h"
 #include "util/privilege.h"
+#include "vm/proc_view.h"
 
 const struct doctor_paths doctor_paths_here = {
 	.btf = "/sys/kernel/btf/vmlinux",
@@ -125,6 +127,52 @@ static void check_schedstat(struct doctor *doctor)
 		   "use a kernel with CONFIG_SCHED_INFO, which CONFIG_KVM selects");
 }
 
+#define HIDDEN_NAMED 8 /* ids of processes */
+
+/* "1234, 1240, ...": which processes exist that /proc does not show; NULL: none can be told. */
+static char *name_hidden(const char *proc)
+{
+	g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(pid_t));
+	GString *text = g_string_new(NULL);
+
+	proc_view_find_hidden(proc, ids, HIDDEN_NAMED);
+	for (unsigned i = 0; i < ids->len; i++)
+		g_string_append_printf(text, "%s%d", i ? ", " : "", g_array_index(ids, pid_t, i));
+	if (ids->len == HIDDEN_NAMED)
+		g_string_append(text, ", ...");
+	return g_string_free(text, !text->len);
+}
+
+static void check_processes(struct doctor *doctor)
+{
+	static const char what[] = "VMs are found among all processes of the host";
+	g_autofree char *why = NULL, *ids = NULL;
+	struct proc_view view;
+
+	if (proc_view_read(doctor->paths->proc, &view) || view.total == UINT64_MAX)
+		return;
+	if (!view.hidden && !view.own_namespace) {
+		doctor_add(doctor, FINDING_OK, "processes", what, NULL, NULL);
+		return;
+	}
+	if (view.own_namespace) {
+		why = g_strdup_printf("this is a pid namespace of its own: of the host's %" PRIu64
+				      " threads it shows %" PRIu64
+				      ", and no process outside the namespace",
+				      view.total, view.seen);
+		doctor_add(doctor, FINDING_NO, "processes", what, why,
+			   "run it in the host's: hostPID: true, --pid=host");
+		return;
+	}
+	ids = name_hidden(doctor->paths->proc);
+	why = g_strdup_printf("%s%s%s%s shows %" PRIu64 " of the host's %" PRIu64 " threads%s%s",
+			      doctor->paths->proc, view.option[0] ? ", mounted with " : "",
+			      view.option, view.option[0] ? "," : "", view.seen, view.total,
+			      ids ? "; hidden are the processes and threads " : "", ids ?: "");
+	doctor_add(doctor, FINDING_NO, "processes", what, why,
+		   "give it CAP_SYS_PTRACE, or remount /proc with hidepid=0");
+}
+
 /* An agent holds a lock on its directory for as long as it runs. */
 static void check_pins(struct doctor *doctor)
 {
@@ -198,6 +246,7 @@ void doctor_check_host(struct doctor *doctor)
 	check_file(doctor, "kvm", doctor->paths->kvm, "VMs with hardware help",
 		   "modprobe kvm_intel or kvm_amd; VMs without KVM are seen all the same");
 	check_schedstat(doctor);
+	check_processes(doctor);
 	check_pins(doctor);
 	check_listen(doctor);
 }

@@ -165,9 +165,11 @@ static uint64_t own_rss(void)
 	return n == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : ABSENT;
 }
 
-static void fill_self(struct about *a, struct collect *c, const struct about_ticks *ticks,
-		      struct kvmlens_snapshot *s)
+static void fill_self(struct about *a, const struct about_parts *parts,
+		      const struct about_ticks *ticks, struct kvmlens_snapshot *s)
 {
+	struct collect *c = parts->collect;
+	struct discover_health health = {};
 	struct threads *threads = probe_threads(c->probe);
 	struct snap_self *self;
 
@@ -187,6 +189,8 @@ static void fill_self(struct about *a, struct collect *c, const struct about_tic
 	self->threads_max = threads ? threads_max(threads) : 0;
 	self->stall_cpu_ns = stall_watch_cpu_ns(c->stalls);
 	self->adopted = probe_adopted(c->probe);
+	discover_health(parts->discover, &health);
+	self->hidden_threads = health.scans ? health.hidden : ABSENT;
 }
 
 static void fill_losses(struct about *a, const struct about_parts *parts,
@@ -285,7 +289,7 @@ void about_fill(struct about *a, const struct about_parts *parts, const struct a
 
 	fill_build(a, s->level, s);
 	fill_host(a, c, s);
-	fill_self(a, c, ticks, s);
+	fill_self(a, parts, ticks, s);
 	fill_losses(a, parts, s);
 	fill_refusals(a, parts->refusals, s);
 	fill_features(a, c, s);

@@ -3,8 +3,8 @@
 #include "metric/model.h"
 #include "metric/scope.h"
 
-/* A name-based (version 5) UUID, so that a VM without one keeps its series over a restart. */
-static char *make_uuid(const char *space, const char *name)
+/* Name-based, version 5. */
+char *vm_make_uuid(const char *space, const char *name)
 {
 	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA1);
 	guint8 d[20];
@@ -33,13 +33,11 @@ static void set_name(struct vm_ident *ident, const char *name, const char *uuid)
 {
 	bool ordinary = ident->owner.ordinary, has_uuid = uuid && *uuid;
 	const char *owner = ordinary ? ident->owner.name : "";
-	g_autofree char *space = has_uuid   ? g_strdup_printf("@%s", owner)
-				 : ordinary ? g_strdup_printf("@%s:%d", owner, (int)ident->pid)
-					    : g_strdup_printf(":%d", (int)ident->pid);
+	g_autofree char *space = g_strdup_printf("@%s", owner);
 
 	ident->name = ordinary ? g_strdup_printf("%s/%s", owner, name) : g_strdup(name);
-	ident->uuid =
-		has_uuid && !ordinary ? g_strdup(uuid) : make_uuid(space, has_uuid ? uuid : name);
+	ident->uuid = has_uuid && !ordinary ? g_strdup(uuid)
+					    : vm_make_uuid(space, has_uuid ? uuid : name);
 }
 
 struct vm_ident *vm_ident_owned(const struct vm_owner *owner, const char *name, const char *uuid,

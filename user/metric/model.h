@@ -61,6 +61,12 @@ struct vm_ident {
 };
 
 /*
+ * A UUID made of a name within a space, so that a VM that has none keeps its series over a restart:
+ * neither may hold what changes then, such as a process id. To be freed.
+ */
+char *vm_make_uuid(const char *space, const char *name);
+
+/*
  * A VM of an ordinary owner has a namespace of its own: it is called OWNER/NAME, and its UUID is
  * made of the owner and of the one that it claims. owner NULL: root.
  */
@@ -332,6 +338,7 @@ struct snap_self {
 	uint64_t stall_cpu_ns; /* of the thread that watches for stalls */
 	uint64_t threads_tracked, threads_max;
 	uint64_t adopted; /* 1: this run took over the maps of an earlier one */
+	uint64_t hidden_threads; /* of the host, that /proc does not show */
 };
 
 /* A reason and how often it cost something: nothing is lost silently. */

@@ -26,6 +26,9 @@ METRIC(SELF, kvmlens_threads_tracked, "kvmlens.threads.tracked", GAUGE, U64, thr
        "count", BASIC, NONE, "kvmlens", "Threads of VMs that kvmlens follows.")
 METRIC(SELF, kvmlens_threads_limit, "kvmlens.threads.limit", GAUGE, U64, threads_max, "count",
        STANDARD, NONE, "kvmlens", "Threads of VMs that kvmlens can follow.")
+METRIC(SELF, kvmlens_threads_hidden, "kvmlens.threads.hidden", GAUGE, U64, hidden_threads, "count",
+       BASIC, NONE, "kvmlens",
+       "Threads of the host that /proc hides from kvmlens, which finds no VM among them: above 0 in a pid namespace of its own, and under hidepid.")
 METRIC(SELF, kvmlens_stall_cpu_seconds_total, "kvmlens.stall.cpu_seconds_total", COUNTER, NS,
        stall_cpu_ns, "seconds", DETAILED, NONE, "kvmlens",
        "CPU time of the thread that watches for stalls.")

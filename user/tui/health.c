@@ -127,6 +127,17 @@ static void check_essentials(GArray *problems, const struct kvmlens_snapshot *sn
 	}
 }
 
+static void check_hidden(GArray *problems, const struct kvmlens_snapshot *snapshot)
+{
+	const struct snap_self *self = snapshot->self.n ? snapshot->self.v : NULL;
+
+	if (self && self->hidden_threads && self->hidden_threads != ABSENT)
+		add(problems, TONE_CRIT,
+		    g_strdup_printf("/proc hides %" PRIu64 " threads of this host, and every VM "
+				    "among them: see kvmlens doctor",
+				    self->hidden_threads));
+}
+
 /* An emulated vCPU is known by its thread's name alone. */
 static void check_nameless(GArray *problems, const struct kvmlens_snapshot *snapshot)
 {
@@ -224,6 +235,7 @@ GArray *health_problems(const struct kvmlens_snapshot *snapshot, uint64_t now_ns
 	check_age(problems, snapshot, now_ns, interval_ms);
 	check_providers(problems, snapshot);
 	check_sources(problems, snapshot);
+	check_hidden(problems, snapshot);
 	check_essentials(problems, snapshot);
 	check_nameless(problems, snapshot);
 	check_alerts(problems, snapshot);

@@ -71,6 +71,7 @@ struct discover_health {
 	uint64_t pokes; /* scans of single processes */
 	uint64_t blocked; /* processes whose command line cannot be read now */
 	uint64_t crowded; /* threads left out to keep room for vCPUs of trusted VMs */
+	uint64_t hidden; /* threads that /proc does not show; KVMLENS_ABSENT: unknown */
 	uint64_t dropped; /* VMs, threads and files left out because of a bound */
 	int kernel; /* what ops->scan last returned: 0, -ENOTSUP, ... */
 };

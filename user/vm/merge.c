@@ -16,6 +16,7 @@ static void merged_free(gpointer data)
 	struct merged_vm *vm = data;
 
 	g_free(vm->name);
+	g_free(vm->made);
 	g_free(vm);
 }
 
@@ -98,6 +99,30 @@ static bool poses(const struct merge *merge, const struct proc_vmm *process)
 	       (process->name && g_hash_table_contains(merge->by_name, process->name));
 }
 
+/*
+ * The UUID of the VM's own options, else the provider's. Where another VM has it already, and where
+ * there is none, one is made of what survives a restart.
+ */
+static void set_uuid(struct merge *merge, struct merged_vm *vm)
+{
+	const struct proc_vmm *process = vm->process;
+	const char *own = process ? process->uuid : NULL;
+	const char *theirs = vm->entry ? vm->entry->uuid : NULL;
+	bool same = own && (!theirs || !strcmp(own, theirs));
+
+	vm->uuid = claim_uuid(merge, &vm->owner, theirs ?: own);
+	vm->uuid_source = same ? process->uuid_source : vm->provider;
+	if (vm->uuid)
+		return;
+	vm->uuid_source = UUID_SOURCE_MADE;
+	if (process) {
+		vm->uuid = process->made_uuid;
+		return;
+	}
+	vm->made = vm_make_uuid(vm->provider, vm->entry->id);
+	vm->uuid = vm->made;
+}
+
 static void add(struct merge *merge, const struct proc_vmm *process, const struct vm_entry *entry,
 		const char *provider)
 {
@@ -106,7 +131,8 @@ static void add(struct merge *merge, const struct proc_vmm *process, const struc
 	vm->process = process;
 	vm->entry = entry;
 	vm->provider = provider;
-	vm->name = entry ? g_strdup(entry->name) : proc_vmm_name(process);
+	vm->name = entry && (vouches(provider) || !process) ? g_strdup(entry->name)
+							    : proc_vmm_name(process);
 	if (process)
 		vm->owner = process->owner;
 	if (vouches(provider)) {
@@ -114,10 +140,7 @@ static void add(struct merge *merge, const struct proc_vmm *process, const struc
 		vm->owner.ordinary = false;
 	}
 	vm->poses = vm->owner.ordinary && poses(merge, process);
-	vm->uuid = claim_uuid(merge, &vm->owner,
-			      entry && entry->uuid ? entry->uuid
-			      : process		   ? process->uuid
-						   : NULL);
+	set_uuid(merge, vm);
 	g_ptr_array_add(merge->vms, vm);
 }
 

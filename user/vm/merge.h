@@ -21,8 +21,10 @@ struct merged_vm {
 	const struct vm_entry *entry; /* NULL: no provider names it */
 	const char *provider; /* of entry, NULL */
 	char *name;
-	const char *uuid; /* NULL: it has none, or another VM of its owner's has the same */
 	bool poses; /* an ordinary owner's process with the UUID or name of a trusted one's */
+	const char *uuid; /* the VM's, or a made one: it has none, or another VM has the same */
+	const char *uuid_source; /* static, or the provider's name: of the label uuid_source */
+	char *made; /* owned: uuid is this, where there is no process; NULL */
 	struct vm_owner owner; /* zeroed: no process was found */
 };
 

@@ -7,10 +7,20 @@
 #include <unistd.h>
 
 #include "util/offload.h"
+#include "vm/platform.h"
 #include "vm/proc_fs.h"
+#include "vm/proc_view.h"
+#include "vm/vmm_root.h"
 
 #define READ_DEADLINE_MS 200
 #define READ_PARKED_MAX 8
+#define PROBE_PARKED_MAX 2 /* processes that are most likely no VMMs may cost no more */
+#define PROBE_SCAN_US 200000 /* time that they have in a scan; the others wait for the next one */
+#define PVE_DEADLINE_MS 100
+#define PVE_PARKED_MAX 1 /* one hung file system is behind all of them */
+#define PVE_SCANS 6 /* scans between two looks at what an operator may change meanwhile */
+#define QEMU_THREADS_MIN 3 /* main, RCU, one vCPU */
+#define NAMED_THREADS_MAX 64 /* whose names are read to recognize a VMM */
 #define VMMS_MAX 8192
 /* Of ordinary owners: what one may hang, what all may, and the time that they have in a scan. */
 #define ORDINARY_PARKED 1
@@ -24,14 +34,23 @@
 
 enum kind { KIND_NEW, KIND_OTHER, KIND_VMM };
 
-/* Reading one command line; owns all it needs, as it may outlive the scan. */
+/* Reading who one process is; owns all it needs, as it may outlive the scan. */
 struct read_job {
 	struct offload_job base;
 	int root;
 	pid_t pid;
+	bool probe; /* it may be a QEMU or anything else */
 	int result;
-	char *buf;
-	size_t len;
+	bool qemu, empty;
+	struct vmm_cmdline cmdline;
+	GArray *info;
+};
+
+/* Reading what Proxmox says of one VM. */
+struct pve_job {
+	struct offload_job base;
+	char *pve, *vmid;
+	GArray *info;
 };
 
 struct process {
@@ -41,7 +60,13 @@ struct process {
 	bool identified;
 	bool owned; /* vmm.owner is known */
 	struct read_job *job; /* hangs, or did when last looked at */
+	struct pve_job *pve_job; /* likewise */
+	unsigned pve_at; /* the scan in which Proxmox is asked next */
+	bool probed; /* its command line is no QEMU's */
 	struct vmm_cmdline cmdline;
+	GArray *platform, *info; /* of the process itself; with what Proxmox says */
+	char *key, *made; /* what the made UUID is made of, and it */
+	unsigned ordinal; /* among those of one key; 0: none yet */
 	unsigned seen, next_check, backoff; /* numbers of scans */
 };
 
@@ -54,17 +79,62 @@ struct proc_scan {
 	GHashTable *stuck; /* ordinary owner to calls of it that hang */
 	unsigned stuck_all;
 	gint64 ordinary_us; /* time spent on ordinary owners in this scan */
-	struct offload *reader;
+	gint64 probe_us; /* time spent on processes that may be no VMMs in this scan */
+	uint64_t threads, hidden; /* seen in this scan; not seen in the last one */
+	struct offload *reader, *prober, *pve_reader;
 	GHashTable *processes; /* pid -> struct process */
 	GPtrArray *vmms;
 	GArray *vhosts;
 };
 
+static char *read_config(void *ctx, const char *path, size_t *ret_len)
+{
+	const struct read_job *job = ctx;
+
+	return vmm_root_read(job->root, job->pid, path, QEMU_CONFIG_MAX, ret_len);
+}
+
+/* By the names that QEMU gives the threads of an emulated guest. */
+static bool has_tcg_threads(int root, pid_t pid)
+{
+	g_autoptr(GArray) threads = g_array_new(FALSE, TRUE, sizeof(struct proc_thread));
+	uint64_t dropped = 0;
+
+	if (proc_fs_threads(root, pid, 0, threads, &dropped))
+		return false;
+	for (unsigned i = 0; i < MIN(threads->len, NAMED_THREADS_MAX); i++)
+		if (g_array_index(threads, struct proc_thread, i).role.tcg)
+			return true;
+	return false;
+}
+
+static void read_platform(struct read_job *job)
+{
+	char path[32], text[8192];
+	ssize_t n;
+
+	g_snprintf(path, sizeof(path), "%d/cgroup", job->pid);
+	n = proc_fs_read(job->root, path, text, sizeof(text) - 1);
+	text[MAX(n, 0)] = '\0';
+	platform_tags(&job->cmdline, text, job->info);
+}
+
 static void read_job_run(struct offload_job *base)
 {
 	struct read_job *job = (struct read_job *)base;
+	g_autofree char *buf = NULL;
+	char exe[PATH_MAX] = "";
+	size_t len = 0;
 
-	job->result = proc_fs_cmdline(job->root, job->pid, &job->buf, &job->len);
+	job->result = proc_fs_cmdline(job->root, job->pid, &buf, &len);
+	if (job->result < 0)
+		return;
+	job->empty = !len;
+	proc_fs_exe(job->root, job->pid, exe, sizeof(exe));
+	job->qemu = vmm_cmdline_is_qemu(exe, buf, len) ||
+		    (job->probe && has_tcg_threads(job->root, job->pid));
+	vmm_cmdline_read(buf, len, job->qemu, read_config, job, &job->cmdline);
+	read_platform(job);
 }
 
 static void read_job_free(struct offload_job *base)
@@ -72,17 +142,48 @@ static void read_job_free(struct offload_job *base)
 	struct read_job *job = (struct read_job *)base;
 
 	close(job->root);
-	g_free(job->buf);
+	vmm_cmdline_clear(&job->cmdline);
+	g_array_unref(job->info);
 	g_free(job);
 }
 
-static struct read_job *read_job_new(int root, pid_t pid)
+static struct read_job *read_job_new(int root, pid_t pid, bool probe)
 {
 	struct read_job *job = g_new0(struct read_job, 1);
 
 	offload_job_init(&job->base, read_job_run, read_job_free);
 	job->root = fcntl(root, F_DUPFD_CLOEXEC, 0);
 	job->pid = pid;
+	job->probe = probe;
+	job->info = platform_tags_new();
+	return job;
+}
+
+static void pve_job_run(struct offload_job *base)
+{
+	struct pve_job *job = (struct pve_job *)base;
+
+	platform_pve_read(job->pve, job->vmid, job->info);
+}
+
+static void pve_job_free(struct offload_job *base)
+{
+	struct pve_job *job = (struct pve_job *)base;
+
+	g_free(job->pve);
+	g_free(job->vmid);
+	g_array_unref(job->info);
+	g_free(job);
+}
+
+static struct pve_job *pve_job_new(const char *pve, const char *vmid)
+{
+	struct pve_job *job = g_new0(struct pve_job, 1);
+
+	offload_job_init(&job->base, pve_job_run, pve_job_free);
+	job->pve = g_strdup(pve);
+	job->vmid = g_strdup(vmid);
+	job->info = platform_tags_new();
 	return job;
 }
 
@@ -91,6 +192,13 @@ static void process_forget_identity(struct process *process)
 	if (process->job)
 		offload_job_unref(&process->job->base);
 	process->job = NULL;
+	if (process->pve_job)
+		offload_job_unref(&process->pve_job->base);
+	process->pve_job = NULL;
+	process->pve_at = 0;
+	g_clear_pointer(&process->platform, g_array_unref);
+	g_clear_pointer(&process->info, g_array_unref);
+	process->probed = false;
 	vmm_cmdline_clear(&process->cmdline);
 	process->cmdline = (struct vmm_cmdline){0};
 	process->identified = false;
@@ -105,6 +213,8 @@ static void process_free(gpointer data)
 	struct process *process = data;
 
 	process_forget_identity(process);
+	g_free(process->key);
+	g_free(process->made);
 	g_free(process);
 }
 
@@ -119,6 +229,8 @@ int proc_scan_new(const char *root, struct proc_scan **ret_scan)
 	scan->root = fd;
 	scan->tick_ns = 1000000000ull / sysconf(_SC_CLK_TCK);
 	scan->reader = offload_new("proc-read", READ_PARKED_MAX);
+	scan->prober = offload_new("proc-probe", PROBE_PARKED_MAX);
+	scan->pve_reader = offload_new("pve-read", PVE_PARKED_MAX);
 	scan->processes = g_hash_table_new_full(NULL, NULL, NULL, process_free);
 	scan->vmms = g_ptr_array_new();
 	scan->stuck = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -136,6 +248,8 @@ void proc_scan_free(struct proc_scan *scan)
 	g_array_unref(scan->vhosts);
 	g_hash_table_unref(scan->processes);
 	offload_free(scan->reader);
+	offload_free(scan->prober);
+	offload_free(scan->pve_reader);
 	close(scan->root);
 	g_free(scan);
 }
@@ -159,12 +273,17 @@ char *proc_vmm_name(const struct proc_vmm *vmm)
 {
 	if (vmm->name)
 		return g_strdup(vmm->name);
-	return g_strdup_printf("%s-%d", vmm->stat.comm, vmm->stat.pid);
+	return g_strdup_printf("%s-%.8s", vmm->program ?: vmm->stat.comm, vmm->made_uuid);
 }
 
 unsigned proc_scan_blocked(const struct proc_scan *scan)
 {
 	return scan->blocked;
+}
+
+uint64_t proc_scan_hidden(const struct proc_scan *scan)
+{
+	return scan->hidden;
 }
 
 uint64_t proc_scan_dropped(const struct proc_scan *scan)
@@ -206,21 +325,42 @@ static void process_put_off(struct proc_scan *scan, struct process *process)
 	process->next_check = scan->number + process->backoff;
 }
 
+/* An upgrade, a wrapper or a loader may have changed the executable's name, not the thread's. */
+static bool is_named_qemu(int root, const struct proc_stat *stat)
+{
+	char exe[PATH_MAX];
+	int r = proc_fs_exe(root, stat->pid, exe, sizeof(exe));
+
+	return vmm_is_qemu(r ? stat->comm : exe);
+}
+
+static void process_read(struct proc_scan *scan, struct process *process, bool probe);
+
+/* Of what no name gives away: QEMU by its arguments or threads, which takes three of these. */
+static void process_probe(struct proc_scan *scan, struct process *process)
+{
+	if (process->probed || process->vmm.stat.num_threads < QEMU_THREADS_MIN)
+		return;
+	process_read(scan, process, true);
+	process->probed = !process->job || process->qemu;
+}
+
 static void process_classify(struct proc_scan *scan, struct process *process,
 			     const struct proc_scan_options *options)
 {
 	pid_t pid = process->vmm.stat.pid;
 	bool known = options->known && g_hash_table_contains(options->known, GINT_TO_POINTER(pid));
-	char exe[PATH_MAX];
 
 	process->kvm |= known;
 	if (process->kind == KIND_VMM || process->vmm.stat.flags & PF_KTHREAD)
 		return;
 	if (process->kind == KIND_OTHER && !known && scan->number < process->next_check)
 		return;
-	process->qemu = !proc_fs_exe(scan->root, pid, exe, sizeof(exe)) && vmm_is_qemu(exe);
+	process->qemu = is_named_qemu(scan->root, &process->vmm.stat);
 	if (!known && !process->qemu && options->fds)
 		process->kvm = has_kvm_files(scan->root, pid);
+	if (!process->qemu && !process->kvm)
+		process_probe(scan, process);
 	if (process->qemu || process->kvm)
 		process->kind = KIND_VMM;
 	else
@@ -246,17 +386,27 @@ static void process_own(struct proc_scan *scan, struct process *process,
 static void process_identify(struct proc_scan *scan, struct process *process)
 {
 	struct read_job *job = process->job;
+	bool vmm = process->qemu || process->kvm;
 
-	if (job->result < 0 || (!job->len && !process->kvm)) {
+	process->job = NULL;
+	if (job->result < 0 || (job->empty && !process->kvm)) {
 		/* It has no memory any more, or not yet. Who runs a VM may hide its arguments. */
+		offload_job_unref(&job->base);
+		if (!vmm)
+			return;
 		process_forget_identity(process);
 		process_put_off(scan, process);
 		return;
 	}
-	vmm_cmdline_parse(job->buf, job->len, process->qemu, &process->cmdline);
-	process->identified = true;
+	process->qemu |= job->qemu;
+	if (process->qemu || vmm) {
+		process->cmdline = job->cmdline;
+		process->platform = g_steal_pointer(&job->info);
+		job->cmdline = (struct vmm_cmdline){0};
+		job->info = platform_tags_new();
+		process->identified = true;
+	}
 	offload_job_unref(&job->base);
-	process->job = NULL;
 }
 
 static guint stuck_of(const struct proc_scan *scan, const struct vm_owner *owner)
@@ -281,28 +431,30 @@ static bool may_read(const struct proc_scan *scan, const struct vm_owner *owner)
 }
 
 /* Read the command line once; while that hangs only look whether it has come to an end. */
-static void process_read(struct proc_scan *scan, struct process *process)
+static void process_read(struct proc_scan *scan, struct process *process, bool probe)
 {
 	const struct vm_owner *owner = &process->vmm.owner;
 	gint64 begun = g_get_monotonic_time();
-	bool is_new = !process->job;
+	bool is_new = !process->job, brief = probe || owner->ordinary;
 
-	if (is_new && may_read(scan, owner)) {
-		unsigned deadline = owner->ordinary ? ORDINARY_DEADLINE_MS : READ_DEADLINE_MS;
+	if (is_new && (probe ? scan->probe_us < PROBE_SCAN_US : may_read(scan, owner))) {
+		struct offload *reader = probe ? scan->prober : scan->reader;
 		int r;
 
-		process->job = read_job_new(scan->root, process->vmm.stat.pid);
-		r = offload_run(scan->reader, &process->job->base, deadline);
+		process->job = read_job_new(scan->root, process->vmm.stat.pid, probe);
+		r = offload_run(reader, &process->job->base,
+				brief ? ORDINARY_DEADLINE_MS : READ_DEADLINE_MS);
 		if (r == -EBUSY || r == -EAGAIN) {
 			offload_job_unref(&process->job->base);
 			process->job = NULL;
 		}
-		if (owner->ordinary)
-			scan->ordinary_us += g_get_monotonic_time() - begun;
+		if (brief)
+			*(probe ? &scan->probe_us : &scan->ordinary_us) +=
+				g_get_monotonic_time() - begun;
 	}
 	if (process->job && offload_job_done(&process->job->base))
 		process_identify(scan, process);
-	else if (process->job && is_new)
+	else if (process->job && is_new && !probe)
 		note_stuck(scan, owner);
 }
 
@@ -320,6 +472,112 @@ static void count_stuck(struct proc_scan *scan)
 			note_stuck(scan, &process->vmm.owner);
 }
 
+/* --- what an operator may change while it runs ------------------------------------------------ */
+
+static void take_pve(struct process *process)
+{
+	GArray *info = platform_tags_new();
+	const GArray *from[] = {process->platform, process->pve_job->info};
+
+	for (size_t k = 0; k < G_N_ELEMENTS(from); k++)
+		for (unsigned i = 0; i < from[k]->len; i++) {
+			const struct kvmlens_tag *t =
+				&g_array_index(from[k], struct kvmlens_tag, i);
+			struct kvmlens_tag copy = {g_strdup(t->key), g_strdup(t->value)};
+
+			g_array_append_val(info, copy);
+		}
+	g_clear_pointer(&process->info, g_array_unref);
+	process->info = info;
+	offload_job_unref(&process->pve_job->base);
+	process->pve_job = NULL;
+}
+
+/* Ask Proxmox's cluster file system, which hangs without a quorum. */
+static void process_ask_pve(struct proc_scan *scan, struct process *process, const char *pve)
+{
+	const char *vmid = platform_tag_get(process->platform, "proxmox_vmid");
+
+	if (!vmid)
+		return;
+	if (!process->pve_job && scan->number >= process->pve_at) {
+		process->pve_at = scan->number + PVE_SCANS;
+		process->pve_job = pve_job_new(pve ?: "/etc/pve", vmid);
+		int r = offload_run(scan->pve_reader, &process->pve_job->base, PVE_DEADLINE_MS);
+
+		if (r == -EBUSY || r == -EAGAIN) {
+			offload_job_unref(&process->pve_job->base);
+			process->pve_job = NULL;
+		}
+	}
+	if (process->pve_job && offload_job_done(&process->pve_job->base))
+		take_pve(process);
+}
+
+/* --- made UUIDs ------------------------------------------------------------------------------- */
+
+/* What survives a restart. The owner's word counts within the owner's own VMs alone. */
+static char *identity_key(const struct process *process)
+{
+	const struct vmm_cmdline *c = &process->cmdline;
+	const struct vm_owner *owner = &process->vmm.owner;
+
+	return g_strdup_printf("%s\n%s\n%s\n%s\n%s\n%s", owner->ordinary ? owner->name : "",
+			       c->program ?: process->vmm.stat.comm, c->name ?: "", c->id ?: "",
+			       c->habit ?: "", c->uuid);
+}
+
+static gint by_age(gconstpointer a, gconstpointer b)
+{
+	const struct proc_vmm *x = *(struct proc_vmm *const *)a, *y = *(struct proc_vmm *const *)b;
+
+	if (x->start_ns != y->start_ns)
+		return x->start_ns < y->start_ns ? -1 : 1;
+	return (x->stat.pid > y->stat.pid) - (x->stat.pid < y->stat.pid);
+}
+
+static char *slot_name(const struct process *process, unsigned ordinal)
+{
+	return g_strdup_printf("%u\n%s", ordinal, process->key);
+}
+
+static void process_make_uuid(struct process *process, GHashTable *taken)
+{
+	char *name = slot_name(process, ++process->ordinal);
+
+	while (!g_hash_table_add(taken, name))
+		name = slot_name(process, ++process->ordinal);
+	g_free(process->made);
+	process->made = vm_make_uuid(":made", name);
+}
+
+/* Whoever has one keeps it; then the oldest of the others gets the first that is free. */
+static void make_uuids(struct proc_scan *scan)
+{
+	g_autoptr(GHashTable) taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	g_ptr_array_sort(scan->vmms, by_age);
+	for (unsigned i = 0; i < scan->vmms->len; i++) {
+		struct process *process = scan->vmms->pdata[i];
+		g_autofree char *key = identity_key(process);
+
+		if (g_strcmp0(process->key, key)) {
+			g_free(process->key);
+			process->key = g_steal_pointer(&key);
+			process->ordinal = 0;
+		} else if (process->ordinal) {
+			g_hash_table_add(taken, slot_name(process, process->ordinal));
+		}
+	}
+	for (unsigned i = 0; i < scan->vmms->len; i++) {
+		struct process *process = scan->vmms->pdata[i];
+
+		if (!process->ordinal)
+			process_make_uuid(process, taken);
+		process->vmm.made_uuid = process->made;
+	}
+}
+
 static void process_describe(struct process *process)
 {
 	struct proc_vmm *vmm = &process->vmm;
@@ -327,6 +585,11 @@ static void process_describe(struct process *process)
 	vmm->blocked = !process->identified;
 	vmm->name = process->cmdline.name;
 	vmm->uuid = process->cmdline.uuid[0] ? process->cmdline.uuid : NULL;
+	vmm->uuid_source = !vmm->uuid					     ? NULL
+			   : process->cmdline.uuid_source == VMM_UUID_SMBIOS ? UUID_SOURCE_SMBIOS
+									     : UUID_SOURCE_OPTION;
+	vmm->program = process->cmdline.program;
+	vmm->info = process->info ?: process->platform;
 	vmm->accel = process->kvm ? VMM_ACCEL_KVM : process->cmdline.accel;
 }
 
@@ -374,6 +637,7 @@ static void collect(struct proc_scan *scan)
 		scan->blocked += process->vmm.blocked;
 		g_ptr_array_add(scan->vmms, &process->vmm);
 	}
+	make_uuids(scan);
 	g_ptr_array_sort(scan->vmms, by_pid);
 }
 
@@ -382,7 +646,10 @@ static void look_at(struct proc_scan *scan, pid_t pid, const struct proc_scan_op
 	struct process *process;
 	struct proc_stat stat;
 
-	if (proc_fs_stat(scan->root, pid, &stat) || !proc_stat_alive(&stat))
+	if (proc_fs_stat(scan->root, pid, &stat))
+		return;
+	scan->threads += stat.num_threads;
+	if (!proc_stat_alive(&stat))
 		return;
 	if (stat.flags & PF_KTHREAD) {
 		struct proc_vhost vhost = {pid, proc_vhost_owner(stat.comm)};
@@ -400,16 +667,22 @@ static void look_at(struct proc_scan *scan, pid_t pid, const struct proc_scan_op
 	else
 		process->owned = true;
 	if (!process->identified)
-		process_read(scan, process);
+		process_read(scan, process, false);
+	/* Whoever may start a process can call it any VM of Proxmox's. */
+	if (process->identified && !process->vmm.owner.ordinary)
+		process_ask_pve(scan, process, options->pve);
 }
 
 int proc_scan_run(struct proc_scan *scan, const struct proc_scan_options *options)
 {
 	g_autoptr(GArray) pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
+	uint64_t total = proc_view_total(scan->root);
 	int r = proc_fs_pids(scan->root, pids);
 
 	if (r)
 		return r;
+	scan->threads = 0;
+	scan->probe_us = 0;
 	scan->number++;
 	scan->dropped += pids->len == PROC_PIDS_MAX;
 	scan->blocked = 0;
@@ -419,6 +692,7 @@ int proc_scan_run(struct proc_scan *scan, const struct proc_scan_options *option
 	g_array_set_size(scan->vhosts, 0);
 	for (unsigned i = 0; i < pids->len; i++)
 		look_at(scan, g_array_index(pids, pid_t, i), options);
+	scan->hidden = proc_view_hidden(MIN(total, proc_view_total(scan->root)), scan->threads);
 	collect(scan);
 	return 0;
 }

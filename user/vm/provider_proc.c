@@ -41,15 +41,19 @@ static int list_vmm(const struct proc_vmm *vmm, kvmlens_list_fn add, void *arg)
 {
 	g_autofree char *name = proc_vmm_name(vmm);
 	g_autofree char *id = g_strdup_printf(ID_FORMAT, vmm->stat.pid, vmm->stat.starttime);
+	const GArray *info = vmm->info;
 
 	/* Whether the guest is paused only its VMM knows. */
-	return add(arg, &(struct kvmlens_vm){
-				.id = id,
-				.name = name,
-				.uuid = vmm->uuid,
-				.pid = vmm->stat.pid,
-				.state = KVMLENS_VM_UNKNOWN,
-			});
+	return add(arg,
+		   &(struct kvmlens_vm){
+			   .id = id,
+			   .name = name,
+			   .uuid = vmm->uuid,
+			   .pid = vmm->stat.pid,
+			   .state = KVMLENS_VM_UNKNOWN,
+			   .info = info ? (const struct kvmlens_tag *)(void *)info->data : NULL,
+			   .n_info = info ? info->len : 0,
+		   });
 }
 
 static int proc_list(void *ctx, kvmlens_list_fn add, void *arg)

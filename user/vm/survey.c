@@ -33,7 +33,7 @@ struct leaving {
 struct survey {
 	struct discover_config config;
 	struct worker **workers;
-	char *root;
+	char *root, *pve;
 	struct owner_policy *owners;
 	struct proc_scan *proc; /* NULL: the root cannot be opened */
 	unsigned number; /* of the full scan */
@@ -60,6 +60,7 @@ struct survey *survey_new(const struct discover_config *config)
 	survey->config = *config;
 	survey->workers = g_memdup2(config->workers, config->n_workers * sizeof(struct worker *));
 	survey->root = g_strdup(config->proc_root);
+	survey->pve = g_build_filename(config->etc ?: "/etc", "pve", NULL);
 	survey->owners = owner_policy_new(config->etc, config->owners, config->n_owners);
 	survey->found = g_array_new(FALSE, TRUE, sizeof(struct kvm_found));
 	survey->kernel = kernel_vms(survey->found, NULL, NULL);
@@ -84,6 +85,7 @@ void survey_free(struct survey *survey)
 	owner_policy_free(survey->owners);
 	g_free(survey->workers);
 	g_free(survey->root);
+	g_free(survey->pve);
 	g_free(survey);
 }
 
@@ -131,7 +133,11 @@ static void survey_proc(struct survey *survey)
 {
 	g_autoptr(GHashTable) known = kernel_pids(survey);
 	struct proc_scan_options options = {
-		.known = known, .fds = survey->health.kernel != 0, .owners = survey->owners};
+		.known = known,
+		.fds = survey->health.kernel != 0,
+		.owners = survey->owners,
+		.pve = survey->pve,
+	};
 
 	owner_policy_refresh(survey->owners);
 	if (survey->proc)
@@ -515,6 +521,7 @@ void survey_all(struct survey *survey)
 	survey->health.scans++;
 	survey->health.scan_ns = (g_get_monotonic_time() - start) * 1000;
 	survey->health.blocked = survey->proc ? proc_scan_blocked(survey->proc) : 0;
+	survey->health.hidden = survey->proc ? proc_scan_hidden(survey->proc) : KVMLENS_ABSENT;
 }
 
 bool survey_follows(const struct survey *survey, pid_t tgid)

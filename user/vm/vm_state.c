@@ -28,7 +28,7 @@ void vm_state_free(struct vm_state *vm)
 }
 
 /* An identity stays the same object as long as it says the same: snapshots compare by it. */
-static bool set_ident(struct vm_state *vm, const struct merged_vm *merged)
+static void set_ident(struct vm_state *vm, const struct merged_vm *merged)
 {
 	const struct proc_vmm *process = merged->process;
 	struct vm_ident *ident = vm_ident_owned(&merged->owner, merged->name, merged->uuid,
@@ -40,23 +40,39 @@ static bool set_ident(struct vm_state *vm, const struct merged_vm *merged)
 	    before->pid == ident->pid && before->start_ns == ident->start_ns &&
 	    before->tcg == ident->tcg && owner_equal(&before->owner, &ident->owner)) {
 		vm_ident_unref(ident);
-		return false;
+		return;
 	}
 	vm->ident = ident;
 	vm_ident_unref(before);
-	return true;
 }
 
-static void set_info(struct vm_state *vm, const struct vm_entry *entry, bool force)
+/* Labels stay the same object as long as they say the same. */
+static void set_info(struct vm_state *vm, const struct merged_vm *merged)
 {
-	const struct vm_entry *before = vm->entry;
+	const struct kvmlens_tag source = {"uuid_source", merged->uuid_source};
+	const struct vm_entry *entry = merged->entry;
+	const GArray *platform = merged->process ? merged->process->info : NULL;
+	struct labels *labels = labels_new(vm->ident->labels, &source, 1), *more;
 
-	if (!force && vm->info && !before == !entry &&
-	    (!entry || vm_entry_info_equal(before, entry)))
+	/* The first of two with one key counts: the provider knows better. */
+	if (entry && entry->n_info) {
+		more = labels_new(labels, entry->info, entry->n_info);
+		labels_unref(labels);
+		labels = more;
+	}
+	if (platform && platform->len) {
+		more = labels_new(labels, (const struct kvmlens_tag *)(void *)platform->data,
+				  platform->len);
+		labels_unref(labels);
+		labels = more;
+	}
+	if (vm->info && vm->info->text_len == labels->text_len &&
+	    !memcmp(vm->info->text, labels->text, labels->text_len)) {
+		labels_unref(labels);
 		return;
+	}
 	labels_unref(vm->info);
-	vm->info = entry ? labels_new(vm->ident->labels, entry->info, entry->n_info)
-			 : labels_ref(vm->ident->labels);
+	vm->info = labels;
 }
 
 static void set_provider(struct vm_state *vm, const struct merged_vm *merged)
@@ -86,7 +102,8 @@ void vm_state_identify(struct vm_state *vm, const struct merged_vm *merged, stru
 	struct vm_list *before = vm->list;
 
 	vm->tcg = is_tcg(vm, merged->process);
-	set_info(vm, merged->entry, set_ident(vm, merged));
+	set_ident(vm, merged);
+	set_info(vm, merged);
 	set_provider(vm, merged);
 	vm->entry = merged->entry;
 	vm->list = list ? vm_list_ref(list) : NULL;

@@ -140,6 +140,7 @@ static void take_smbios(struct vmm_cmdline *cmdline, const char *value)
 	if (uuid)
 		set_uuid(cmdline, uuid, VMM_UUID_SMBIOS);
 	set_text(&cmdline->product, vmm_option_get(value, NULL, "product"));
+	set_text(&cmdline->manufacturer, vmm_option_get(value, NULL, "manufacturer"));
 }
 
 /* A group of a -readconfig file, which QEMU itself does not act on: for want of another uuid. */
@@ -387,5 +388,6 @@ void vmm_cmdline_clear(struct vmm_cmdline *cmdline)
 	g_clear_pointer(&cmdline->id, g_free);
 	g_clear_pointer(&cmdline->habit, g_free);
 	g_clear_pointer(&cmdline->product, g_free);
+	g_clear_pointer(&cmdline->manufacturer, g_free);
 	g_clear_pointer(&cmdline->program, g_free);
 }

@@ -29,7 +29,7 @@ struct vmm_cmdline {
 	enum vmm_uuid_source uuid_source;
 	char *id; /* the VMM's own: Proxmox's -id, --id, or of the path in --api-socket */
 	char *habit; /* of a VM without name and id: something it is started with each time */
-	char *product; /* of -smbios type=1 */
+	char *manufacturer, *product; /* of -smbios type=1 */
 	char *program; /* file name of argv[0] */
 	enum vmm_accel accel;
 	bool no_machine; /* a probe for capabilities (-machine none): runs no VM */
