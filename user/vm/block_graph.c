@@ -50,7 +50,10 @@ static void json_free(gpointer data)
 
 /* --- options as objects --------------------------------------------------------------------- */
 
-/* object.a.b.c = value, of the key "a.b.c". What is there already and no object stays. */
+/*
+ * object.a.b.c = value, of the key "a.b.c". What is there already and no object stays. Neither need
+ * be UTF-8, as a path need not.
+ */
 static void set_dotted(json_t *object, const char *key, const char *value)
 {
 	g_auto(GStrv) parts = g_strsplit(key, ".", KEY_DEPTH_MAX);
@@ -59,13 +62,13 @@ static void set_dotted(json_t *object, const char *key, const char *value)
 		json_t *inner;
 
 		if (!part[1]) {
-			json_object_set_new(object, *part, json_string(value));
+			json_object_set_new_nocheck(object, *part, json_string_nocheck(value));
 			return;
 		}
 		inner = json_object_get(object, *part);
 		if (!inner) {
 			inner = json_object();
-			json_object_set_new(object, *part, inner);
+			json_object_set_new_nocheck(object, *part, inner);
 		}
 		if (!json_is_object(inner))
 			return;
@@ -505,7 +508,7 @@ static json_t *drive_object(const struct qemu_arg *arg)
 		if (strcmp(arg->option, shorts[i].option))
 			continue;
 		drive = json_object();
-		json_object_set_new(drive, "file", json_string(arg->value));
+		json_object_set_new(drive, "file", json_string_nocheck(arg->value));
 		if (shorts[i].interface)
 			json_object_set_new(drive, "if", json_string(shorts[i].interface));
 		if (shorts[i].media)
