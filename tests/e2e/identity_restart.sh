@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # A QEMU with Proxmox's kind of command line is stopped and started again beside another of the same
-# name: it is the same VM to the page and to the history, by the UUID that QEMU itself has.
+# name: it is the same VM to the page and to the history, by the UUID that QEMU itself has. In a pid
+# namespace of its own the agent says how much of the host it does not see.
 set -uo pipefail
 # A BPF file system of its own: another agent may run on this host, with its pins.
 if [ "${PRIVATE:-}" != yes ]; then
@@ -101,5 +102,29 @@ series = json.load(open(sys.argv[1]))
 print(*sorted(s["uuid"] for s in series if s["vm"].startswith("shop")))
 END
 )" "$uuid $other"
+
+# threads: of the whole host, as the kernel counts them.
+threads() {
+	sed 's|.*/\([0-9]*\) .*|\1|' /proc/loadavg
+}
+
+printf '#!/bin/sh\nexec unshare -p -f --mount-proc --kill-child "%s" "$@"\n' "$KVMLENS" >"$TEST_TMP/inside"
+chmod +x "$TEST_TMP/inside"
+KVMLENS=$TEST_TMP/inside agent_start "$TEST_TMP/inside.log" --interval 1s --provider proc --store none || exit 1
+agent_wait_metric '^kvmlens_threads_hidden [1-9]' || echo "nothing is hidden"
+before=$(threads)
+page >"$TEST_TMP/page"
+hidden=$(sed -n 's/^kvmlens_threads_hidden //p' "$TEST_TMP/page")
+own=$(cat /proc/"$(pgrep -P "$AGENT_PID")"/status | sed -n 's/^Threads:\t//p')
+after=$(threads)
+echo "# $hidden hidden, $own of the agent itself; $before and $after threads of the host"
+# The namespace holds the agent's children, too; and threads come and go on a host.
+same "threads hidden and seen are the host's" \
+	"$((hidden + own >= (before < after ? before : after) - 12 && hidden <= (before > after ? before : after) + 12))" 1
+same "no VM is seen there" "$(grep -c ^vm_up "$TEST_TMP/page")" 0
+same "the log says so" "$(grep -c "reduced: /proc hides" "$TEST_TMP/inside.log")" 1
+kill -9 "$AGENT_PID"
+wait "$AGENT_PID" 2>/dev/null
+AGENT_PID=
 echo "1..$number"
 exit $((failures != 0))

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "vm/block_graph.h"
+#include "vm/platform.h"
+#include "vm/proc_view.h"
 #include "vm/vmm_cmdline.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -38,6 +40,22 @@ static void check_disks(const GArray *args, const char *program)
 			abort();
 }
 
+static void check_platform(const struct vmm_cmdline *cmdline, const char *text, size_t len)
+{
+	g_autofree char *copy = g_strndup(text, len);
+	g_autoptr(GArray) tags = platform_tags_new();
+	char option[32];
+
+	platform_tags(cmdline, copy, tags);
+	platform_pve_conf(text, len, tags);
+	platform_pve_pool(text, len, "7", tags);
+	for (unsigned i = 0; i < tags->len; i++)
+		if (!*g_array_index(tags, struct kvmlens_tag, i).value)
+			abort();
+	proc_view_parse_mount(copy, "/proc", option, sizeof(option));
+	proc_view_parse_loadavg(text, len);
+}
+
 static void check(const char *line, size_t len, struct file *file)
 {
 	g_autoptr(GArray) args = qemu_args_parse_cmdline(line, len, file ? read_file : NULL, file);
@@ -51,6 +69,7 @@ static void check(const char *line, size_t len, struct file *file)
 	vmm_cmdline_parse_qemu(args, &cmdline);
 	if (cmdline.uuid[0] && !vmm_uuid_canonical(cmdline.uuid, uuid))
 		abort();
+	check_platform(&cmdline, line, len);
 	vmm_cmdline_clear(&cmdline);
 	vmm_cmdline_is_qemu("", line, len);
 }

@@ -281,6 +281,11 @@ static void test_nodes(void)
 	      "{\"driver\":\"virtio-blk-pci\",\"drive\":\"libvirt-2-format\",\"id\":\"virtio-disk0\"}",
 	      "-device",
 	      "{\"driver\":\"virtio-blk-pci\",\"drive\":\"libvirt-1-storage\",\"id\":\"virtio-disk3\"}");
+	DISKS("ua-root=/r sata0-0-1=/s", "-blockdev",
+	      "driver=file,filename=/r,node-name=libvirt-2-storage", "-blockdev",
+	      "driver=file,filename=/s,node-name=libvirt-1-storage", "-device",
+	      "virtio-blk-pci,drive=libvirt-2-storage,id=ua-root", "-device",
+	      "ide-hd,drive=libvirt-1-storage,id=sata0-0-1");
 	DISKS("l=/luks qu=/one", "-blockdev",
 	      "driver=luks,node-name=l,key-secret=s,file.driver=host_device,file.filename=/luks",
 	      "-blockdev",

@@ -317,7 +317,10 @@ static void add_drive(struct graph *g, const json_t *drive)
 	add_disk(g, id, path, kind);
 }
 
-/* libvirt's disk virtio-disk0 is what its XML, and its own statistics, call vda. */
+/*
+ * libvirt numbers its nodes anew at each start. Its disk virtio-disk0 is what its XML, and its own
+ * statistics, call vda; any other id is at least the one in its XML. NULL: not libvirt's.
+ */
 static char *libvirt_target(const char *node, const char *device)
 {
 	static const char disk[] = "virtio-disk";
@@ -325,11 +328,12 @@ static char *libvirt_target(const char *node, const char *device)
 	unsigned index, rest;
 	const char *digits;
 
-	if (!g_str_has_prefix(node, "libvirt-") || !device || !g_str_has_prefix(device, disk))
+	if (!g_str_has_prefix(node, "libvirt-") || !device || !*device)
 		return NULL;
-	digits = device + sizeof(disk) - 1;
-	if (!*digits || strlen(digits) > 4 || strspn(digits, "0123456789") != strlen(digits))
-		return NULL;
+	digits = device + strlen(disk);
+	if (!g_str_has_prefix(device, disk) || !*digits || strlen(digits) > 4 ||
+	    strspn(digits, "0123456789") != strlen(digits))
+		return g_strdup(device);
 	index = strtoul(digits, NULL, 10);
 	for (rest = index + 1; rest; rest = (rest - 1) / 26)
 		*--at = (char)('a' + (rest - 1) % 26);

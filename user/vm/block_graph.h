@@ -5,7 +5,7 @@
  *
  * A disk is what the guest has: a drive, or the node that a device uses. Its name is the one that
  * QEMU itself gives it ("info block"), its path the file or device at the end of the chain of
- * "file" children. Backing files are part of a disk, firmware and media are told apart by kind.
+ * "file" children. libvirt's nodes have numbers of no meaning: there it is the device's name. Backing files are part of a disk, firmware and media are told apart by kind.
  */
 #ifndef KVMLENS_VM_BLOCK_GRAPH_H
 #define KVMLENS_VM_BLOCK_GRAPH_H

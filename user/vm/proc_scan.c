@@ -342,7 +342,6 @@ static void process_probe(struct proc_scan *scan, struct process *process)
 	if (process->probed || process->vmm.stat.num_threads < QEMU_THREADS_MIN)
 		return;
 	process_read(scan, process, true);
-	process->probed = !process->job || process->qemu;
 }
 
 static void process_classify(struct proc_scan *scan, struct process *process,
@@ -406,6 +405,7 @@ static void process_identify(struct proc_scan *scan, struct process *process)
 		job->info = platform_tags_new();
 		process->identified = true;
 	}
+	process->probed = true;
 	offload_job_unref(&job->base);
 }
 
