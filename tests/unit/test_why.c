@@ -221,6 +221,13 @@ static const struct rule_case cases[] = {
 	 "writes take 40.0 ms on the device sdb",
 	 "sdb",
 	 {{"vm.disk.device.read_latency", "device=\"sda\"", 19}}},
+	{"disk.held",
+	 {{"vm.disk.read_latency", "disk=\"vda\"", 16.5},
+	  {"vm.disk.device.read_latency", "device=\"sda\"", 0.2}},
+	 "reads of its disk vda take 16.5 ms, of which the device takes 0.2",
+	 "vda",
+	 {{"vm.disk.read_latency", "disk=\"vda\"", 16.5},
+	  {"vm.disk.device.read_latency", "device=\"sda\"", 12}}},
 	{"disk.latency",
 	 {{"vm.disk.read_latency", "disk=\"vda\"", 50},
 	  {"vm.disk.read_latency", "disk=\"vdb\"", 2},
@@ -364,6 +371,101 @@ static void test_main_cause(void)
 		CU_ASSERT_PTR_EQUAL(first_rule(pinned), why_rule_find("cpu.pinning"));
 	CU_ASSERT_PTR_EQUAL(first_rule(stalled), why_rule_find("stall.sigstop"));
 	CU_ASSERT_PTR_NULL(first_rule(fine));
+}
+
+/* A gauge at every ten seconds, "" before: absent. */
+static void add_values(struct evidence *e, const char *name, const char *labels,
+		       const double *values, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		evidence_add(e, metric_find(name), labels, 1000000 + 10000 * (int64_t)i, values[i]);
+}
+
+/* An incident of a quarter of a minute is judged by its own numbers, not by those before it. */
+static void test_first_minute(void)
+{
+	static const double ready[] = {0, 0, 0, 0, 0, 20, 22}, by[] = {0, 0, 0, 0, 0, 19, 21};
+	struct evidence *e = evidence_new("web-1", "u");
+	g_autoptr(GArray) findings = NULL;
+	const struct why_finding *f;
+
+	add_values(e, "vm.cpu.ready_time", "", ready, G_N_ELEMENTS(ready));
+	add_values(e, "vm.cpu.aggressor_time", "by=\"vm:b\"", by, G_N_ELEMENTS(by));
+	findings = why_judge(e);
+	CU_ASSERT_TRUE_FATAL(findings->len > 0);
+	f = &g_array_index(findings, struct why_finding, 0);
+	CU_ASSERT_STRING_EQUAL(f->rule->id, "cpu.neighbour");
+	CU_ASSERT_PTR_NOT_NULL(strstr(f->what, "in the last 20 s: waits 21.0 % of the time"));
+	CU_ASSERT_STRING_EQUAL(f->who, "vm:b");
+	evidence_free(e);
+}
+
+static struct why_finding first_finding(const struct fact *facts, const char *who, const char *note)
+{
+	bool known;
+	struct evidence *e = evidence_of(facts, &known);
+	g_autoptr(GArray) findings = NULL;
+	struct why_finding f = {0};
+
+	CU_ASSERT_TRUE(known);
+	if (note)
+		evidence_note(e, who, note);
+	findings = why_judge(e);
+	if (findings->len)
+		f = g_array_index(findings, struct why_finding, 0);
+	evidence_free(e);
+	return f;
+}
+
+/* All of like size are named, with the programs that are known, and nobody else. */
+static void test_culprits(void)
+{
+	static const struct fact two[] = {
+		READY(40), BLAME("vm:b", 12), BLAME("vm:c", 11), BLAME("vm:small", 1), {0}};
+	static const struct fact task[] = {READY(40), BLAME("cgroup:/", 20), {0}};
+	static const struct fact one[] = {
+		READY(4), GAUGE("vm.cpu.ready_time_max", 31), BLAME("vm:b", 2.2), {0}};
+	static const struct fact starves[] = {READY(30),
+					      BLAME("vm:b", 15),
+					      GAUGE("vm.cpu.guest_queue_time", 80),
+					      GAUGE("vm.cpu.usage", 95),
+					      {0}};
+	struct why_finding f = first_finding(two, NULL, NULL);
+
+	CU_ASSERT_STRING_EQUAL(f.who, "vm:b 20.0 %, vm:c 18.3 %");
+	f = first_finding(task, "cgroup:/", "python3, pid 77");
+	CU_ASSERT_STRING_EQUAL(f.who, "cgroup:/ (python3, pid 77)");
+	f = first_finding(one, NULL, NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(f.what, "(one vCPU 31.0 %)"));
+	f = first_finding(starves, NULL, NULL);
+	CU_ASSERT_STRING_EQUAL(f.rule->id, "cpu.neighbour");
+	CU_ASSERT_PTR_NULL(strstr(f.rule->advice, "vCPUs"));
+	for (size_t i = 0; i < n_why_rules; i++) {
+		bool known;
+		struct evidence *e = evidence_of(starves, &known);
+
+		if (why_apply(&why_rules[i], e, &f))
+			CU_ASSERT_PTR_NULL(strstr(f.rule->advice, "more vCPUs"));
+		evidence_free(e);
+	}
+}
+
+/* What cannot be written is never full. */
+static void test_read_only(void)
+{
+	static const struct fact facts[] = {
+		{"vm.disk.usage_percent", "disk=\"vda1\",kind=\"filesystem\",mount=\"/\"", 93},
+		{"vm.disk.usage_percent",
+		 "disk=\"loop0\",kind=\"filesystem\",mount=\"/snap/core22/1122\"", 100},
+		{"vm.disk.usage_percent", "disk=\"sr0\",kind=\"filesystem\",mount=\"/mnt\"", 100},
+		{"vm.disk.usage_percent",
+		 "disk=\"vdb\",kind=\"filesystem\",mount=\"/iso\",fstype=\"iso9660\"", 100},
+		{0}};
+	struct why_finding f = first_finding(facts, NULL, NULL);
+
+	CU_ASSERT_STRING_EQUAL(f.who, "/");
+	f = first_finding(facts + 1, NULL, NULL);
+	CU_ASSERT_PTR_NULL(f.rule);
 }
 
 static void test_lines(void)
@@ -514,10 +616,17 @@ static void test_snapshots(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
-		{"rules", test_rules},	{"the main cause", test_main_cause},
-		{"lines", test_lines},	{"nothing wrong", test_nothing_wrong},
-		{"JSON", test_json},	{"evidence", test_evidence},
-		{"labels", test_label}, {"snapshots", test_snapshots},
+		{"rules", test_rules},
+		{"the main cause", test_main_cause},
+		{"the first minute", test_first_minute},
+		{"culprits", test_culprits},
+		{"read-only file systems", test_read_only},
+		{"lines", test_lines},
+		{"nothing wrong", test_nothing_wrong},
+		{"JSON", test_json},
+		{"evidence", test_evidence},
+		{"labels", test_label},
+		{"snapshots", test_snapshots},
 		CU_TEST_INFO_NULL,
 	};
 

@@ -8,6 +8,7 @@
 #include "cli/insights.h"
 #include "cli/live.h"
 #include "cli/select.h"
+#include "cli/why_look.h"
 #include "util/timespan.h"
 #include "store/query.h"
 #include "util/text.h"
@@ -60,12 +61,15 @@ static void tell_json(const struct why *why, const struct evidence *e, const GAr
 }
 
 /* in may be NULL: what is said is of another time, or there is no history. */
-static void tell(const struct why *why, const struct evidence *e, const char *source,
-		 struct insights *in)
+static void tell(const struct why *why, struct evidence *e, const char *source, struct insights *in)
 {
 	g_autoptr(GPtrArray) said = last_hour(in, evidence_uuid(e)), lines = NULL;
-	g_autoptr(GArray) findings = why_judge(e);
+	g_autoptr(GArray) findings = NULL;
 
+	/* What runs now says nothing of another time. */
+	if (!why->asked)
+		why_look(&(struct why_look_roots){"/proc", "/run/libvirt/qemu"}, e);
+	findings = why_judge(e);
 	if (why->cli->flags->format == FORMAT_JSON) {
 		tell_json(why, e, findings, source, said);
 		return;

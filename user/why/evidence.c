@@ -4,18 +4,27 @@
 #include <math.h>
 #include <string.h>
 
+#define TAIL_POINTS 24
+
+struct point {
+	int64_t time_ms;
+	double value;
+};
+
 struct series {
 	const struct metric *metric;
 	char *labels;
 	unsigned n;
 	double sum, peak, last, gain;
 	int64_t last_ms;
+	struct point tail[TAIL_POINTS]; /* the last ones: number i of all at i % TAIL_POINTS */
 };
 
 struct evidence {
 	char *vm, *uuid;
 	GHashTable *series; /* struct series to itself */
 	GPtrArray *ordered; /* the same, in the order they came */
+	GHashTable *notes; /* who to what is known of it */
 	unsigned times; /* moments that values are of */
 	int64_t begin_ms, end_ms;
 };
@@ -50,6 +59,7 @@ struct evidence *evidence_new(const char *name, const char *uuid)
 	e->uuid = g_strdup(uuid);
 	e->series = g_hash_table_new_full(series_hash, series_equal, series_free, NULL);
 	e->ordered = g_ptr_array_new();
+	e->notes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	return e;
 }
 
@@ -59,6 +69,7 @@ void evidence_free(struct evidence *e)
 		return;
 	g_hash_table_unref(e->series);
 	g_ptr_array_unref(e->ordered);
+	g_hash_table_unref(e->notes);
 	g_free(e->vm);
 	g_free(e->uuid);
 	g_free(e);
@@ -111,6 +122,7 @@ void evidence_add(struct evidence *e, const struct metric *metric, const char *l
 	note_time(e, time_ms);
 	if (s->n && value > s->last)
 		s->gain += value - s->last;
+	s->tail[s->n % TAIL_POINTS] = (struct point){time_ms, value};
 	s->n++;
 	e->times = MAX(e->times, s->n);
 	s->sum += value;
@@ -156,6 +168,49 @@ void evidence_add_snapshot(struct evidence *e, const struct kvmlens_snapshot *sn
 
 	one.vms = (struct entities){(void *)vm, 1, snapshot->vms.stride};
 	metric_walk(&one, NULL, add_value, &a);
+}
+
+void evidence_note(struct evidence *e, const char *who, const char *note)
+{
+	g_hash_table_replace(e->notes, g_strdup(who), g_strdup(note));
+}
+
+const char *evidence_note_of(const struct evidence *e, const char *who)
+{
+	return g_hash_table_lookup(e->notes, who);
+}
+
+/* A gauge's value is of the interval before it; a counter needs the one at the beginning. */
+static void add_tail(struct evidence *to, const struct series *s, int64_t since_ms)
+{
+	bool counter = s->metric->kind == METRIC_COUNTER;
+
+	for (unsigned i = s->n > TAIL_POINTS ? s->n - TAIL_POINTS : 0; i < s->n; i++) {
+		const struct point *p = &s->tail[i % TAIL_POINTS];
+
+		if (p->time_ms > since_ms || (counter && p->time_ms == since_ms))
+			evidence_add(to, s->metric, s->labels, p->time_ms, p->value);
+	}
+}
+
+struct evidence *evidence_tail(const struct evidence *e, int64_t ms)
+{
+	struct evidence *tail = evidence_new(e->vm, e->uuid);
+	GHashTableIter iter;
+	gpointer who, note;
+
+	for (guint i = 0; i < e->ordered->len; i++)
+		add_tail(tail, e->ordered->pdata[i], e->end_ms - ms);
+	tail->begin_ms = MIN(tail->begin_ms, e->end_ms - ms);
+	g_hash_table_iter_init(&iter, e->notes);
+	while (g_hash_table_iter_next(&iter, &who, &note))
+		evidence_note(tail, who, note);
+	return tail;
+}
+
+int64_t evidence_step_ms(const struct evidence *e)
+{
+	return e->times > 1 ? (e->end_ms - e->begin_ms) / (e->times - 1) : 0;
 }
 
 double evidence_seconds(const struct evidence *e)

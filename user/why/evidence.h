@@ -31,6 +31,18 @@ void evidence_add(struct evidence *evidence, const struct metric *metric, const 
 void evidence_add_snapshot(struct evidence *evidence, const struct kvmlens_snapshot *snapshot,
 			   const struct snap_vm *vm);
 
+/*
+ * What a look at the host says of somebody that the labels name, as "cgroup:/": the programs that
+ * run there. Copied; NULL: nothing is known.
+ */
+void evidence_note(struct evidence *evidence, const char *who, const char *note);
+const char *evidence_note_of(const struct evidence *evidence, const char *who);
+
+/* The last part of it alone: an incident's first seconds are not diluted there. Freed by the caller. */
+struct evidence *evidence_tail(const struct evidence *evidence, int64_t ms);
+/* How far apart its moments are; 0: there is but one. */
+int64_t evidence_step_ms(const struct evidence *evidence);
+
 /* From the first value to the last. */
 double evidence_seconds(const struct evidence *evidence);
 int64_t evidence_end_ms(const struct evidence *evidence);

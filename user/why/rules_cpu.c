@@ -6,13 +6,18 @@
 
 enum taker { TAKER_VM, TAKER_TASK, TAKER_KERNEL, TAKER_INTERRUPT, TAKER_SELF, TAKER_IDLE, TAKERS };
 
+/* Somebody who ran while it waited. */
+struct taking {
+	char *by;
+	double percent;
+};
+
 /* Whom the ready time is charged to, in percent of wall time. */
-struct wait {
+typedef struct wait {
 	double ready;
 	double taken[TAKERS];
-	char who[TAKERS][WHY_WHO_MAX]; /* the greatest of each kind */
-	double most[TAKERS];
-};
+	GArray *who[TAKERS]; /* struct taking, the greatest first */
+} wait_t;
 
 static enum taker taker_of(const char *by)
 {
@@ -32,14 +37,61 @@ static enum taker taker_of(const char *by)
 static void take(struct wait *w, const char *by, double percent)
 {
 	enum taker taker = taker_of(by);
+	struct taking who;
 
 	if (taker == TAKERS || isnan(percent) || percent <= 0)
 		return;
 	w->taken[taker] += percent;
-	if (percent <= w->most[taker])
-		return;
-	w->most[taker] = percent;
-	g_strlcpy(w->who[taker], by, sizeof(w->who[taker]));
+	who = (struct taking){g_strdup(by), percent};
+	g_array_append_val(w->who[taker], who);
+}
+
+static void taking_clear(gpointer taking)
+{
+	g_free(((struct taking *)taking)->by);
+}
+
+static gint by_percent(gconstpointer a, gconstpointer b)
+{
+	const struct taking *x = a, *y = b;
+
+	return (x->percent < y->percent) - (x->percent > y->percent);
+}
+
+static void wait_clear(struct wait *w)
+{
+	for (int i = 0; i < TAKERS; i++)
+		g_clear_pointer(&w->who[i], g_array_unref);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(wait_t, wait_clear)
+
+#define LIKE_SIZE 0.5 /* of the greatest, from which on somebody is named beside it */
+#define NAMED_MAX 4
+
+/* All of like size, the greatest first, with what is known of them. */
+static void name_takers(const struct evidence *e, const struct wait *w, enum taker taker,
+			struct why_finding *f)
+{
+	const GArray *all = w->who[taker];
+	g_autoptr(GString) text = g_string_new(NULL);
+	double least = all->len ? LIKE_SIZE * g_array_index(all, struct taking, 0).percent : 0;
+	guint n = 0;
+
+	while (n < MIN(all->len, NAMED_MAX) &&
+	       g_array_index(all, struct taking, n).percent >= least)
+		n++;
+	for (guint i = 0; i < n; i++) {
+		const struct taking *t = &g_array_index(all, struct taking, i);
+		const char *note = evidence_note_of(e, t->by);
+
+		g_string_append_printf(text, "%s%s", i ? ", " : "", t->by);
+		if (n > 1)
+			g_string_append_printf(text, " %.1f %%", t->percent);
+		if (note)
+			g_string_append_printf(text, " (%s)", note);
+	}
+	g_strlcpy(f->who, text->str, sizeof(f->who));
 }
 
 /* Seconds of all vCPUs as percent of wall time; NAN where there is no time yet. */
@@ -77,15 +129,40 @@ static void charge(const struct evidence *e, struct wait *w)
 			take(w, g_array_index(gauges, struct evidence_part, k).label,
 			     g_array_index(gauges, struct evidence_part, k).mean);
 	g_free(done);
+	for (int i = 0; i < TAKERS; i++)
+		g_array_sort(w->who[i], by_percent);
+}
+
+bool why_waits(const struct evidence *e)
+{
+	return evidence_mean(e, "vm.cpu.ready_time") >= WHY_READY ||
+	       evidence_mean(e, "vm.cpu.ready_time_max") >= WHY_READY_ONE;
 }
 
 static bool waits(const struct evidence *e, struct wait *w)
 {
 	*w = (struct wait){.ready = evidence_mean(e, "vm.cpu.ready_time")};
-	if (isnan(w->ready) || w->ready < WHY_READY)
+	if (isnan(w->ready) || !why_waits(e))
 		return false;
+	for (int i = 0; i < TAKERS; i++) {
+		w->who[i] = g_array_new(FALSE, FALSE, sizeof(struct taking));
+		g_array_set_clear_func(w->who[i], taking_clear);
+	}
 	charge(e, w);
 	return true;
+}
+
+/* "waits 8.0 % of the time for a CPU (one vCPU 31.0 %)": where one stands out, it is named. */
+static const char *ready_text(const struct evidence *e, double ready, char *buf, size_t size)
+{
+	double most = evidence_mean(e, "vm.cpu.ready_time_max");
+
+	if (most >= WHY_READY_ONE && most >= 2 * ready)
+		g_snprintf(buf, size, "waits %.1f %% of the time for a CPU (one vCPU %.1f %%)",
+			   ready, most);
+	else
+		g_snprintf(buf, size, "waits %.1f %% of the time for a CPU", ready);
+	return buf;
 }
 
 /* Percent of wall time that a cause takes; 0: none, or nobody tells. */
@@ -122,14 +199,15 @@ static double less_own_fault(const struct evidence *e, const struct wait *w, dou
 static bool taken_by(const struct evidence *e, enum taker taker, const char *whose,
 		     struct why_finding *f)
 {
-	struct wait w;
+	g_auto(wait_t) w = {0};
+	char ready[80];
 
 	if (!waits(e, &w) || !matters(w.taken[taker], w.ready))
 		return false;
 	f->amount = w.taken[taker];
 	f->weight = less_own_fault(e, &w, f->amount);
-	g_strlcpy(f->who, w.who[taker], sizeof(f->who));
-	why_say(f, "waits %.1f %% of the time for a CPU, %.1f %% while %s", w.ready, f->amount,
+	name_takers(e, &w, taker, f);
+	why_say(f, "%s, %.1f %% while %s", ready_text(e, w.ready, ready, sizeof(ready)), f->amount,
 		whose);
 	return true;
 }
@@ -138,11 +216,13 @@ bool why_cpu_quota(const struct evidence *e, struct why_finding *f)
 {
 	double ready = evidence_mean(e, "vm.cpu.ready_time"), percent = cause(e, "throttled");
 
-	if (isnan(ready) || ready < WHY_READY || !matters(percent, ready))
+	char text[80];
+
+	if (!why_waits(e) || !matters(percent, ready))
 		return false;
 	f->amount = f->weight = percent;
-	why_say(f, "waits %.1f %% of the time for a CPU, %.1f %% because its quota is used up",
-		ready, percent);
+	why_say(f, "%s, %.1f %% because its quota is used up",
+		ready_text(e, ready, text, sizeof(text)), percent);
 	return true;
 }
 
@@ -150,13 +230,13 @@ bool why_cpu_pinning(const struct evidence *e, struct why_finding *f)
 {
 	double ready = evidence_mean(e, "vm.cpu.ready_time"), percent = cause(e, "pinning");
 
-	if (isnan(ready) || ready < WHY_READY || !matters(percent, ready))
+	char text[80];
+
+	if (!why_waits(e) || !matters(percent, ready))
 		return false;
 	f->amount = f->weight = percent;
-	why_say(f,
-		"waits %.1f %% of the time for a CPU, %.1f %% while another CPU stood idle that it "
-		"may not or did not use",
-		ready, percent);
+	why_say(f, "%s, %.1f %% while another CPU stood idle that it may not or did not use",
+		ready_text(e, ready, text, sizeof(text)), percent);
 	return true;
 }
 
@@ -179,15 +259,15 @@ bool why_cpu_interrupts(const struct evidence *e, struct why_finding *f)
 {
 	double ready = evidence_mean(e, "vm.cpu.ready_time");
 	double percent = cause(e, "interrupt");
+	char text[80];
 
 	if (!(percent > 0))
 		return taken_by(e, TAKER_INTERRUPT, "softirqs ran there", f);
-	if (isnan(ready) || ready < WHY_READY || !matters(percent, ready))
+	if (!why_waits(e) || !matters(percent, ready))
 		return false;
 	f->amount = f->weight = percent;
-	why_say(f,
-		"waits %.1f %% of the time for a CPU, %.1f %% while interrupts were served there",
-		ready, percent);
+	why_say(f, "%s, %.1f %% while interrupts were served there",
+		ready_text(e, ready, text, sizeof(text)), percent);
 	return true;
 }
 
@@ -203,7 +283,8 @@ bool why_cpu_idle_wake(const struct evidence *e, struct why_finding *f)
 
 bool why_cpu_unexplained(const struct evidence *e, struct why_finding *f)
 {
-	struct wait w;
+	g_auto(wait_t) w = {0};
+	char ready[80];
 
 	if (!waits(e, &w) || matters(cause(e, "throttled"), w.ready) ||
 	    matters(cause(e, "pinning"), w.ready))
@@ -213,7 +294,8 @@ bool why_cpu_unexplained(const struct evidence *e, struct why_finding *f)
 			return false;
 	f->amount = w.ready;
 	f->weight = w.ready / 2;
-	why_say(f, "waits %.1f %% of the time for a CPU, for many that each take little", w.ready);
+	why_say(f, "%s, for many that each take little",
+		ready_text(e, w.ready, ready, sizeof(ready)));
 	return true;
 }
 
@@ -222,7 +304,7 @@ bool why_cpu_saturated(const struct evidence *e, struct why_finding *f)
 	double used = evidence_mean(e, "vm.cpu.usage"),
 	       ready = evidence_mean(e, "vm.cpu.ready_time");
 
-	if (isnan(used) || used < 90 || ready >= WHY_READY)
+	if (!(used >= 90) || isnan(ready) || why_waits(e))
 		return false;
 	f->amount = used;
 	f->weight = used / 4;

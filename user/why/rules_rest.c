@@ -134,22 +134,100 @@ bool why_disk_device(const struct evidence *e, struct why_finding *f)
 	return found(f, ms, latency_weight(ms) + 1);
 }
 
+/* The slowest device below its disks, NAN: no device is known, as of a network disk. */
+static double device_latency(const struct evidence *e)
+{
+	struct why_finding f = {0};
+	const char *what;
+	double ms = slower(e, "vm.disk.device.read_latency", "vm.disk.device.write_latency",
+			   "device", &f, &what);
+
+	return isnan(ms) ? evidence_mean(e, "vm.disks.device_latency") : ms;
+}
+
+#define HELD_MS 5.0
+#define HELD_PART 4.0 /* of the disk's latency the device takes no more than one part of so many */
+
+static bool is_held(const struct evidence *e, double ms)
+{
+	return ms >= HELD_MS && device_latency(e) <= ms / HELD_PART;
+}
+
+/* The device is quick, and the guest waits: what lies between has it. */
+bool why_disk_held(const struct evidence *e, struct why_finding *f)
+{
+	const char *what, *iotune = evidence_note_of(e, "iotune");
+	double ms = slower(e, "vm.disk.read_latency", "vm.disk.write_latency", "disk", f, &what);
+
+	if (!is_held(e, ms))
+		return false;
+	if (iotune)
+		why_say(f,
+			"%s of its disk %s take %.1f ms, of which the device takes %.1f: its iotune "
+			"limit holds them (%s)",
+			what, f->who, ms, device_latency(e), iotune);
+	else
+		why_say(f,
+			"%s of its disk %s take %.1f ms, of which the device takes %.1f: QEMU or the "
+			"host holds them, as an iotune limit does",
+			what, f->who, ms, device_latency(e));
+	return found(f, ms, latency_weight(ms) + 2);
+}
+
 bool why_disk_latency(const struct evidence *e, struct why_finding *f)
 {
 	const char *what;
 	double ms = slower(e, "vm.disk.read_latency", "vm.disk.write_latency", "disk", f, &what);
 
-	if (!(ms >= 20))
+	if (!(ms >= 20) || is_held(e, ms))
 		return false;
 	why_say(f, "%s of its disk %s take %.1f ms", what, f->who, ms);
 	return found(f, ms, latency_weight(ms));
 }
 
+/* Is it one of these, or does it begin with one that ends in '*'? */
+static bool is_any(const char *value, const char *const *names)
+{
+	for (; value && *names; names++) {
+		size_t len = strlen(*names);
+
+		if ((*names)[len - 1] == '*' ? !strncmp(value, *names, len - 1)
+					     : !strcmp(value, *names))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Of the guest's file systems those that can be written: an image that is written in full is
+ * nothing bad, and a CD-ROM or a snap is full from the day it is made.
+ */
+static bool can_fill(const char *labels)
+{
+	static const char *const types[] = {"squashfs", "iso9660", "udf",   "UDF", "erofs",
+					    "cramfs",	"CDFS",	   "romfs", NULL};
+	static const char *const disks[] = {"loop*", "sr*", "fd*", NULL};
+	static const char *const mounts[] = {"/snap/*", "/var/lib/snapd/*", NULL};
+	g_autofree char *type = evidence_label(labels, "fstype");
+	g_autofree char *disk = evidence_label(labels, "disk");
+	g_autofree char *mount = evidence_label(labels, "mount");
+
+	return !is_any(type, types) && !is_any(disk, disks) && !is_any(mount, mounts);
+}
+
 bool why_disk_full(const struct evidence *e, struct why_finding *f)
 {
-	/* A file system of the guest; an image that is written in full is nothing bad. */
-	double used = worst(e, "vm.disk.usage_percent", "mount", f);
+	g_autoptr(GArray) parts = evidence_parts(e, "vm.disk.usage_percent", "mount");
+	double used = NAN;
 
+	for (guint i = 0; i < parts->len && isnan(used); i++) {
+		const struct evidence_part *p = &g_array_index(parts, struct evidence_part, i);
+
+		if (!can_fill(p->labels))
+			continue;
+		g_strlcpy(f->who, p->label, sizeof(f->who));
+		used = p->mean;
+	}
 	if (!(used >= 90))
 		return false;
 	why_say(f, "its file system %s is %.1f %% full", f->who, used);
@@ -192,7 +270,8 @@ bool why_guest_queue(const struct evidence *e, struct why_finding *f)
 {
 	double queue, ready = evidence_mean(e, "vm.cpu.ready_time");
 
-	if (!beyond(e, "vm.cpu.guest_queue_time", 20, &queue))
+	/* While its vCPUs wait for the host's CPUs, its processes wait for them: more would not help. */
+	if (!beyond(e, "vm.cpu.guest_queue_time", 20, &queue) || why_waits(e))
 		return false;
 	why_say(f,
 		"its processes wait %.1f %% of the time for its own vCPUs, which wait %.1f %% for "

@@ -25,12 +25,14 @@ const struct why_rule why_rules[] = {
 	{"stall.main_loop", WHY_STALL, "seconds", "QEMU's main loop held up for 1 s or more",
 	 "look at the storage and the monitors of its QEMU; take a stack of its first thread",
 	 why_stall_main_loop},
-	{"cpu.quota", WHY_CPU, "percent", "ready >= 5 %, and >= 20 % of it throttled",
+	{"cpu.quota", WHY_CPU, "percent",
+	 "ready >= 5 % or of a vCPU >= 10 %, and >= 20 % of it throttled",
 	 "raise the quota (virsh schedinfo, cpu.max) or move work off this VM", why_cpu_quota},
 	{"cpu.pinning", WHY_CPU, "percent", "ready >= 5 %, and >= 20 % of it beside an idle CPU",
 	 "unpin it, or pin it to more CPUs (virsh vcpupin)", why_cpu_pinning},
-	{"cpu.neighbour", WHY_CPU, "percent", "ready >= 5 %, and >= 20 % of it taken by other VMs",
-	 "move one of the two to other CPUs or another host, or lower the other's CPU weight",
+	{"cpu.neighbour", WHY_CPU, "percent",
+	 "ready >= 5 % or of a vCPU >= 10 %, and >= 20 % of it taken by other VMs",
+	 "move it or them to other CPUs or another host, or lower their CPU weight",
 	 why_cpu_neighbour},
 	{"cpu.host_task", WHY_CPU, "percent",
 	 "ready >= 5 %, and >= 20 % of it taken by processes of the host",
@@ -78,18 +80,22 @@ const struct why_rule why_rules[] = {
 	{"disk.device", WHY_DISK, "ms", "read or write latency of a device >= 20 ms",
 	 "see what else uses that device; move the image or limit the others (blkdeviotune)",
 	 why_disk_device},
+	{"disk.held", WHY_DISK, "ms",
+	 "a disk's latency is 5 ms or more, the device's a quarter of it",
+	 "raise its iotune limits (virsh blkdeviotune, QEMU's throttling); else give it IO threads",
+	 why_disk_held},
 	{"disk.latency", WHY_DISK, "ms", "read or write latency of a disk >= 20 ms",
-	 "compare with the device's: if that is quick, raise iotune limits or add IO threads",
+	 "see the network and the server that its image is on, and its cache mode",
 	 why_disk_latency},
-	{"disk.full", WHY_DISK, "percent", "space used in a file system of the guest >= 90 %",
+	{"disk.full", WHY_DISK, "percent",
+	 "space used in a file system of the guest that can be written >= 90 %",
 	 "grow the disk and the file system, or clean up in the guest", why_disk_full},
 	{"network.drops", WHY_NETWORK, "1/s", ">= 1 packet dropped a second",
 	 "give it multiqueue or vhost, longer rings; see whether it gets CPU", why_network_drops},
 	{"network.errors", WHY_NETWORK, "1/s", ">= 1 error a second",
 	 "check offloads and MTU on both ends of its tap", why_network_errors},
-	{"guest.queue", WHY_GUEST, "percent", "its run queues >= 20 %",
-	 "give it more vCPUs if it gets the CPU; see its processes: kvmlens top VM",
-	 why_guest_queue},
+	{"guest.queue", WHY_GUEST, "percent", "its run queues >= 20 %, ready < 5 %",
+	 "see its processes (kvmlens top VM); give it more vCPUs", why_guest_queue},
 	{"guest.iowait", WHY_GUEST, "percent", "iowait >= 20 %",
 	 "see its disks' latency; if that is good, one process does too much IO", why_guest_iowait},
 	{"guest.system", WHY_GUEST, "percent", "system time >= 50 %",
@@ -137,14 +143,54 @@ static gint by_weight(gconstpointer a, gconstpointer b)
 	return (x->weight < y->weight) - (x->weight > y->weight);
 }
 
+/* The last moments alone, of which at least two are needed. */
+#define TAIL_MS 15000
+#define TAIL_STEPS 2
+/* So much worse it has to be lately to be told from all of the time. */
+#define TAIL_WORSE 1.3
+
+/* NULL: all of the time is not much longer. */
+static struct evidence *tail_of(const struct evidence *e)
+{
+	int64_t ms = MAX(TAIL_MS, TAIL_STEPS * evidence_step_ms(e));
+
+	return evidence_seconds(e) * 1000 > 1.5 * (double)ms ? evidence_tail(e, ms) : NULL;
+}
+
+/* Stalls are counted, and what the history says is of no moment. */
+static bool is_of_moments(const struct why_rule *rule)
+{
+	return rule->topic != WHY_STALL && rule->topic != WHY_HISTORY;
+}
+
+static bool judge_tail(const struct why_rule *rule, const struct evidence *tail,
+		       struct why_finding *ret)
+{
+	char what[WHY_TEXT_MAX];
+
+	if (!tail || !is_of_moments(rule) || !why_apply(rule, tail, ret))
+		return false;
+	g_strlcpy(what, ret->what, sizeof(what));
+	why_say(ret, "in the last %.0f s: %s", evidence_seconds(tail), what);
+	return true;
+}
+
 GArray *why_judge(const struct evidence *evidence)
 {
 	GArray *findings = g_array_new(FALSE, FALSE, sizeof(struct why_finding));
-	struct why_finding finding;
+	struct evidence *tail = tail_of(evidence);
 
-	for (size_t i = 0; i < n_why_rules; i++)
-		if (why_apply(&why_rules[i], evidence, &finding))
-			g_array_append_val(findings, finding);
+	for (size_t i = 0; i < n_why_rules; i++) {
+		struct why_finding all, late;
+		bool whole = why_apply(&why_rules[i], evidence, &all);
+		bool lately = judge_tail(&why_rules[i], tail, &late);
+
+		if (lately && (!whole || late.weight > TAIL_WORSE * all.weight))
+			g_array_append_val(findings, late);
+		else if (whole)
+			g_array_append_val(findings, all);
+	}
+	evidence_free(tail);
 	g_array_sort(findings, by_weight);
 	return findings;
 }

@@ -19,8 +19,8 @@ enum why_topic {
 	WHY_TOPICS,
 };
 
-#define WHY_TEXT_MAX 256
-#define WHY_WHO_MAX 160
+#define WHY_TEXT_MAX 384
+#define WHY_WHO_MAX 512
 #define WHY_LINES_MAX 10 /* of what an operator gets to read */
 
 struct why_finding {
@@ -28,7 +28,8 @@ struct why_finding {
 	double weight; /* the greater the worse: about percent of its time that the VM loses */
 	double amount; /* in the rule's unit */
 	char what[WHY_TEXT_MAX]; /* one line, clean but for names */
-	char who[WHY_WHO_MAX]; /* vm:NAME, cgroup:PATH, host:CLASS, a disk ...; "": nobody */
+	/* vm:NAME, cgroup:PATH, host:CLASS, a disk ...; all of like size; "": nobody */
+	char who[WHY_WHO_MAX];
 };
 
 struct why_rule {
