@@ -144,16 +144,16 @@ static void test_golden(void)
 	static const char *const expected =
 		"kvmlens  node-1  22:13:40  every 1 s  detail standard\n"
 		"4 CPUs  3 VMs  6 vCPUs  1.50 vCPUs a CPU  by %RDY\n"
-		"! lost since the start: chain 1\n"
-		"  NAME             vCPU %USED  %RUN  %RDY %STEAL AGGRESSOR         %HYP p99-wake\n"
-		"▸ alpha               2  14.5  10.0  30.0    1.0 25% vm:beta        1.0    1.3ms\n"
-		"▾ beta                2  15.5  11.0  20.0    1.2                    1.1    2.3ms\n"
-		"    vCPU 0               11.0  11.0   6.0    1.2                    1.1    2.3ms\n"
-		"    vCPU 1               12.0  12.0   7.0    1.4                    1.2    3.3ms\n"
-		"    emulator              3.0   3.0   1.0\n"
-		"    iothread x2           3.0   3.0   1.0\n"
-		"    vhost x3              3.0   3.0   1.0\n"
-		"▸ gamma               2  16.5  12.0  10.0    1.4                    1.2    3.3ms\n";
+		"! not all is known: chain\n"
+		"  NAME             STATE    vCPU %USED  %RUN  %RDY %STEAL AGGRESSOR         %HYP\n"
+		"▸ alpha            running     2  14.5  10.0  30.0    1.0 25% vm:beta        1.0\n"
+		"▾ beta             running     2  15.5  11.0  20.0    1.2                    1.1\n"
+		"    vCPU 0         run            11.0  11.0   6.0    1.2                    1.1\n"
+		"    vCPU 1         run            12.0  12.0   7.0    1.4                    1.2\n"
+		"    emulator                       3.0   3.0   1.0\n"
+		"    iothread x2                    3.0   3.0   1.0\n"
+		"    vhost x3                       3.0   3.0   1.0\n"
+		"▸ gamma            running     2  16.5  12.0  10.0    1.4                    1.2\n";
 	struct view *view = new_view();
 	g_autofree char *text = NULL;
 	struct kvmlens_snapshot *snapshot = snapshot_of(abc, ready_abc);
@@ -269,7 +269,7 @@ static void test_sort_keys(void)
 	view_key(view, 'N');
 	CU_ASSERT_PTR_EQUAL(view->spec.sort, column_find("NAME"));
 	view_key(view, '>');
-	CU_ASSERT_PTR_EQUAL(view->spec.sort, column_find("vCPU"));
+	CU_ASSERT_PTR_EQUAL(view->spec.sort, column_find("STATE"));
 	view_key(view, '<');
 	view_key(view, '<');
 	CU_ASSERT_PTR_EQUAL(view->spec.sort, column_find("NAME"));
@@ -479,7 +479,7 @@ static void test_first_tick(void)
 	view_set_snapshot(view, snapshot);
 	CU_ASSERT(shows(
 		view,
-		"alpha               2     -     -     -      - -                    -        -"));
+		"alpha            running     2     -     -     -      - -                    -"));
 	view_free(view);
 }
 
@@ -543,7 +543,7 @@ static void test_nameless(void)
 
 	vm_at(snapshot, 0)->vcpus = 0;
 	view_set_snapshot(view, snapshot);
-	CU_ASSERT(shows(view, "▸ alpha               -"));
+	CU_ASSERT(shows(view, "▸ alpha            running     -"));
 	CU_ASSERT(hides(view, "no vCPUs known"));
 	vm_at(snapshot, 0)->ident->tcg = true;
 	CU_ASSERT(shows(view, "! no vCPUs known of 1 emulated VM: QEMU needs -name "
@@ -558,11 +558,11 @@ static void test_losses(void)
 	struct view *view = new_view();
 
 	view_set_snapshot(view, snapshot);
-	CU_ASSERT(shows(view, "! lost since the start: chain 1"));
+	CU_ASSERT(shows(view, "! not all is known: chain"));
 	snapshot = snapshot_of(abc, ready_abc);
 	snapshot->mono_ns += 61000000000ull;
 	view_set_snapshot(view, snapshot);
-	CU_ASSERT(hides(view, "lost since"));
+	CU_ASSERT(hides(view, "not all is known"));
 	view_key(view, '?');
 	view_key(view, VIEW_KEY_END);
 	CU_ASSERT(shows(view, "lost since the start: chain 1"));
@@ -571,7 +571,39 @@ static void test_losses(void)
 	snapshot->mono_ns += 62000000000ull;
 	((struct snap_loss *)entities_at(&snapshot->losses, 0))->count = 7;
 	view_set_snapshot(view, snapshot);
-	CU_ASSERT(shows(view, "! lost since the start: ring full 7, chain 1"));
+	CU_ASSERT(shows(view, "! not all is known: ring_full; chain"));
+	view_free(view);
+}
+
+/*
+ * Of all widths: what does not run stands first and is marked, its alert is the first one named,
+ * and no banner ends inside a word.
+ */
+static void test_incident(void)
+{
+	static const char *const names[] = {"alpha", "beta", "gamma", "delta", NULL};
+	static const double ready[] = {40, 30, 20, 10};
+	struct kvmlens_snapshot *snapshot = snapshot_of(names, ready);
+	struct view *view = new_view();
+
+	vm_at(snapshot, 3)->stall.active = 1;
+	vm_at(snapshot, 3)->stall.last_cause = STALL_SIGSTOP;
+	vm_at(snapshot, 2)->state = KVMLENS_VM_PAUSED;
+	view_set_snapshot(view, snapshot);
+	for (int width = 24; width <= 200; width++) {
+		g_autofree char *text = screen(view, width, 24);
+		g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+		const char *at = strstr(text, "!delta"), *next = strstr(text, "!gamma");
+		const char *other = strstr(text, " alpha");
+
+		CU_ASSERT_TRUE_FATAL(at && next && other);
+		CU_ASSERT_TRUE(at < next && next < other);
+		CU_ASSERT_TRUE(width < 60 || strstr(at, "STOPPED"));
+		CU_ASSERT_TRUE(width < 60 || strstr(next, "paused"));
+		CU_ASSERT_TRUE(g_str_has_prefix(lines[2], "! delta"));
+		CU_ASSERT_TRUE(g_str_has_suffix(lines[2], "delta stands still") ||
+			       g_str_has_suffix(lines[2], " ..."));
+	}
 	view_free(view);
 }
 
@@ -690,6 +722,7 @@ int main(void)
 			       {"essentials", test_essentials},
 			       {"nameless", test_nameless},
 			       {"losses", test_losses},
+			       {"an incident, at every width", test_incident},
 			       {"marks", test_marks},
 			       {"hostile_at_all_sizes", test_hostile_at_all_sizes},
 			       {"tiny", test_tiny},

@@ -108,9 +108,11 @@ static const char *vm_state(const struct snap_vm *vm)
 		[KVMLENS_VM_UNKNOWN] = "-",	   [KVMLENS_VM_RUNNING] = "running",
 		[KVMLENS_VM_PAUSED] = "paused",	   [KVMLENS_VM_SHUTDOWN] = "shutdown",
 		[KVMLENS_VM_OFF] = "off",	   [KVMLENS_VM_CRASHED] = "crashed",
-		[KVMLENS_VM_SUSPENDED] = "asleep", [KVMLENS_VM_MIGRATING] = "migrating",
+		[KVMLENS_VM_SUSPENDED] = "asleep", [KVMLENS_VM_MIGRATING] = "incoming",
 	};
 
+	if (vm->stall.active == 1)
+		return vm->stall.last_cause == STALL_SIGSTOP ? "STOPPED" : "STALLED";
 	/* Without a provider's word, all that is known is whether the process lives. */
 	if (vm->state == KVMLENS_VM_UNKNOWN && vm->up == 1)
 		return "up";
@@ -179,6 +181,8 @@ static const char *uuid(const struct row *row)
 const struct column columns[] = {
 	{"NAME", 'N', 12, 0, NULL, name, NULL, NULL, 0, 0, false,
 	 "the VM, or below it a vCPU, the threads of one role, or a process inside"},
+	{"STATE", 'A', 8, 60, NULL, state, NULL, NULL, 0, 0, false,
+	 "of the VM: STALLED, STOPPED (from outside), paused ...; of a vCPU: run, ready, halted"},
 	{"vCPU", 'C', 4, 40, vcpus, NULL, display_count, NULL, 0, 0, false,
 	 "number of virtual CPUs"},
 	{"%USED", 'U', 5, 26, used, NULL, display_percent, NULL, 0, 0, true,
@@ -189,24 +193,22 @@ const struct column columns[] = {
 	 "runnable, but not on a CPU, for any cause: ready time"},
 	{"%STEAL", 'S', 6, 33, steal, NULL, display_percent, NULL, 5, 10, true,
 	 "part of %RDY that began by being preempted: steal time"},
-	{"AGGRESSOR", 'B', AGGRESSOR_WIDTH, 72, aggressor, NULL, NULL, write_aggressor, 0, 0, false,
+	{"AGGRESSOR", 'B', AGGRESSOR_WIDTH, 75, aggressor, NULL, NULL, write_aggressor, 0, 0, false,
 	 "who ran most while the VM waited, and in percent of the VM's time"},
 	{"%HYP", 'Y', 5, 55, hypervisor, NULL, display_percent, NULL, 0, 0, true,
 	 "part of %RUN outside of the guest: exits handled by kernel and QEMU"},
-	{"%HALT", 'H', 5, 90, halted, NULL, display_percent, NULL, 0, 0, true,
+	{"%HALT", 'H', 5, 91, halted, NULL, display_percent, NULL, 0, 0, true,
 	 "halted: the guest wanted no CPU"},
-	{"p99-wake", 'W', 8, 80, wake_p99, NULL, display_ms, NULL, 10, 50, false,
+	{"p99-wake", 'W', 8, 84, wake_p99, NULL, display_ms, NULL, 10, 50, false,
 	 "99 of 100 wake-ups got a CPU within this time"},
-	{"MIG/s", 'M', 5, 96, migrations, NULL, display_rate, NULL, 0, 0, false,
+	{"MIG/s", 'M', 5, 97, migrations, NULL, display_rate, NULL, 0, 0, false,
 	 "moves from one physical CPU to another, per second"},
-	{"%WAKE", 'L', 5, 102, wake, NULL, display_percent, NULL, 5, 10, true,
+	{"%WAKE", 'L', 5, 103, wake, NULL, display_percent, NULL, 5, 10, true,
 	 "the other part of %RDY: woken, and waiting for a CPU"},
-	{"PREEM/s", 'P', 7, 110, preempts, NULL, display_rate, NULL, 0, 0, false,
+	{"PREEM/s", 'P', 7, 111, preempts, NULL, display_rate, NULL, 0, 0, false,
 	 "times per second that a running vCPU lost its CPU"},
-	{"EXIT/s", 'X', 6, 117, exits, NULL, display_rate, NULL, 0, 0, false,
+	{"EXIT/s", 'X', 6, 118, exits, NULL, display_rate, NULL, 0, 0, false,
 	 "exits from the guest to the hypervisor per second"},
-	{"STATE", 'A', 9, 127, NULL, state, NULL, NULL, 0, 0, false,
-	 "of the VM; of a vCPU: run, ready, halted or blocked"},
 	{"p50-wake", 'E', 8, 136, wake_p50, NULL, display_ms, NULL, 10, 50, false,
 	 "half of the wake-ups got a CPU within this time"},
 	{"SWITCH/s", 'T', 8, 145, switches, NULL, display_rate, NULL, 0, 0, false,
@@ -297,7 +299,11 @@ bool column_is_text(const struct column *column)
 enum tone column_tone(const struct column *column, const struct row *row)
 {
 	double number = column->number ? column->number(row) : NAN;
+	enum row_trouble trouble =
+		column->text == state && row->kind == ROW_VM ? row_trouble(row->vm) : TROUBLE_NONE;
 
+	if (trouble)
+		return trouble == TROUBLE_STALL ? TONE_CRIT : TONE_WARN;
 	if (column->crit > 0 && number >= column->crit)
 		return TONE_CRIT;
 	if (column->warn > 0 && number >= column->warn)

@@ -100,6 +100,28 @@ char *display_fit(const char *text, int width, bool utf8)
 			       utf8 ? "…" : "~", tail_start(clean, width - 1 - head));
 }
 
+char *display_fit_words(const char *text, int width, bool utf8)
+{
+	g_autofree char *clean = display_clean(text, utf8);
+	const char *mark = " ...", *end = NULL;
+
+	if (display_width(clean) <= width)
+		return g_steal_pointer(&clean);
+	for (const char *p = strchr(clean, ' '); p; p = strchr(p + 1, ' ')) {
+		g_autofree char *head = g_strndup(clean, p - clean);
+
+		if (display_width(head) + (int)strlen(mark) > width)
+			break;
+		end = p;
+	}
+	if (!end)
+		return display_fit(text, width, utf8);
+	/* A comma before the mark says nothing. */
+	while (end > clean && strchr(",:;", end[-1]))
+		end--;
+	return g_strdup_printf("%.*s%s", (int)(end - clean), clean, mark);
+}
+
 void display_percent(double percent, char *buf, size_t size)
 {
 	if (isnan(percent))

@@ -25,6 +25,9 @@ char *display_clean(const char *text, bool utf8);
  */
 char *display_fit(const char *text, int width, bool utf8);
 
+/* A clean copy of at most width columns, what is longer cut behind a word and marked with "...". */
+char *display_fit_words(const char *text, int width, bool utf8);
+
 /* A value in at most 5 columns, "-" for NAN. */
 void display_percent(double percent, char *buf, size_t size);
 void display_rate(double per_second, char *buf, size_t size);

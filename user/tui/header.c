@@ -118,7 +118,10 @@ static int problem_lines(struct frame *frame, const GArray *problems)
 	for (guint i = 0; i < n; i++) {
 		const struct problem *p = &g_array_index(problems, struct problem, i);
 
-		frame_printf(frame, 2 + i, 0, p->tone, "! %s", p->text);
+		g_autofree char *line = g_strdup_printf("! %s", p->text);
+		g_autofree char *fit = display_fit_words(line, frame->width, frame->utf8);
+
+		frame_put(frame, 2 + i, 0, frame->width, p->tone, fit);
 	}
 	return 2 + n;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <inttypes.h>
+#include <string.h>
 #include "tui/health.h"
+#include "tui/row.h"
 
 #define NS_PER_SEC 1000000000ull
 
@@ -172,6 +174,57 @@ char *health_losses(const struct kvmlens_snapshot *snapshot)
 	return g_string_free(text, text->len == empty);
 }
 
+/* Losses by what they mean for the reader; NULL: a number is hardly off by them. */
+static const struct {
+	const char *reason, *means;
+} meanings[] = {
+	{"thread_no_room", "some vCPUs are not watched (raise max_threads)"},
+	{"discovery_bound", "some VMs are not shown"},
+	{"command_line_blocked", "a VM's process hangs: its name may be missing"},
+	{"thread_event_dropped", "new threads of VMs show late"},
+	{"network_not_read", "interfaces were not read for a while"},
+	{"host_not_read", "the host's own numbers were not read for a while"},
+	{"tap_not_hooked", "drops of some interfaces are not seen"},
+	{"block_request_no_room", "latency of some disk requests is not counted"},
+	{"block_counter_no_room", "some disks' devices are not counted"},
+	{"duplicate_series", "two VMs or devices of one name hide each other"},
+	{"switch_without_stamp", NULL},
+	{"stamp_in_future", NULL},
+	{"wait_not_attributable", NULL},
+	{"blame_ring_too_short", NULL},
+	{"exit_reason_no_room", NULL},
+	{"record_torn", NULL},
+	{"stall_look_late", NULL},
+	{"drop_reason_no_room", NULL},
+	{"block_completion_unseen", NULL},
+};
+
+static const char *meaning(const struct snap_loss *loss)
+{
+	const char *reason = label(loss->labels, "reason");
+
+	if (loss->count == ABSENT || loss->count == 0)
+		return NULL;
+	for (size_t i = 0; i < G_N_ELEMENTS(meanings); i++)
+		if (!strcmp(meanings[i].reason, reason))
+			return meanings[i].means;
+	return reason;
+}
+
+static char *losses_that_matter(const struct kvmlens_snapshot *snapshot)
+{
+	GString *text = g_string_new(NULL);
+
+	for (size_t i = 0; i < snapshot->losses.n; i++) {
+		const char *means = meaning(entities_at(&snapshot->losses, i));
+
+		if (means)
+			g_string_append_printf(text, "%s%s",
+					       text->len ? "; " : "not all is known: ", means);
+	}
+	return g_string_free(text, text->len == 0);
+}
+
 uint64_t health_loss_total(const struct kvmlens_snapshot *snapshot)
 {
 	uint64_t total = 0;
@@ -179,7 +232,7 @@ uint64_t health_loss_total(const struct kvmlens_snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->losses.n; i++) {
 		const struct snap_loss *loss = entities_at(&snapshot->losses, i);
 
-		if (loss->count != ABSENT)
+		if (meaning(loss))
 			total += loss->count;
 	}
 	return total;
@@ -214,9 +267,14 @@ static void check_alerts(GArray *problems, const struct kvmlens_snapshot *snapsh
 	g_string_printf(text, "%" PRIu64 " alert%s", all->firing,
 			all->firing == 1 ? " fires" : "s fire");
 	for (int severity = 2; severity >= 0; severity--) {
-		for (size_t i = 0; i < snapshot->vms.n; i++)
-			name_alerts(entities_at(&snapshot->vms, i), (unsigned)severity, text,
-				    &named);
+		/* Of the VMs that do not run first. */
+		for (int trouble = TROUBLE_STALL; trouble >= TROUBLE_NONE; trouble--)
+			for (size_t i = 0; i < snapshot->vms.n; i++) {
+				const struct snap_vm *vm = entities_at(&snapshot->vms, i);
+
+				if ((int)row_trouble(vm) == trouble)
+					name_alerts(vm, (unsigned)severity, text, &named);
+			}
 		if (severity == 2 && named)
 			tone = TONE_CRIT;
 	}
@@ -225,20 +283,52 @@ static void check_alerts(GArray *problems, const struct kvmlens_snapshot *snapsh
 	add(problems, tone, g_string_free(text, FALSE));
 }
 
+/* "web-1 stands still for 12 s: ...", whether a rule looks at that or not. */
+static void check_stalls(GArray *problems, const struct kvmlens_snapshot *snapshot)
+{
+	const struct snap_vm *first = NULL;
+	const struct snap_stall_event *e;
+	GString *text;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < snapshot->vms.n; i++) {
+		const struct snap_vm *vm = entities_at(&snapshot->vms, i);
+
+		if (vm->stall.active != 1)
+			continue;
+		first = first ? first : vm;
+		n++;
+	}
+	if (!n)
+		return;
+	text = g_string_new(row_vm_name(first));
+	e = first->stall_events.n ? entities_at(&first->stall_events, 0) : NULL;
+	if (n > 1)
+		g_string_append_printf(text, " and %u other VM%s stand still", n - 1,
+				       n > 2 ? "s" : "");
+	else if (e)
+		g_string_append_printf(text, " stands still for %.0f s: %s", e->seconds,
+				       stall_cause_text(e->cause));
+	else
+		g_string_append(text, " stands still");
+	add(problems, TONE_CRIT, g_string_free(text, FALSE));
+}
+
 GArray *health_problems(const struct kvmlens_snapshot *snapshot, uint64_t now_ns,
 			unsigned interval_ms, bool losses)
 {
-	char *lost = losses ? health_losses(snapshot) : NULL;
+	char *lost = losses ? losses_that_matter(snapshot) : NULL;
 	GArray *problems = g_array_new(FALSE, FALSE, sizeof(struct problem));
 
 	g_array_set_clear_func(problems, clear_problem);
 	check_age(problems, snapshot, now_ns, interval_ms);
+	check_stalls(problems, snapshot);
+	check_alerts(problems, snapshot);
 	check_providers(problems, snapshot);
 	check_sources(problems, snapshot);
 	check_hidden(problems, snapshot);
 	check_essentials(problems, snapshot);
 	check_nameless(problems, snapshot);
-	check_alerts(problems, snapshot);
 	if (lost)
 		add(problems, TONE_WARN, lost);
 	return problems;

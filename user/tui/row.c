@@ -11,6 +11,13 @@ const char *row_vm_name(const struct snap_vm *vm)
 	return name && name[strspn(name, " ")] ? name : "(no name)";
 }
 
+enum row_trouble row_trouble(const struct snap_vm *vm)
+{
+	if (vm->stall.active == 1 || vm->state == KVMLENS_VM_CRASHED)
+		return TROUBLE_STALL;
+	return vm->state == KVMLENS_VM_PAUSED ? TROUBLE_PAUSED : TROUBLE_NONE;
+}
+
 gboolean row_ident_equal(gconstpointer a, gconstpointer b)
 {
 	const struct vm_ident *x = a, *y = b;
@@ -70,7 +77,10 @@ static gint compare_rows(gconstpointer a, gconstpointer b, gpointer arg)
 {
 	const struct row_spec *spec = arg;
 	const struct row *x = a, *y = b;
-	int order = column_compare(spec->sort, spec->reverse, x, y);
+	int order = (int)row_trouble(y->vm) - (int)row_trouble(x->vm);
+
+	if (!order)
+		order = column_compare(spec->sort, spec->reverse, x, y);
 
 	if (order)
 		return order;

@@ -35,6 +35,10 @@ struct row_spec {
 	GHashTable *toggled; /* set of struct vm_ident whose expansion differs from expand_all */
 };
 
+/* A VM that does not run though it is meant to, the worst last. */
+enum row_trouble { TROUBLE_NONE, TROUBLE_PAUSED, TROUBLE_STALL };
+enum row_trouble row_trouble(const struct snap_vm *vm);
+
 /* The VM's name as it may be shown; never NULL. */
 const char *row_vm_name(const struct snap_vm *vm);
 
@@ -51,7 +55,10 @@ bool row_same(const struct row *a, const struct row *b);
 /* Add rows of a guest's processes, at most max: those that use most CPU, then memory, first. */
 void rows_processes(GArray *rows, const struct snap_vm *vm, bool sum, guint max);
 
-/* Fill rows (of struct row) anew. A value that is not known sorts last, in either direction. */
+/*
+ * Fill rows (of struct row). A VM in trouble comes first, whatever the order; a value that is not
+ * known sorts last, in either direction.
+ */
 void rows_build(GArray *rows, const struct kvmlens_snapshot *snapshot, const struct row_spec *spec);
 
 #endif

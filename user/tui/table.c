@@ -91,6 +91,7 @@ static void draw_name(const struct view *view, struct frame *frame, int at, cons
 {
 	bool idle = !row->vm->up || row->vm->state == KVMLENS_VM_PAUSED;
 	enum tone tone = idle ? TONE_DIM : TONE_NORMAL;
+	enum row_trouble trouble = row_trouble(row->vm);
 	const char *marker;
 	char buf[CELL_MAX];
 
@@ -105,6 +106,10 @@ static void draw_name(const struct view *view, struct frame *frame, int at, cons
 		marker = row->expanded ? "-" : "+";
 	if (has_children(row->vm) && !view->plain)
 		frame_put(frame, at, 0, 1, TONE_DIM, marker);
+	if (trouble) {
+		tone = trouble == TROUBLE_STALL ? TONE_CRIT : TONE_WARN;
+		frame_put(frame, at, 1, 1, tone, "!");
+	}
 	column_cell(&columns[0], row, buf, sizeof(buf));
 	frame_put(frame, at, 2, width - 2, tone, buf);
 }
