@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A look at the host for what no metric says: which programs run in a cgroup, what limits a disk. */
+/* A look at the host for what no metric says: programs of a cgroup, and what limits a disk. */
 #ifndef KVMLENS_CLI_WHY_LOOK_H
 #define KVMLENS_CLI_WHY_LOOK_H
 

@@ -38,7 +38,7 @@ void evidence_add_snapshot(struct evidence *evidence, const struct kvmlens_snaps
 void evidence_note(struct evidence *evidence, const char *who, const char *note);
 const char *evidence_note_of(const struct evidence *evidence, const char *who);
 
-/* The last part of it alone: an incident's first seconds are not diluted there. Freed by the caller. */
+/* The last part of it alone, where the begin of an incident is not diluted. Freed by the caller. */
 struct evidence *evidence_tail(const struct evidence *evidence, int64_t ms);
 /* How far apart its moments are; 0: there is but one. */
 int64_t evidence_step_ms(const struct evidence *evidence);

@@ -270,7 +270,7 @@ bool why_guest_queue(const struct evidence *e, struct why_finding *f)
 {
 	double queue, ready = evidence_mean(e, "vm.cpu.ready_time");
 
-	/* While its vCPUs wait for the host's CPUs, its processes wait for them: more would not help. */
+	/* While its vCPUs wait for the host, its processes wait for them: more would not help. */
 	if (!beyond(e, "vm.cpu.guest_queue_time", 20, &queue) || why_waits(e))
 		return false;
 	why_say(f,
