@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Every rule on evidence made up for it, and beside its limit. */
+#include <glib/gstdio.h>
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
+#include "cli/why_look.h"
 #include "unit/fake_snapshot.h"
 #include "unit/suite.h"
 #include "why/json.h"
@@ -468,6 +470,42 @@ static void test_read_only(void)
 	CU_ASSERT_PTR_NULL(f.rule);
 }
 
+/* What libvirt keeps of a running domain, and a QEMU's own words. */
+static void test_iotune(void)
+{
+	static const char xml[] =
+		"<domstatus state='running' pid='7'>\n <domain type='kvm'>\n  <name>db</name>\n"
+		"  <uuid>6f9e1f8a-0000-4000-8000-000000000001</uuid>\n  <devices><disk type='file'>"
+		"<target dev='vda'/>\n   <iotune>\n    <total_iops_sec>60</total_iops_sec>\n"
+		"   </iotune></disk></devices>\n </domain>\n</domstatus>\n";
+	static const char line[] = "qemu-system-x86_64\0-name\0guest=web,debug-threads=on\0-drive\0"
+				   "file=a.img,if=virtio,throttling.iops-total=120\0";
+	static const char stat[] =
+		"9 (qemu-system-x86) S 1 9 9 0 -1 4194560 1 0 0 0 5 6 0 0 20 0 3 0 "
+		"100 1000 20 1 1 1 1 1 1 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0\n";
+	g_autofree char *dir = g_dir_make_tmp("kvmlens-look-XXXXXX", NULL);
+	g_autofree char *pid = g_build_filename(dir, "9", NULL), *tune = NULL, *own = NULL;
+	g_autofree char *file = g_build_filename(dir, "db.xml", NULL);
+	g_autofree char *cmdline = g_build_filename(pid, "cmdline", NULL);
+	g_autofree char *stat_file = g_build_filename(pid, "stat", NULL), *none = NULL;
+	g_autofree char *clean = g_strdup_printf("rm -rf '%s'", dir);
+	struct why_look_roots roots = {dir, dir};
+
+	CU_ASSERT_EQUAL_FATAL(g_mkdir(pid, 0700), 0);
+	CU_ASSERT_TRUE(g_file_set_contents(file, xml, -1, NULL));
+	CU_ASSERT_TRUE(g_file_set_contents(cmdline, line, sizeof(line) - 1, NULL));
+	CU_ASSERT_TRUE(g_file_set_contents(stat_file, stat, -1, NULL));
+	tune = why_look_iotune(&roots, "db", "6f9e1f8a-0000-4000-8000-000000000001");
+	own = why_look_iotune(&roots, "web", "6f9e1f8a-0000-4000-8000-000000000002");
+	none = why_look_iotune(&roots, "other", "6f9e1f8a-0000-4000-8000-000000000003");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(tune);
+	CU_ASSERT_STRING_EQUAL(tune, "total_iops_sec 60");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(own);
+	CU_ASSERT_STRING_EQUAL(own, "throttling.iops-total 120");
+	CU_ASSERT_PTR_NULL(none);
+	CU_ASSERT_EQUAL(system(clean), 0);
+}
+
 static void test_lines(void)
 {
 	static const struct fact bad[] = {READY(40), BLAME("vm:b", 20), BLAME("cgroup:/x", 16),
@@ -621,6 +659,7 @@ int main(void)
 		{"the first minute", test_first_minute},
 		{"culprits", test_culprits},
 		{"read-only file systems", test_read_only},
+		{"iotune limits", test_iotune},
 		{"lines", test_lines},
 		{"nothing wrong", test_nothing_wrong},
 		{"JSON", test_json},
