@@ -114,7 +114,7 @@ sums_to_whole() {
 
 # Nobody's line is longer than the terminal, and the titles are those that are promised.
 titles_at_80() {
-	shows '^  NAME +vCPU %USED  %RUN  %RDY %STEAL AGGRESSOR         %HYP p99-wake$'
+	shows '^  NAME +STATE +vCPU %USED  %RUN  %RDY %STEAL AGGRESSOR         %HYP$'
 }
 
 only_vm() {
@@ -213,7 +213,7 @@ check "frozen" within 5 shows 'FROZEN'
 keys p
 
 terminal resize-window -x 130 -y 30
-check "a wider terminal has more columns" within 5 shows 'EXIT/s STATE'
+check "a wider terminal has more columns" within 5 shows 'PREEM/s EXIT/s'
 check "with the VM's state" within 10 shows '(running|up)( |$)'
 terminal resize-window -x 20 -y 5
 check "a tiny one keeps name and ready time" within 5 shows '^  NAME +%RDY$'
