@@ -177,8 +177,8 @@ start_guest sleeper halt 2
 start_guest "$longest" halt 1
 check "new VMs appear" within 15 shows '^▸ sleeper '
 check "the columns of a terminal of 80" titles_at_80
-check "a long name loses its middle" shows '^▸ a-name-t….*日本 +1 '
-check "a burner waits for its CPU" within 20 shows '^▸ burner-[ab] +1 +[0-9.]+ +[0-9.]+ +[2-9][0-9]\.'
+check "a long name loses its middle" shows '^▸ a-name-t….*日本 +up +1 '
+check "a burner waits for its CPU" within 20 shows '^▸ burner-[ab] +up +1 +[0-9.]+ +[0-9.]+ +[2-9][0-9]\.'
 check "burners come first" within 5 burners_first
 check "the ready time shown is the kernel's" ready_agrees burner-a
 check "run and ready make up a burner's time" within 10 sums_to_whole burner-a
