@@ -469,6 +469,30 @@ static void test_unstarted(void)
 	rig_clear(&rig);
 }
 
+/* One that nobody has seen run is idle, or was stopped before it was watched: /proc says. */
+static void test_stopped_before(void)
+{
+	g_autofree char *root = make_tree((const char *const[]){
+		"7/task/8/stat",
+		"8 (CPU 0/TCG) T 1 7 7 0 -1 4194368 1 0 3 0 5 6 0 0 20 0 3 0 100 1000 20 1 1 1 1 1 1 "
+		"0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0",
+		NULL});
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.vcpu.run_ns = 0;
+	rig_round(&rig, 1000, SCHED_STATE_UNKNOWN, 0);
+	rig_round(&rig, 2000, SCHED_STATE_UNKNOWN, 0);
+	CU_ASSERT_EQUAL(rig.vm->memory.begun, 0);
+	rig.roots.proc = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	rig_round(&rig, 4000, SCHED_STATE_UNKNOWN, 0);
+	CU_ASSERT_EQUAL(rig.vm->memory.begun, 1);
+	CU_ASSERT_EQUAL(rig.vm->memory.events[0].cause, STALL_SIGSTOP);
+	close(rig.roots.proc);
+	remove_tree(root);
+	rig_clear(&rig);
+}
+
 static void test_main_loop_rounds(void)
 {
 	struct rig rig;
@@ -510,6 +534,7 @@ int main(void)
 		{"no time for /proc", test_no_time},
 		{"ran while it was looked at", test_ran_meanwhile},
 		{"never started", test_unstarted},
+		{"stopped before it was watched", test_stopped_before},
 		{"rounds of the main loop", test_main_loop_rounds},
 		CU_TEST_INFO_NULL,
 	};

@@ -187,7 +187,8 @@ static void look(struct stall_vm *x, struct stall_round *round)
 		return;
 	x->looked = round->now;
 	cause = stall_judge(&x->look, note);
-	if (cause == STALL_PAUSED) {
+	/* An emulated vCPU that is idle rests as a paused one does. */
+	if (cause == STALL_PAUSED && !(x->unseen && x->ident->tcg)) {
 		x->paused = true;
 		x->paused_at_ns = run_of(x, round->now);
 		/* A stall that a pause ends keeps the cause that it had. */
@@ -218,6 +219,8 @@ static void remember(struct stall_vm *x, struct stall_round *round, uint64_t ns,
  */
 static bool is_stall(struct stall_vm *x)
 {
+	if (x->unseen)
+		return x->looked && x->cause == STALL_SIGSTOP;
 	if (!x->looked && !x->active) {
 		if (x->look.said_paused || x->paused || !x->ran || !runnable(x))
 			return false;
@@ -362,6 +365,23 @@ static bool may_stall(const struct stall_vm *x)
 	return any;
 }
 
+/*
+ * A vCPU that has not run since its record was made: it rests, or was stopped before anybody
+ * watched. Which of them it is only a look can show.
+ */
+static uint64_t unseen_since(struct stall_vm *x, uint64_t now)
+{
+	bool unseen = x->now->len > 0;
+
+	for (guint i = 0; i < x->now->len; i++)
+		unseen &= seen(x->now, i)->vcpu.state == SCHED_STATE_UNKNOWN;
+	if (!unseen)
+		x->unseen = 0;
+	else if (!x->unseen)
+		x->unseen = now;
+	return x->unseen;
+}
+
 static uint64_t since_now(const struct stall_vm *x)
 {
 	g_autofree struct stall_vcpu *row = NULL;
@@ -374,7 +394,8 @@ static uint64_t since_now(const struct stall_vm *x)
 
 void stall_vm_judge(struct stall_vm *x, const struct inventory_vm *iv, struct stall_round *round)
 {
-	uint64_t since = since_now(x);
+	uint64_t unseen = unseen_since(x, round->now);
+	uint64_t since = unseen ? unseen : since_now(x);
 	GArray *old = x->before;
 
 	judge_ran(x, round);

@@ -18,6 +18,7 @@ struct stall_vm {
 	GArray *before, *now; /* struct stall_seen, of the vCPUs */
 	uint64_t since; /* run queue clock: of a stall, or of what may become one; 0: none */
 	bool active; /* it is one */
+	uint64_t unseen; /* since when its vCPUs have records without a switch; 0: they have one */
 	bool young; /* set by the watch: its VMM has just been started */
 	bool ran; /* its vCPUs have run the guest, not only their own threads' start */
 	bool ran_known; /* ran_before has been read */
