@@ -6,7 +6,8 @@
 
 #include "util/clock.h"
 
-#define TRIES 4
+/* How long a tick may seek a moment at which it is not disturbed. */
+#define TRY_NS 150000000
 
 void records_clear(struct records *r)
 {
@@ -75,22 +76,26 @@ void records_take(struct records *r, struct scan *scan, struct probe *probe,
 		  struct threads *threads, const struct rqclock *clock,
 		  const struct inventory *inventory, struct instant *ret_now)
 {
-	uint64_t switches;
+	uint64_t switches, begun = mono_raw_ns();
+	bool late, disturbed;
 
 	if (threads && inventory)
 		records_reserve(r, threads, inventory);
-	for (unsigned i = 0; i < TRIES; i++) {
+	do {
 		switches = threads ? switches_of(threads, clock) : 0;
 		ret_now->raw = mono_raw_ns();
 		ret_now->mono = mono_ns();
 		ret_now->rq = rqclock_at(clock, ret_now->raw);
+		late = ret_now->raw - begun > TRY_NS;
+		if (threads && inventory)
+			records_copy_all(r, probe, threads, inventory);
+		disturbed = threads && switches != switches_of(threads, clock);
+		if (disturbed && !late)
+			continue;
+		/* After the copy, which is short: most disturbances fall into this. */
 		scan_waiting(scan, probe, ret_now->rq);
-		if (!threads || !inventory)
-			return;
-		records_copy_all(r, probe, threads, inventory);
-		if (switches == switches_of(threads, clock))
-			return;
-	}
+		disturbed = threads && switches != switches_of(threads, clock);
+	} while (disturbed && !late);
 }
 
 const struct sched_thread *records_thread(const struct records *r, uint16_t slot)

@@ -30,8 +30,8 @@ struct records {
 void records_clear(struct records *records);
 
 /*
- * Fix the instant, ask which threads wait at it, and copy the records; once more, at a later
- * instant, if the calling thread lost its CPU meanwhile, a few times at most. probe, threads and
+ * Fix the instant, copy the records, and ask which threads wait; once more, at a later instant, if
+ * the calling thread lost its CPU meanwhile, for a bounded time. probe, threads and
  * inventory may be NULL. clock is the calling thread's.
  */
 void records_take(struct records *records, struct scan *scan, struct probe *probe,
