@@ -57,6 +57,16 @@ enum kvmlens_vm_state {
 	KVMLENS_VM_MIGRATING, /* target of an incoming migration */
 };
 
+/* Why a VM is paused. The numbers are values of vm.pause_reason. */
+enum kvmlens_pause {
+	KVMLENS_PAUSE_NONE, /* it is not, or nothing says why */
+	KVMLENS_PAUSE_OPERATOR, /* somebody suspended it */
+	KVMLENS_PAUSE_IO_ERROR, /* its VMM, after a disk's error or want of space */
+	KVMLENS_PAUSE_MIGRATION, /* for the last part of a migration */
+	KVMLENS_PAUSE_STOPPED, /* its VMM's process is stopped: a signal, a debugger, the freezer */
+	KVMLENS_PAUSE_OTHER, /* its VMM, for another cause or one that it does not say */
+};
+
 /* What a provider's list() says of one VM. Strings live until the add callback returns. */
 struct kvmlens_vm {
 	const char *id; /* the provider's own key, passed back to stats() */
@@ -66,6 +76,7 @@ struct kvmlens_vm {
 	enum kvmlens_vm_state state;
 	const struct kvmlens_tag *info; /* more labels for vm_info: project, namespace, ... */
 	size_t n_info;
+	enum kvmlens_pause pause; /* of a VM whose state is KVMLENS_VM_PAUSED */
 };
 
 #define KVMLENS_NAME_MAX 64

@@ -190,8 +190,14 @@ labels="$disk,device=\"${loops[1]#/dev/}\""
 ours=$(value "vm_disk_device_write_seconds_sum{$labels}")
 theirs=$((after[1] - before[1]))
 echo "# native: the device took $ours s by us, $theirs ms by /proc/diskstats, flush included"
-same "nothing below the loop devices is counted again" \
-	"$(grep -c '^vm_disk_device_writes_total{vm="v1"' "$TEST_TMP/page")" ${#modes[@]}
+# QEMU writes its guest's console into a file, whose own disk is then a device of the VM too, with its few
+# pages. What lies below the loop devices would have as many bytes as they have.
+same "all loop devices are there" "$(grep -c '^vm_disk_device_write_bytes_total{vm="v1".*device="loop' "$TEST_TMP/page")" \
+	${#modes[@]}
+loop_bytes=$(awk '/^vm_disk_device_write_bytes_total{vm="v1".*device="loop/ { s += $NF } END { print s + 0 }' "$TEST_TMP/page")
+other_bytes=$(awk '/^vm_disk_device_write_bytes_total{vm="v1"/ && !/device="loop/ { s += $NF } END { print s + 0 }' \
+	"$TEST_TMP/page")
+holds "nothing below the loop devices is counted again" "$loop_bytes > 0 && $other_bytes < 0.1 * $loop_bytes"
 guest=$(awk '/^vm_disk_write_seconds_total{vm="v1"/ { s += $NF } END { print s }' "$TEST_TMP/page")
 device=$(awk '/^vm_disk_device_write_seconds_sum{vm="v1"/ { s += $NF } END { print s }' "$TEST_TMP/page")
 holds "the guest's disks are slower than the devices" "$guest >= $device && $device > 0"

@@ -55,6 +55,10 @@ static void test_sound(void)
 	ga_session_free(s);
 }
 
+/*
+ * VmHWM is near, not exact: the kernel adds its counters up per CPU only now and then, so that even a
+ * peak may seem to fall by some pages a CPU. MOST_KIB is far above that.
+ */
 static uint64_t peak_kib(void)
 {
 	g_autofree char *status = NULL;
@@ -71,7 +75,7 @@ static void check_fault(enum fake_fault fault, int expected)
 	struct fake_agent agent = {.fault = fault};
 	struct ga_session *s = new_session(&agent);
 	gint64 begun = g_get_monotonic_time();
-	uint64_t peak = peak_kib();
+	G_GNUC_UNUSED uint64_t peak = peak_kib();
 	g_autoptr(ga_result) result = NULL;
 	char why[GA_WHY_LEN];
 	int r = ga_session_look(s, ALL, &result, why);
@@ -82,10 +86,9 @@ static void check_fault(enum fake_fault fault, int expected)
 	CU_ASSERT_PTR_NULL(result);
 	CU_ASSERT_TRUE(strlen(why) > 10);
 	CU_ASSERT_TRUE(g_get_monotonic_time() - begun < 20 * G_USEC_PER_SEC);
+	/* AddressSanitizer holds back what is freed: there the peak says nothing of the reader. */
 #ifndef __SANITIZE_ADDRESS__
 	CU_ASSERT_TRUE(peak_kib() < peak + MOST_KIB);
-#else
-	CU_ASSERT_TRUE(peak_kib() >= peak);
 #endif
 	g_atomic_int_set(&agent.fault, FAKE_SOUND);
 	CU_ASSERT_EQUAL_FATAL(ga_session_look(s, ALL, &result, why), 0);

@@ -286,6 +286,25 @@ static uint64_t oldest_stats(const struct collect *c, uint64_t mono)
 	return mono > age ? mono - age : 0;
 }
 
+/* Does a provider count the VM's disks, or may one yet that has not answered at all? */
+static bool disks_provided(const struct collect *c, const struct snap_vm *vm)
+{
+	const char *proc = kvmlens_provider_proc.name;
+
+	if (vm->provider && strcmp(vm->provider, proc))
+		return true;
+	for (size_t i = 0; i < c->n_workers; i++) {
+		struct worker_health health = {};
+
+		if (!strcmp(worker_name(c->workers[i]), proc))
+			continue;
+		worker_health(c->workers[i], &health);
+		if (!health.list_ns && !health.error[0])
+			return true;
+	}
+	return false;
+}
+
 static void fill_footprint(struct collect *c, struct snap_vm *vm)
 {
 	struct footprint_view view;
@@ -297,7 +316,7 @@ static void fill_footprint(struct collect *c, struct snap_vm *vm)
 	if (!known)
 		return;
 	devices_cgroup(c->devices, vm->ident, view.cgroup);
-	disks_fill_images(c->labels, view.images, view.n_images, vm);
+	disks_fill_images(c->labels, view.images, view.n_images, disks_provided(c, vm), vm);
 }
 
 static void fill_stats(struct collect *c, const struct inventory_vm *iv, struct snap_vm *vm)
@@ -317,6 +336,7 @@ static void fill_vm(struct collect *c, const struct inventory_vm *iv, const stru
 	vm->ident = vm_ident_ref(iv->ident);
 	vm->labels = labels_ref(iv->ident->labels);
 	vm->state = iv->state;
+	vm->pause = iv->pause;
 	vm->provider = iv->provider;
 	vm->level = levels_for(c->levels, iv->ident->name, iv->ident->uuid, iv->ident->owner.name);
 	vm->up = iv->ident->pid > 0;

@@ -92,7 +92,9 @@ static void derive_disks(struct snap_vm *vm, const struct snap_vm *before)
 
 		disk_rates_of(&disk->io, was ? &was->io : NULL, was ? &was->rate : NULL,
 			      &disk->rate);
-		add_rates(&vm->disk_rate, &disk->rate);
+		/* The total is what the guests' disks did, or absent: the devices' is another one. */
+		if (!disk->is_device)
+			add_rates(&vm->disk_rate, &disk->rate);
 	}
 }
 
@@ -122,7 +124,4 @@ void disk_rates_derive(struct snap_vm *vm, const struct snap_vm *before)
 	vm->queue_ms = MAX(vm->disk_ms - vm->device_ms, 0);
 	if (isnan(vm->disk_ms) || isnan(vm->device_ms))
 		vm->queue_ms = NAN;
-	/* A VM whose disks no VMM counts is told by what its devices did. */
-	if (isnan(vm->disk_rate.ns))
-		vm->disk_rate = vm->device_rate;
 }

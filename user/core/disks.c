@@ -105,6 +105,7 @@ static void fill_image_disks(struct vmlabels *labels, const struct image_file *i
 			continue;
 		disk->labels = vmlabels_part(labels, vm->ident, "disk", images[i].name);
 		disk->io = device_of(vm, images[i].dev)->io;
+		disk->is_device = true;
 		/* What the guest waited nobody but QEMU knows. */
 		disk->io.read_ns = disk->io.write_ns = disk->io.flush_ns = ABSENT;
 		at++;
@@ -112,13 +113,14 @@ static void fill_image_disks(struct vmlabels *labels, const struct image_file *i
 }
 
 void disks_fill_images(struct vmlabels *labels, const struct image_file *images, unsigned n,
-		       struct snap_vm *vm)
+		       bool provided, struct snap_vm *vm)
 {
 	size_t at;
 
 	if (vm->disks.n || !n)
 		return;
-	fill_image_disks(labels, images, n, vm);
+	if (!provided)
+		fill_image_disks(labels, images, n, vm);
 	at = vm->spaces.n;
 	entities_grow(&vm->spaces, n, sizeof(struct snap_space));
 	for (unsigned i = 0; i < n; i++) {

@@ -13,10 +13,11 @@ void disks_fill(struct vmlabels *labels, const struct kvmlens_vm_stats *stats, u
 
 /*
  * The disks that a process itself tells of, where its provider tells of none. One that is a device
- * of the host has the counters of that device, which the kernel keeps. After devices_fill.
+ * of the host has the counters of that device, which the kernel keeps; none has where provided: a
+ * provider counts the VM's disks, or may yet. After devices_fill.
  */
 void disks_fill_images(struct vmlabels *labels, const struct image_file *images, unsigned n,
-		       struct snap_vm *vm);
+		       bool provided, struct snap_vm *vm);
 
 /* Fill in size and percent of a space whose labels are made; either may be ABSENT. */
 void disks_space(struct snap_space *space, uint64_t size, uint64_t used);

@@ -352,6 +352,10 @@ void stall_watch_fill(struct stall_watch *w, struct snap_vm *vm)
 	stall_totals(&memory, &vm->stall);
 	if (memory.paused && vm->state == KVMLENS_VM_UNKNOWN)
 		vm->state = KVMLENS_VM_PAUSED;
+	if (vm->stall.active == 1 && vm->stall.last_cause == STALL_SIGSTOP)
+		vm->pause = KVMLENS_PAUSE_STOPPED;
+	else if (vm->state == KVMLENS_VM_PAUSED && vm->pause == KVMLENS_PAUSE_NONE)
+		vm->pause = KVMLENS_PAUSE_OTHER;
 	fill_causes(&memory, vm);
 	fill_events(&memory, vm);
 }

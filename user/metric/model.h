@@ -199,6 +199,7 @@ struct snap_disk {
 	struct labels *labels; /* vm, uuid, disk */
 	struct disk_io io;
 	struct disk_rates rate;
+	bool is_device; /* its numbers are those of the host's device that it is: no VMM gives any */
 };
 
 /* A device of the host below a VM, as the host's kernel counts the VM's requests to it. */
@@ -279,6 +280,7 @@ struct snap_vm {
 	struct labels *labels; /* ident->labels */
 	struct vm_ident *ident;
 	enum kvmlens_vm_state state;
+	enum kvmlens_pause pause;
 	enum kvmlens_level level; /* the one in force for this VM */
 	const char *provider; /* static: who named it; NULL: nobody */
 	uint64_t up; /* 1: its VMM process is alive */

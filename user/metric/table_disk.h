@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Disks: all of a VM, each of them, and the host's devices below. Rows as metric/table.h says. */
 METRIC(VM, vm_disks_read_iops, "vm.disks.read_iops", GAUGE, DOUBLE, disk_rate.read_iops, "1/s",
-       BASIC, IOPS, "libvirt, bpf", "Reads a second of all disks of the VM.")
+       BASIC, IOPS, "libvirt", "Reads a second of all disks of the VM, as its VMM counts them.")
 METRIC(VM, vm_disks_write_iops, "vm.disks.write_iops", GAUGE, DOUBLE, disk_rate.write_iops, "1/s",
-       BASIC, IOPS, "libvirt, bpf", "Writes a second of all disks of the VM.")
+       BASIC, IOPS, "libvirt", "Writes a second of all disks of the VM, as its VMM counts them.")
 METRIC(VM, vm_disks_read_throughput, "vm.disks.read_throughput", GAUGE, DOUBLE,
-       disk_rate.read_throughput, "bytes/s", BASIC, DISK, "libvirt, bpf",
-       "Bytes a second that the VM reads from all its disks.")
+       disk_rate.read_throughput, "bytes/s", BASIC, DISK, "libvirt",
+       "Bytes a second that the VM reads from all its disks, as its VMM counts them.")
 METRIC(VM, vm_disks_write_throughput, "vm.disks.write_throughput", GAUGE, DOUBLE,
-       disk_rate.write_throughput, "bytes/s", BASIC, DISK, "libvirt, bpf",
-       "Bytes a second that the VM writes to all its disks.")
+       disk_rate.write_throughput, "bytes/s", BASIC, DISK, "libvirt",
+       "Bytes a second that the VM writes to all its disks, as its VMM counts them.")
 METRIC(DISK, vm_disk_read_iops, "vm.disk.read_iops", GAUGE, DOUBLE, rate.read_iops, "1/s", STANDARD,
        IOPS, "libvirt, bpf", "Reads of the disk a second.")
 METRIC(DISK, vm_disk_write_iops, "vm.disk.write_iops", GAUGE, DOUBLE, rate.write_iops, "1/s",

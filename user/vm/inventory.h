@@ -21,6 +21,7 @@ struct inventory_vm {
 	struct vm_ident *ident; /* pid 0: a provider knows it, no process was found */
 	struct labels *info; /* of vm_info */
 	enum kvmlens_vm_state state;
+	enum kvmlens_pause pause;
 	const char *provider; /* static: who named it */
 	char *provider_id; /* GRefString: its key there, NULL */
 	uint64_t kvm; /* kvm_found.kvm, 0 for TCG or where unknown */

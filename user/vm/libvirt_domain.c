@@ -89,6 +89,21 @@ void libvirt_domain_read_status(struct libvirt_domain *domain, const char *dir)
 	domain->status_mtime_ns = mtime_ns;
 }
 
+static enum kvmlens_pause pause_of(int reason)
+{
+	switch (reason) {
+	case VIR_DOMAIN_PAUSED_USER:
+		return KVMLENS_PAUSE_OPERATOR;
+	case VIR_DOMAIN_PAUSED_IOERROR:
+		return KVMLENS_PAUSE_IO_ERROR;
+	case VIR_DOMAIN_PAUSED_MIGRATION:
+	case VIR_DOMAIN_PAUSED_POSTCOPY:
+	case VIR_DOMAIN_PAUSED_POSTCOPY_FAILED:
+		return KVMLENS_PAUSE_MIGRATION;
+	}
+	return KVMLENS_PAUSE_OTHER;
+}
+
 struct kvmlens_vm libvirt_domain_describe(const struct libvirt_domain *domain)
 {
 	const struct libvirt_meta *meta = domain->meta;
@@ -100,6 +115,7 @@ struct kvmlens_vm libvirt_domain_describe(const struct libvirt_domain *domain)
 		.pid = domain->status.pid,
 		.state = domain->status.incoming ? KVMLENS_VM_MIGRATING
 						 : libvirt_state(domain->state),
+		.pause = pause_of(domain->reason),
 		.info = meta ? (const struct kvmlens_tag *)meta->info->data : NULL,
 		.n_info = meta ? meta->info->len : 0,
 	};

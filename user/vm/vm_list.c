@@ -63,6 +63,7 @@ bool vm_list_add(struct vm_list *list, const struct kvmlens_vm *vm)
 		entry->uuid = g_strdup(uuid);
 	entry->pid = MAX(vm->pid, 0);
 	entry->state = vm->state;
+	entry->pause = vm->state == KVMLENS_VM_PAUSED ? vm->pause : KVMLENS_PAUSE_NONE;
 	entry->n_info = MIN(vm->n_info, VM_INFO_MAX);
 	entry->info = g_new0(struct kvmlens_tag, entry->n_info);
 	for (size_t i = 0; i < entry->n_info; i++) {
@@ -92,7 +93,7 @@ bool vm_list_equal(const struct vm_list *a, const struct vm_list *b)
 		const struct vm_entry *x = a->vms->pdata[i], *y = b->vms->pdata[i];
 
 		if (strcmp(x->id, y->id) || strcmp(x->name, y->name) || x->pid != y->pid ||
-		    x->state != y->state || g_strcmp0(x->uuid, y->uuid) ||
+		    x->state != y->state || x->pause != y->pause || g_strcmp0(x->uuid, y->uuid) ||
 		    !vm_entry_info_equal(x, y))
 			return false;
 	}

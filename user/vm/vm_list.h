@@ -17,6 +17,7 @@ struct vm_entry {
 	char *id, *name, *uuid; /* uuid is NULL where the provider has none */
 	int pid; /* 0: unknown */
 	enum kvmlens_vm_state state;
+	enum kvmlens_pause pause;
 	struct kvmlens_tag *info;
 	size_t n_info;
 };

@@ -81,6 +81,11 @@ static void set_provider(struct vm_state *vm, const struct merged_vm *merged)
 
 	vm->provider = merged->provider;
 	vm->state = entry ? entry->state : KVMLENS_VM_UNKNOWN;
+	vm->pause = entry ? entry->pause : KVMLENS_PAUSE_NONE;
+	/* Whatever a provider says: a stopped process does nothing. */
+	if (merged->process &&
+	    (merged->process->stat.state == 'T' || merged->process->stat.state == 't'))
+		vm->pause = KVMLENS_PAUSE_STOPPED;
 	if (vm->provider_id && entry && !strcmp(vm->provider_id, entry->id))
 		return;
 	g_clear_pointer(&vm->provider_id, g_ref_string_release);
@@ -249,6 +254,7 @@ struct inventory_vm vm_state_publish(const struct vm_state *vm)
 		.ident = vm_ident_ref(vm->ident),
 		.info = labels_ref(vm->info),
 		.state = vm->state,
+		.pause = vm->pause,
 		.provider = vm->provider,
 		.provider_id = vm->provider_id ? g_ref_string_acquire(vm->provider_id) : NULL,
 		.kvm = vm->kvm,

@@ -14,6 +14,7 @@ struct vm_state {
 	struct vm_ident *ident;
 	struct labels *info;
 	enum kvmlens_vm_state state;
+	enum kvmlens_pause pause;
 	const char *provider;
 	char *provider_id; /* GRefString, NULL */
 	const struct vm_entry *entry; /* of list, NULL */

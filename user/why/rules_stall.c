@@ -132,11 +132,22 @@ STALL_RULE(why_stall_not_scheduled, STALL_NOT_SCHEDULED)
 /* No stall: it runs again when somebody resumes it. */
 bool why_stall_paused(const struct evidence *e, struct why_finding *f)
 {
+	double reason = evidence_last(e, "vm.pause_reason");
+
 	if (evidence_last(e, "vm.state") != KVMLENS_VM_PAUSED)
 		return false;
 	f->weight = 90;
 	f->amount = evidence_seconds(e);
-	why_say(f, "is paused: its VMM holds its vCPUs until somebody resumes it");
+	if (reason == KVMLENS_PAUSE_OPERATOR)
+		why_say(f, "is paused: an operator suspended it");
+	else if (reason == KVMLENS_PAUSE_IO_ERROR)
+		why_say(f,
+			"is paused by an I/O error: its VMM stopped it when a disk failed or its "
+			"storage was full");
+	else if (reason == KVMLENS_PAUSE_MIGRATION)
+		why_say(f, "is paused: it is being migrated");
+	else
+		why_say(f, "is paused: its VMM holds its vCPUs until somebody resumes it");
 	return true;
 }
 
