@@ -109,5 +109,30 @@ time.sleep(1)' "$TEST_TMP/held.qmp"
 	check "QEMU's own pause, without libvirt: that it is one is known, not why" shows held vm_pause_reason 5
 	kill -9 $held
 fi
+
+# --- the agent dies in the midst of a stall: it is the same one, and its time is not counted twice ---
+value() {
+	curl -sf "$AGENT_URL/metrics" >"$TEST_TMP/page"
+	awk -v key="$2{vm=\"$1\"" 'index($0, key) == 1 { print $NF; exit }' "$TEST_TMP/page"
+}
+before=$(value alone vm_stall_total)
+kill -STOP $raw
+stopped=$(date +%s.%N)
+check "a stopped process stalls" shows alone vm_stall_total $((before + 1))
+sleep 1
+seconds=$(value alone vm_stall_seconds_total)
+kill -9 "$AGENT_PID"
+wait "$AGENT_PID" 2>/dev/null
+agent_start "$TEST_TMP/agent2.log" --interval 500ms --uri "$LIBVIRT_URI" || exit 1
+check "it stalls still" shows alone vm_stall_active 1
+check "the stall is not counted again" [ "$(value alone vm_stall_total)" = $((before + 1)) ]
+after=$(value alone vm_stall_seconds_total)
+kill -CONT $raw
+check "it is over" shows alone vm_stall_active 0
+check "nor is its time, nor lost: $seconds, then $after s" python3 -c "
+import sys, time
+took = time.time() - $stopped
+sys.exit(not ($seconds <= $after <= took + $seconds - 0.9))"
+check "it was one" [ "$(value alone vm_stall_total)" = $((before + 1)) ]
 echo "1..$number"
 [ $failures -eq 0 ]

@@ -47,6 +47,29 @@ static void account_ongoing(const struct sched_thread *r, uint64_t now, uint64_t
 	}
 }
 
+static uint64_t give_back(uint64_t *from, uint64_t ns)
+{
+	uint64_t taken = MIN(*from, ns);
+
+	*from -= taken;
+	return ns - taken;
+}
+
+/*
+ * The thread was switched after now: its record is ahead by ns. What it did before that switch is
+ * what it did at now, as far as can be known: it ran if it is off its CPU, and waited if it is on.
+ */
+static void account_ahead(const struct sched_thread *r, uint64_t ns, struct cpu_times *t)
+{
+	if (r->state != SCHED_STATE_RUNNING)
+		ns = give_back(&t->run, ns);
+	ns = give_back(&t->steal, ns);
+	ns = give_back(&t->wake, ns);
+	t->ready = t->steal + t->wake;
+	ns = give_back(&t->halted, ns);
+	give_back(&t->other, ns);
+}
+
 uint64_t account_thread(const struct sched_thread *r, uint64_t now, uint64_t queued_since,
 			struct cpu_times *ret_times)
 {
@@ -61,10 +84,12 @@ uint64_t account_thread(const struct sched_thread *r, uint64_t now, uint64_t que
 		.other = r->blocked_ns,
 	};
 
-	if (now && r->role != SCHED_ROLE_RETIRED)
+	if (now && r->role != SCHED_ROLE_RETIRED && now < r->since)
+		account_ahead(r, r->since - now, &t);
+	else if (now && r->role != SCHED_ROLE_RETIRED)
 		account_ongoing(r, now, queued_since, &t);
 	*ret_times = t;
-	return now && r->state != SCHED_STATE_UNKNOWN ? MAX(now, r->since) : 0;
+	return r->state != SCHED_STATE_UNKNOWN ? now : 0;
 }
 
 static void split(struct cpu_times *times, uint64_t guest)

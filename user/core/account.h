@@ -8,9 +8,9 @@
 /*
  * The times of a record at now (run queue clock; 0: leave out what goes on), including the
  * interval that has not ended: running, preempted, blocked, or woken at queued_since (0: not
- * woken) and still waiting. guest and hypervisor are absent. Returns the instant up to which the
- * times are counted: now, or later if the thread was switched between now and the reading of its
- * record; 0: unknown.
+ * woken) and still waiting. guest and hypervisor are absent. Of a thread that was switched between
+ * now and the reading of its record, what came after now is left out, so that the sum of its times
+ * is that of now. Returns the instant up to which they are counted; 0: unknown.
  */
 uint64_t account_thread(const struct sched_thread *record, uint64_t now, uint64_t queued_since,
 			struct cpu_times *ret_times);

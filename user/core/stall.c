@@ -233,6 +233,13 @@ void stall_begin(struct stall_memory *m, uint64_t began_ns)
 	m->begun++;
 }
 
+void stall_resume(struct stall_memory *m, uint64_t began_ns, uint64_t counted_ns)
+{
+	stall_begin(m, began_ns);
+	m->begun--;
+	m->events[0].ns = counted_ns;
+}
+
 /* By cause it counts once it has ended: until then the cause may be seen better. */
 void stall_update(struct stall_memory *m, enum stall_cause cause, const char *note, uint64_t ns,
 		  bool ended)

@@ -91,6 +91,8 @@ struct stall_memory {
 };
 
 void stall_begin(struct stall_memory *memory, uint64_t began_ns);
+/* One that an earlier run has counted already, counted_ns of its time. */
+void stall_resume(struct stall_memory *memory, uint64_t began_ns, uint64_t counted_ns);
 /* Of the stall that goes on, if one does: its cause as it is seen now, how long it has been. */
 void stall_update(struct stall_memory *memory, enum stall_cause cause, const char *note,
 		  uint64_t ns, bool ended);

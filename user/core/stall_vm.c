@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/stall_vm.h"
 
+#include <string.h>
 #include "core/rqclock.h"
 #include "core/schedstat.h"
 
@@ -235,12 +236,66 @@ static bool is_stall(struct stall_vm *x)
 	return x->ran && !x->paused;
 }
 
+/* The one that went on when an earlier run ended is not counted a second time. */
+static bool is_carried(const struct stall_vm *x)
+{
+	const struct carry_stalls *c = &x->carried;
+
+	return c->since && !x->memory.n_events && x->since <= c->since + c->counted_ns;
+}
+
 static void begin(struct stall_vm *x, struct stall_round *round)
 {
+	const struct carry_stalls *c = &x->carried;
+
 	x->active = true;
 	g_mutex_lock(round->lock);
-	stall_begin(&x->memory, round->wall_ns - (round->now - x->since));
+	if (is_carried(x))
+		stall_resume(&x->memory, round->wall_ns - (round->now - x->since),
+			     c->since + c->counted_ns - x->since);
+	else
+		stall_begin(&x->memory, round->wall_ns - (round->now - x->since));
 	g_mutex_unlock(round->lock);
+}
+
+_Static_assert(STALL_CAUSES <= CARRY_CAUSES, "each cause is carried");
+
+void stall_vm_restore(struct stall_vm *x, const struct carry_stalls *carried)
+{
+	struct stall_memory *m = &x->memory;
+
+	x->carried = *carried;
+	m->begun = carried->begun;
+	m->total_ns = carried->total_ns;
+	m->main_loop_ns = carried->main_loop_ns;
+	for (unsigned i = 0; i < STALL_CAUSES; i++) {
+		m->count[i] = carried->count[i];
+		m->ns[i] = carried->ns[i];
+	}
+}
+
+bool stall_vm_carry(struct stall_vm *x, struct carry_stalls *ret_stalls)
+{
+	const struct stall_memory *m = &x->memory;
+	struct carry_stalls now = {
+		.begun = m->begun, .total_ns = m->total_ns, .main_loop_ns = m->main_loop_ns};
+
+	for (unsigned i = 0; i < STALL_CAUSES; i++) {
+		now.count[i] = m->count[i];
+		now.ns[i] = m->ns[i];
+	}
+	if (x->active) {
+		now.since = x->since;
+		now.counted_ns = m->events[0].ns;
+	} else if (!m->n_events) {
+		/* Not seen again yet: it may still be the one. */
+		now.since = x->carried.since;
+		now.counted_ns = x->carried.counted_ns;
+	}
+	if (!memcmp(&now, &x->carried, sizeof(now)))
+		return false;
+	*ret_stalls = x->carried = now;
+	return true;
 }
 
 /* Only now is it known how long a cgroup was throttled. */

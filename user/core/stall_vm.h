@@ -4,6 +4,7 @@
 #define KVMLENS_CORE_STALL_VM_H
 
 #include "core/stall.h"
+#include "probe/carry.h"
 #include "core/stall_look.h"
 #include "vm/inventory.h"
 
@@ -35,6 +36,7 @@ struct stall_vm {
 	bool has_main, main_checked, main_polls;
 	uint64_t main_held; /* run queue clock up to which it has been counted; 0: it is not */
 	unsigned round;
+	struct carry_stalls carried; /* what was stored last, or an earlier run stored */
 	struct stall_memory memory; /* under the lock of the round */
 };
 
@@ -53,6 +55,12 @@ struct stall_round {
 
 struct stall_vm *stall_vm_new(struct vm_ident *ident);
 void stall_vm_free(struct stall_vm *vm);
+
+/* Go on with what an earlier run of the agent had counted of this VM. */
+void stall_vm_restore(struct stall_vm *vm, const struct carry_stalls *carried);
+
+/* What is to be carried now; false: it is what was stored last, but for a few milliseconds. */
+bool stall_vm_carry(struct stall_vm *vm, struct carry_stalls *ret_stalls);
 
 /* Judge what now holds against before, and make it the next round's before. */
 void stall_vm_judge(struct stall_vm *vm, const struct inventory_vm *iv, struct stall_round *round);

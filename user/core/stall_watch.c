@@ -24,6 +24,8 @@ struct stall_watch {
 	GHashTable *queued; /* slot to one of them */
 	uint64_t walk_at; /* CLOCK_MONOTONIC_RAW of the next walk */
 	unsigned round;
+	unsigned unsaved; /* VMs whose counters could not be stored in this round */
+	struct carry *carry; /* NULL: nothing outlives this process */
 	GThread *thread;
 	GMutex lock; /* guards what follows, and every stall_vm.memory */
 	GCond wake;
@@ -107,10 +109,15 @@ static bool read_vm(struct stall_watch *w, const struct inventory_vm *iv, struct
 static struct stall_vm *vm_of(struct stall_watch *w, struct vm_ident *ident)
 {
 	struct stall_vm *x = g_hash_table_lookup(w->vms, GINT_TO_POINTER(ident->pid));
+	struct carry_stalls carried;
 
 	if (x && x->ident->start_ns == ident->start_ns)
 		return x;
+	if (x)
+		carry_forget(w->carry, x->ident->pid, x->ident->start_ns);
 	x = stall_vm_new(ident);
+	if (!carry_load(w->carry, ident->pid, ident->start_ns, &carried))
+		stall_vm_restore(x, &carried);
 	g_mutex_lock(&w->lock);
 	g_hash_table_replace(w->vms, GINT_TO_POINTER(ident->pid), x);
 	g_mutex_unlock(&w->lock);
@@ -145,6 +152,16 @@ static bool is_young(const struct vm_ident *ident)
 	return now < ident->start_ns + YOUNG_NS;
 }
 
+/* A crash loses nothing: what was counted is stored as it is counted. */
+static void carry_on(struct stall_watch *w, struct stall_vm *x)
+{
+	struct carry_stalls stalls;
+
+	if (stall_vm_carry(x, &stalls) &&
+	    carry_store(w->carry, x->ident->pid, x->ident->start_ns, &stalls))
+		w->unsaved++;
+}
+
 static void judge_all(struct stall_watch *w, const struct inventory *inventory,
 		      struct stall_vm **vms, struct stall_round *round)
 {
@@ -158,12 +175,19 @@ static void judge_all(struct stall_watch *w, const struct inventory *inventory,
 			continue;
 		vms[k]->young = is_young(vms[k]->ident);
 		stall_vm_judge(vms[k], &inventory->vms[k], round);
+		carry_on(w, vms[k]);
 	}
 }
 
-static gboolean is_gone(gpointer pid, gpointer vm, gpointer round)
+static gboolean is_gone(gpointer pid, gpointer vm, gpointer watch)
 {
-	return ((struct stall_vm *)vm)->round != *(unsigned *)round;
+	const struct stall_watch *w = watch;
+	const struct stall_vm *x = vm;
+
+	if (x->round == w->round)
+		return FALSE;
+	carry_forget(w->carry, x->ident->pid, x->ident->start_ns);
+	return TRUE;
 }
 
 static void look_round(struct stall_watch *w, struct stall_round *round)
@@ -215,8 +239,9 @@ static void one_round(struct stall_watch *w)
 	look_round(w, &round);
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
 	g_mutex_lock(&w->lock);
-	g_hash_table_foreach_remove(w->vms, is_gone, &w->round);
-	w->missed += round.missed;
+	g_hash_table_foreach_remove(w->vms, is_gone, w);
+	w->missed += round.missed + w->unsaved;
+	w->unsaved = 0;
 	w->cpu_ns = (uint64_t)cpu.tv_sec * 1000000000 + cpu.tv_nsec;
 	g_mutex_unlock(&w->lock);
 }
@@ -250,6 +275,7 @@ struct stall_watch *stall_watch_start(const struct stall_watch_config *config)
 	w = g_new0(struct stall_watch, 1);
 	w->config = *config;
 	w->threads = threads;
+	w->carry = probe_carry(config->probe);
 	w->cgroups = cgroup_names_new(NULL);
 	w->roots.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (int i = 0; i < CGROUP_TREES; i++)

@@ -24,6 +24,7 @@ struct probe {
 	struct net *net; /* NULL: group network is off */
 	struct memslots *memslots; /* NULL: refused, or not wanted */
 	struct block *block; /* NULL: switched off, or refused */
+	struct carry *carry; /* NULL: nothing outlives this process */
 	struct threads *threads;
 	struct ring_buffer *ring;
 	probe_event_fn event_fn;
@@ -152,6 +153,7 @@ static void open_parts(struct probe *p, const struct pin_config *mine,
 		pin_config_write(p->pin, mine);
 	if (!p->sched)
 		return;
+	p->carry = carry_open(p->pin);
 	p->threads = threads_new(p->sched->globals->pid_slots, p->sched->records, p->sched->n);
 	p->ring = ring_buffer__new(p->sched->maps[SCHED_MAP_EVENTS].fd, on_event, p, NULL);
 	kvm_attach(p->kvm, p->level >= KVMLENS_DETAILED, p->level >= KVMLENS_DIAGNOSTIC,
@@ -227,6 +229,7 @@ void probe_close(struct probe *p, bool keep_pins)
 	net_close(p->net, keep_pins);
 	memslots_close(p->memslots);
 	block_close(p->block, keep_pins);
+	carry_close(p->carry);
 	kvm_close(p->kvm, keep_pins);
 	sched_close(p->sched, keep_pins);
 	if (p->pin && !keep_pins)
@@ -277,6 +280,11 @@ struct net *probe_net(struct probe *p)
 void probe_net_abandon(struct probe *p)
 {
 	p->net = NULL;
+}
+
+struct carry *probe_carry(struct probe *p)
+{
+	return p->carry;
 }
 
 bool probe_adopted(const struct probe *p)

@@ -14,6 +14,7 @@
 #include <kvm_types.h>
 #include <sched_types.h>
 #include <kvmlens.h>
+#include "probe/carry.h"
 #include "probe/feature.h"
 #include "probe/net.h"
 #include "probe/threads.h"
@@ -48,6 +49,9 @@ int probe_unload(const char *pin_dir);
 void probe_set_level(struct probe *probe, enum kvmlens_level level);
 
 const struct features *probe_features(struct probe *probe);
+
+/* What user space counts itself and a next start goes on with; NULL: nothing. */
+struct carry *probe_carry(struct probe *probe);
 
 /* Did probe_open take over the maps of an earlier run? */
 bool probe_adopted(const struct probe *probe);
