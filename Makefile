@@ -145,6 +145,9 @@ bench: all tests ## Measure the overhead and print ratios (root)
 format: ## Format the C sources in place
 	$(Q)scripts/format.sh -i
 
+oracles: ## Print which metric is compared with what, and by which test
+	$(Q)scripts/oracles.py
+
 docs: all ## Bring the generated parts of README up to date
 	$(Q)scripts/readme.sh -i
 

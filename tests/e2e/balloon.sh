@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Memory of a libvirt guest by its balloon, against the guest's own /proc, which it tells on its
 # console once a second; a guest that stands still; a balloon that is asked to move.
+#
+# oracle: vm_memory_total_bytes vm_memory_free vm_memory_available vm_memory_used vm_memory_usage_percent: the guest's own /proc/meminfo
+# oracle: vm_memory_faults_total vm_memory_major_faults_total: the guest's own /proc/vmstat
+# oracle: vm_memory_balloon_current vm_memory_balloon_target: what virsh setmem was asked for
 set -uo pipefail
 # shellcheck source=tests/e2e/lib/libvirtd.sh
 . "$TOP/tests/e2e/lib/libvirtd.sh"

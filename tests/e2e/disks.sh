@@ -4,6 +4,12 @@
 # has to write them, and so does one of nobody's QEMU. Requests and bytes are told to the one, time
 # is that of /proc/diskstats, what lies below a loop device is not counted again, and the memory of a
 # VM on the host is what the kernel says.
+#
+# oracle: vm_disk_writes_total vm_disk_write_bytes_total vm_disk_device_writes_total vm_disk_device_write_bytes_total: the writes that the guest was told to make
+# oracle: vm_disk_flushes_total vm_disk_device_flushes_total: each other
+# oracle: vm_disk_device_write_seconds: /proc/diskstats
+# oracle: vm_disk_size vm_disk_used: the image's size, and its blocks by stat
+# oracle: vm_memory_host_resident vm_memory_host_swapped vm_memory_host_huge: smaps_rollup
 set -uo pipefail
 # A BPF file system of its own: another agent may run on this host, with its pins.
 if [ "${PRIVATE:-}" != yes ]; then

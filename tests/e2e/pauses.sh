@@ -3,6 +3,9 @@
 # Why a VM does not run: an operator suspends it, its disk's storage is full, its process is stopped, and
 # QEMU's own pause without libvirt. Each is really done, and libvirt's own reason is the oracle where it
 # has one. TAP.
+#
+# oracle: vm_state vm_pause_reason: virsh domstate --reason, and the signals and commands that this test sends
+# oracle: vm_stall_active vm_stall_total vm_stall_seconds_total: one SIGSTOP and the clock until its SIGCONT
 set -uo pipefail
 if [ "${PRIVATE:-}" != yes ]; then
 	exec env PRIVATE=yes unshare --mount --propagation private "$0"

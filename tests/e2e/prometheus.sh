@@ -3,6 +3,11 @@
 # A real Prometheus scrapes the running agent: no target error, every sample stored, values that
 # agree with another witness, types as the catalogue has them. Before that, promtool looks at the
 # page of every detail level. VMs with hostile names are there all the while.
+#
+# oracle: host_cpu_online: getconf _NPROCESSORS_ONLN
+# oracle: vm_up vm_cpu_vcpus vm_info: the guests' command lines
+# oracle: kvmlens_web_restarts_total: the kill of this test
+# oracle: kvmlens_ticks_total: the interval, by the clock of Prometheus
 set -uo pipefail
 # A BPF file system of its own: another agent may run on this host, with its pins.
 if [ "${PRIVATE:-}" != yes ]; then

@@ -3,6 +3,8 @@
 # Two VMs of one name, of which one restarts, and a service that restarts fight with a third VM. No
 # series is on the page twice, a real Prometheus stores every sample, and what it has of the blame sums
 # to the ready time that it has.
+#
+# oracle: vm_cpu_blame_seconds_total: its sum is ready time as a Prometheus stores both
 set -uo pipefail
 if [ "${PRIVATE:-}" != yes ]; then
 	exec env PRIVATE=yes unshare --mount --propagation private "$0"
@@ -33,6 +35,7 @@ cpu=$(($(nproc) - 1))
 printf '\xeb\xfe%508s\x55\xaa' '' >"$TEST_TMP/spin.img"
 
 finish() {
+	# shellcheck disable=SC2046 # words are wanted
 	kill "${service:-}" $(jobs -p) 2>/dev/null
 	wait
 	rmdir "$group" 2>/dev/null

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Stalls of real VMs, told apart with no libvirt, and what `kvmlens why` names as the main cause
 # of each trouble that is made on purpose. TAP.
+#
+# oracle: vm_stall_cause_total vm_stall_cause_seconds_total vm_stall_event_began: the signals and quotas that this test applies, by the clock
+# oracle: vm_stall_main_loop_up: whether the monitor answers
 set -uo pipefail
 
 [ "$(id -u)" -eq 0 ] || { echo "needs root"; exit 77; }

@@ -56,8 +56,8 @@ static void test_sound(void)
 }
 
 /*
- * VmHWM is near, not exact: the kernel adds its counters up per CPU only now and then, so that even a
- * peak may seem to fall by some pages a CPU. MOST_KIB is far above that.
+ * VmHWM is near, not exact: the kernel adds its counters up per CPU only now and then, so that
+ * even a peak may seem to fall by some pages a CPU. MOST_KIB is far above that.
  */
 static uint64_t peak_kib(void)
 {

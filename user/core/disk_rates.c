@@ -92,7 +92,7 @@ static void derive_disks(struct snap_vm *vm, const struct snap_vm *before)
 
 		disk_rates_of(&disk->io, was ? &was->io : NULL, was ? &was->rate : NULL,
 			      &disk->rate);
-		/* The total is what the guests' disks did, or absent: the devices' is another one. */
+		/* The total is what the guest's disks did, or absent. */
 		if (!disk->is_device)
 			add_rates(&vm->disk_rate, &disk->rate);
 	}

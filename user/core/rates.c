@@ -206,8 +206,8 @@ static void derive_roles(struct snap_vm *vm, const struct snap_vm *before, uint6
 }
 
 /*
- * The time that a vCPU's times speak of, from its last reading to this. 0: it has not been seen from beginning to
- * end, so that no share of it is known.
+ * The time that a vCPU's times speak of, from its last reading to this. 0: it has not been seen
+ * from beginning to end, so that no share of it is known.
  */
 static uint64_t vcpu_window(const struct snap_vcpu *now, const struct snap_vcpu *was, uint64_t ns)
 {

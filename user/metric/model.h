@@ -199,7 +199,7 @@ struct snap_disk {
 	struct labels *labels; /* vm, uuid, disk */
 	struct disk_io io;
 	struct disk_rates rate;
-	bool is_device; /* its numbers are those of the host's device that it is: no VMM gives any */
+	bool is_device; /* the numbers are those of the host's device: no VMM gives any */
 };
 
 /* A device of the host below a VM, as the host's kernel counts the VM's requests to it. */

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # Exit and halt counts against KVM's own counters in debugfs, over a window in which both are still.
+#
+# oracle: vm_cpu_exits_total vm_cpu_core_exits_total vm_cpu_exit_reasons_total vm_cpu_exit_duration_seconds: exits in KVM's debugfs
+# oracle: vm_cpu_halt_exits_total: the HLT instructions that the guest executed
+# oracle: vm_cpu_io_exits_total: the port writes that the guest made
 # shellcheck source=tests/vm/lib.sh
 . /test/lib.sh
 

@@ -2,6 +2,9 @@
 # shellcheck shell=sh
 # Guest time of one vCPU against the kernel's kvm_entry and kvm_exit events, run time against the
 # scheduler's own, and guest + hypervisor = run.
+#
+# oracle: vm_cpu_core_guest_seconds_total: the kernel's kvm_entry and kvm_exit events
+# oracle: vm_cpu_core_hypervisor_seconds_total vm_cpu_core_run_seconds_total: run time in schedstat, less the events' guest time
 # shellcheck source=tests/vm/lib.sh
 . /test/lib.sh
 

@@ -2,6 +2,9 @@
 # shellcheck shell=sh
 # Two VMs fight for one CPU beside an idle one: ready time against the kernel's run_delay of the same window, and the
 # parts of each vCPU's wall time sum up to it.
+#
+# oracle: vm_cpu_core_ready_seconds_total: run_delay in schedstat
+# oracle: vm_cpu_core_run_seconds_total vm_cpu_core_halted_seconds_total vm_cpu_core_other_seconds_total: with ready time they sum to wall time
 # shellcheck source=tests/vm/lib.sh
 . /test/lib.sh
 

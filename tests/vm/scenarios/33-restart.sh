@@ -2,6 +2,8 @@
 # shellcheck shell=sh
 # The agent dies in the middle of a run and is started again: nothing is lost, nothing is counted
 # twice, and what happened while it was away is there too.
+#
+# oracle: kvmlens_adopted: the kill and the new start of this test
 # shellcheck source=tests/vm/lib.sh
 . /test/lib.sh
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # A VM is there within an interval of its start and gone within two of its end.
+#
+# oracle: vm_up vm_cpu_vcpus: the VMs that this test starts and ends
 # shellcheck source=tests/vm/lib.sh
 . /test/lib.sh
 

@@ -4,6 +4,8 @@
 # "throttled" against what cpu.stat says of the group, and its ready time against run_delay. The vCPU is
 # alone in the group: cpu.stat adds up all run queues of a group, and the VM's own main thread, which waits on
 # another CPU, would count in it.
+#
+# oracle: vm_cpu_ready_cause_seconds_total: throttled_usec of cpu.stat, and run_delay for the sum of the causes
 # shellcheck source=tests/vm/lib.sh
 . /test/lib.sh
 

@@ -2,6 +2,8 @@
 # shellcheck shell=sh
 # Two VMs of one name and a service that restarts fight with a third VM: no series is on the page
 # twice, the VMs can be told apart, and what is charged is what was waited.
+#
+# oracle: vm_cpu_blame_seconds_total: its sum is run_delay in schedstat
 # shellcheck source=tests/vm/lib.sh
 . /test/lib.sh
 
