@@ -15,7 +15,7 @@ oracle: vm_cpu_core_other_seconds_total vm_cpu_other_seconds_total vm_cpu_core_h
 oracle: vm_cpu_core_host_cpu: field processor of /proc/PID/task/TID/stat
 oracle: vm_cpu_role_run_seconds_total vm_cpu_role_ready_seconds_total vm_cpu_role_threads: schedstat and number of the other threads of the process
 oracle: vm_cpu_usage vm_cpu_core_usage: its integral over the ticks is run time in schedstat
-oracle: vm_cpu_ready_time vm_cpu_core_ready_time: its integral over the ticks is run_delay in schedstat
+oracle: vm_cpu_ready_time vm_cpu_core_ready_time vm_cpu_ready_time_max: its integral over the ticks is run_delay in schedstat
 oracle: vm_cpu_steal_time vm_cpu_core_steal_time vm_cpu_wake_time: the integral of both is run_delay in schedstat
 oracle: vm_cpu_switch_rate vm_cpu_preemption_rate: its integral over the ticks is the kernel's count of switches
 oracle: vm_cpu_role_usage vm_cpu_role_ready_time: its integral over the ticks is schedstat's of the other threads
@@ -198,6 +198,7 @@ try:
         for gauge, value, percent in (("usage", run, 1), ("ready_time", delay, 0.1)):
             near(f"{name} vm_cpu_{gauge}", integral("vm_cpu_" + gauge, vm) * 1e7, value, percent)
             near(f"{name} vm_cpu_core_{gauge}", integral("vm_cpu_core_" + gauge, vm) * 1e7, value, percent)
+        near(f"{name} vm_cpu_ready_time_max, of one vCPU", integral("vm_cpu_ready_time_max", vm) * 1e7, delay, 0.1)
         near(f"{name} vm_cpu_steal_time and wake_time", (integral("vm_cpu_steal_time", vm) + integral("vm_cpu_wake_time", vm)) * 1e7, delay, 0.1)
         near(f"{name} vm_cpu_core_steal_time", integral("vm_cpu_core_steal_time", vm), integral("vm_cpu_steal_time", vm), 0.1)
         near(f"{name} vm_cpu_switch_rate", integral("vm_cpu_switch_rate", vm), switches, 1, 2)
