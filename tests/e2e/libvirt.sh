@@ -79,7 +79,7 @@ raw_qemu -name raw,,comma
 raw_qemu
 watch_start "$LIBVIRT_URI" 1000
 expect "raw QEMUs are listed without libvirtd" \
-	"vm('raw-a')['uuid'] == '$raw_uuid' and vm('raw,comma') and vm('qemu-system-x86-${raws[2]}')"
+	"vm('raw-a')['uuid'] == '$raw_uuid' and vm('raw,comma') and [v['name'] for v in vms if v['pid'] == ${raws[2]}] == ['qemu-system-x86_64-' + v['uuid'][:8] for v in vms if v['pid'] == ${raws[2]}] != []"
 expect "their vCPUs are known by their names" "vm('raw-a')['vcpus'] == 2 and vm('raw-a')['tcg']"
 expect "libvirt is said to be down, and why" \
 	"not libvirt()['up'] and 'sock/libvirt-sock' in libvirt()['error']"
