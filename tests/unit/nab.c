@@ -100,6 +100,19 @@ void nab_free(GArray *files)
 		g_array_unref(files);
 }
 
+GArray *nab_cloud(GArray *files)
+{
+	static const char *const prefixes[] = {"ec2_", "elb_", "grok_", "iio_", "rds_"};
+	GArray *cloud = g_array_new(FALSE, FALSE, sizeof(struct nab_file));
+
+	for (guint i = 0; i < files->len; i++)
+		for (size_t k = 0; k < G_N_ELEMENTS(prefixes); k++)
+			if (g_str_has_prefix(g_array_index(files, struct nab_file, i).name,
+					     prefixes[k]))
+				g_array_append_val(cloud, g_array_index(files, struct nab_file, i));
+	return cloud;
+}
+
 static double sigmoid(double position)
 {
 	return position > 3 ? -1 : 2 / (1 + exp(5 * position)) - 1;

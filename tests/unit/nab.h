@@ -34,6 +34,9 @@ void nab_free(GArray *files);
 /* How many first points of a file of n do not count. */
 int nab_probation(int n);
 
+/* Of the files that are there, those of cloud VMs. The files stay the first array's. */
+GArray *nab_cloud(GArray *files);
+
 /* The score with one threshold for all files. */
 double nab_score_at(GArray *files, double threshold);
 

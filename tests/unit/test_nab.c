@@ -89,43 +89,34 @@ static void print_files(void)
 	}
 }
 
-static void print_table(double fixed, double left_out, double best, double threshold)
+static void print_scores(const char *what, GArray *some)
 {
-	static const struct {
-		const char *name;
-		double score;
-	} published[] = {
-		{"ARTime", 74.9},
-		{"Numenta HTM", 70.5},
-		{"CAD OSE", 69.9},
-		{"Skyline", 58.2},
-		{"Random Cut Forest", 51.7},
-		{"Twitter ADVec", 47.1},
-		{"Windowed Gaussian", 39.6},
-		{"Bayesian changepoint", 17.7},
-		{"random", 11.0},
-	};
+	double threshold, best = nab_score_best(some, &threshold);
 
-	printf("\nkvmlens, these files: %.1f at the built-in threshold %.2f, %.1f with the threshold\n"
-	       "chosen on the other files, %.1f with the best one (%.3f). Published, whole corpus:\n",
-	       fixed, ANOMALY_THRESHOLD, left_out, best, threshold);
-	for (size_t i = 0; i < G_N_ELEMENTS(published); i++)
-		printf("  %-22s %5.1f\n", published[i].name, published[i].score);
+	printf("%s: %.1f at the built-in threshold %.2f, %.1f with the threshold chosen on the\n"
+	       "other files, %.1f with the best one (%.3f)\n",
+	       what, nab_score_at(some, ANOMALY_THRESHOLD), ANOMALY_THRESHOLD,
+	       nab_score_left_out(some), best, threshold);
 }
 
+/*
+ * The detector's constants were chosen on the cloud VMs; the other kinds (advertisements, traffic, tweets, temperatures,
+ * made-up ones) show what it is worth on data that it was not tuned to, and have a bound of their own.
+ */
 static void test_detector(void)
 {
-	double fixed, left_out, best, threshold;
+	g_autoptr(GArray) cloud = nab_cloud(files);
 
 	detect_all();
 	print_files();
-	fixed = nab_score_at(files, ANOMALY_THRESHOLD);
-	left_out = nab_score_left_out(files);
-	best = nab_score_best(files, &threshold);
-	print_table(fixed, left_out, best, threshold);
-	CU_ASSERT(fixed >= 68);
-	CU_ASSERT(left_out >= 68);
-	CU_ASSERT(best >= 71);
+	print_scores("all files", files);
+	print_scores("cloud VMs", cloud);
+	printf("published, whole corpus: ARTime 74.9, Numenta HTM 70.5, CAD OSE 69.9, Skyline 58.2,\n"
+	       "Random Cut Forest 51.7, Twitter ADVec 47.1, Windowed Gaussian 39.6, random 11.0\n");
+	CU_ASSERT(nab_score_at(files, ANOMALY_THRESHOLD) >= 52);
+	CU_ASSERT(nab_score_left_out(files) >= 52);
+	CU_ASSERT(nab_score_at(cloud, ANOMALY_THRESHOLD) >= 68);
+	CU_ASSERT(nab_score_left_out(cloud) >= 68);
 }
 
 int main(int argc, char **argv)

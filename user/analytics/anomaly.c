@@ -17,7 +17,9 @@
 #define WEEK_EASE 0.2
 #define DAY_VISITS 1
 #define WEEK_VISITS 2
-#define FORGET_S 30000.0 /* time constant of what has been announced */
+/* Time constant of what has been announced: some hours, and not fewer samples than a wide event has. */
+#define FORGET_S 30000.0
+#define FORGET_STEPS 100
 #define NORM 3.0 /* views join as an L3 norm: between their sum and their maximum */
 #define FLAT 1e-4 /* spread that counts, of the level, where a series is constant */
 
@@ -116,7 +118,7 @@ static double news(struct anomaly *a, double raw, double elapsed_s)
 {
 	double fresh;
 
-	a->announced *= exp(-elapsed_s / FORGET_S);
+	a->announced *= exp(-elapsed_s / fmax(FORGET_S, FORGET_STEPS * a->step_s));
 	fresh = fmax(raw - a->announced, 0);
 	a->announced = fmax(a->announced, raw);
 	return fresh;
