@@ -93,7 +93,7 @@ ready_agrees() {
 	read -r run0 wait0 < <(vcpu_times "$1")
 	while [ $n -lt 10 ]; do
 		sleep 1
-		sum=$(awk -v s="$sum" -v r="$(cell "$1" 4)" 'BEGIN { print s + r }')
+		sum=$(awk -v s="$sum" -v r="$(cell "$1" 5)" 'BEGIN { print s + r }')
 		n=$((n + 1))
 	done
 	read -r run1 wait1 < <(vcpu_times "$1")
@@ -108,7 +108,7 @@ ready_agrees() {
 
 # A vCPU that never halts runs or waits: both columns make up the whole.
 sums_to_whole() {
-	awk -v run="$(cell "$1" 3)" -v ready="$(cell "$1" 4)" \
+	awk -v run="$(cell "$1" 4)" -v ready="$(cell "$1" 5)" \
 		'BEGIN { exit !(run + ready > 96 && run + ready < 103) }'
 }
 
@@ -236,7 +236,7 @@ check "one VM, to a file: exit status 0" [ $? -eq 0 ]
 check "with what it is short of" grep -q '^burner-a: short of CPU' "$TEST_TMP/once"
 timeout 60 "$KVMLENS" top --interval 1s --once >"$TEST_TMP/once" 2>"$TEST_TMP/stderr" </dev/null
 check "once, to a file: exit status 0" [ $? -eq 0 ]
-check "a table with rates" grep -qE '^  burner-a +1 +[0-9.]+ +[0-9.]+ +[0-9.]+' "$TEST_TMP/once"
+check "a table with rates" grep -qE '^  burner-a +up +1 +[0-9.]+ +[0-9.]+ +[0-9.]+' "$TEST_TMP/once"
 check "without the terminal's sequences" not grep -q $'\e' "$TEST_TMP/once"
 
 echo "1..$tests"
