@@ -409,6 +409,28 @@ static void test_table(void)
 	check_table(config_options, true);
 }
 
+/* A pattern that requires an owner fits no VM of another one, whatever it calls itself. */
+static void test_owner(void)
+{
+	static const char text[] =
+		"vms: [{match: \"db-*\", owner: libvirt-qemu, detail: diagnostic},"
+		" {match: \"*\", detail: basic}]\n"
+		"owners: [root, ann]\nowner_limits: {vms: 3}\n";
+	struct config *c = config_new();
+	char *error = NULL;
+
+	CU_ASSERT_EQUAL(c->owner_limits.vms, 32);
+	CU_ASSERT_EQUAL_FATAL(config_load_text(c, "x", text, strlen(text), &error), 0);
+	CU_ASSERT_EQUAL(config_level_for(c, "db-1", NULL, "libvirt-qemu"), KVMLENS_DIAGNOSTIC);
+	CU_ASSERT_EQUAL(config_level_for(c, "db-1", NULL, "root"), KVMLENS_BASIC);
+	CU_ASSERT_EQUAL(config_level_for(c, "db-1", NULL, ""), KVMLENS_BASIC);
+	CU_ASSERT_EQUAL(config_level_for(c, "ann/db-1", NULL, "libvirt-qemu"), KVMLENS_BASIC);
+	CU_ASSERT_EQUAL_FATAL(c->n_owners, 2);
+	CU_ASSERT_STRING_EQUAL(c->owners[1], "ann");
+	CU_ASSERT_EQUAL(c->owner_limits.vms, 3);
+	config_free(c);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -424,6 +446,7 @@ int main(void)
 		{"what differs", test_diff},
 		{"a provider that is wanted", test_wants_provider},
 		{"the table", test_table},
+		{"owners", test_owner},
 		CU_TEST_INFO_NULL,
 	};
 

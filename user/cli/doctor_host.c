@@ -16,7 +16,9 @@
 #include "config/endpoint.h"
 #include "probe/probe.h"
 #include "util/privilege.h"
+#include "vm/discover.h"
 #include "vm/proc_view.h"
+#include "vm/refusal.h"
 
 const struct doctor_paths doctor_paths_here = {
 	.btf = "/sys/kernel/btf/vmlinux",
@@ -237,6 +239,81 @@ static void check_listen(struct doctor *doctor)
 		doctor_add(doctor, FINDING_OK, "listen", listen, NULL, NULL);
 }
 
+/* How many VMs of this inventory belong to the same ordinary owner as the one at first. */
+static unsigned count_owner(const struct inventory *inventory, unsigned first)
+{
+	const struct vm_owner *owner = &inventory->vms[first].ident->owner;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < inventory->n_vms; i++) {
+		const struct vm_owner *other = &inventory->vms[i].ident->owner;
+
+		if (!other->ordinary || strcmp(other->name, owner->name))
+			continue;
+		if (i < first)
+			return 0; /* counted there */
+		n++;
+	}
+	return n;
+}
+
+static void add_owners(struct doctor *doctor, const struct inventory *inventory)
+{
+	for (unsigned i = 0; i < inventory->n_vms; i++) {
+		const struct vm_owner *owner = &inventory->vms[i].ident->owner;
+		unsigned n = owner->ordinary ? count_owner(inventory, i) : 0;
+		g_autofree char *what = NULL, *why = NULL;
+
+		if (!n)
+			continue;
+		what = g_strdup_printf("%u VMs of %s", n, owner->name);
+		why = g_strdup_printf(
+			"%s is not among owners: unless libvirt runs them they are called "
+			"%s/NAME and have limits",
+			owner->name, owner->name);
+		doctor_add(doctor, FINDING_OFF, "owners", what, why,
+			   "if this user is to be trusted, add it to owners");
+	}
+}
+
+static void add_left_out(struct doctor *doctor, struct refusals *refusals)
+{
+	struct refusal refusal;
+
+	while (refusals_next_unnamed(refusals, &refusal)) {
+		g_autofree char *what = g_strdup_printf("%" G_GUINT64_FORMAT " of %s",
+							refusal.count, refusal.owner);
+		g_autofree char *why = refusal_text(refusals, &refusal);
+
+		doctor_add(doctor, FINDING_OFF, "left out", what, why,
+			   "see owners and owner_limits in kvmlens.yaml(5)");
+	}
+}
+
+/* VMM processes whose word on who they are is not believed, and those that are left out. */
+static void check_owners(struct doctor *doctor)
+{
+	const struct config *config = doctor->config;
+	struct refusals *refusals = refusals_new(&config->owner_limits);
+	struct discover *discover = discover_new(&(struct discover_config){
+		.proc_root = doctor->paths->proc,
+		.unnamed = true,
+		.owners = (const char *const *)config->owners,
+		.n_owners = config->n_owners,
+		.refusals = refusals,
+	});
+	struct inventory *inventory;
+
+	discover_scan(discover);
+	inventory = discover_inventory(discover);
+	if (inventory)
+		add_owners(doctor, inventory);
+	add_left_out(doctor, refusals);
+	inventory_unref(inventory);
+	discover_free(discover);
+	refusals_free(refusals);
+}
+
 void doctor_check_host(struct doctor *doctor)
 {
 	check_rights(doctor);
@@ -247,6 +324,7 @@ void doctor_check_host(struct doctor *doctor)
 		   "modprobe kvm_intel or kvm_amd; VMs without KVM are seen all the same");
 	check_schedstat(doctor);
 	check_processes(doctor);
+	check_owners(doctor);
 	check_pins(doctor);
 	check_listen(doctor);
 }

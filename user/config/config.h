@@ -52,7 +52,6 @@ struct config_owner_limits {
 	unsigned vms, threads, nics;
 	unsigned lookups; /* into guests, at once */
 	unsigned series;
-	uint64_t store; /* bytes of history */
 	unsigned log_lines; /* an hour */
 };
 

@@ -8,6 +8,7 @@
 #include "core/events.h"
 #include "core/host.h"
 #include "core/rates.h"
+#include "core/series_share.h"
 #include "core/sink.h"
 
 #define WORKERS_MAX 2
@@ -141,6 +142,7 @@ static struct kvmlens_snapshot *take_snapshot(struct kvmlens_collector *c, uint6
 		host_fill(c->host, s, before, c->interval_ms);
 	for (unsigned i = 0; i < c->n_fillers; i++)
 		c->fillers[i].fill(c->fillers[i].arg, s);
+	series_share_apply(s, c->refusals);
 	about_unique(c->about, s);
 	c->ticks.ticks++;
 	c->ticks.last_ns = mono_raw_ns() - begun;

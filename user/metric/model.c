@@ -127,6 +127,15 @@ static void vm_clear(struct snap_vm *vm)
 	vm_ident_unref(vm->ident);
 }
 
+void snap_vm_strip(struct snap_vm *vm)
+{
+#define STRIP(scope, type, array, name, keys)                      \
+	if (&vm->array != &vm->info && &vm->array != &vm->sources) \
+		entities_clear(&vm->array);
+	METRIC_SCOPES_VM(STRIP)
+#undef STRIP
+}
+
 struct kvmlens_snapshot *snapshot_new(void)
 {
 	struct kvmlens_snapshot *snapshot = g_new0(struct kvmlens_snapshot, 1);

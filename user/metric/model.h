@@ -432,6 +432,9 @@ static inline void *entities_at(const struct entities *entities, size_t i)
 /* Take one entity out; those behind it move up. */
 void entities_remove(struct entities *entities, size_t i);
 
+/* Leave a VM its own values, its info and its sources, and none of its parts. */
+void snap_vm_strip(struct snap_vm *vm);
+
 struct kvmlens_snapshot *snapshot_new(void);
 
 /* Take one VM out, with all that it has. */

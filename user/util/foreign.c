@@ -44,7 +44,9 @@ static int reopen(int handle)
 	fd = open(path, flags | O_NOATIME);
 	if (fd < 0 && errno == EPERM) /* not our file, and no right to act as its owner */
 		fd = open(path, flags);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 int foreign_open(int at, const char *path, struct foreign_stat *ret_stat)

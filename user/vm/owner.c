@@ -152,8 +152,9 @@ static void take_ranges(struct owner_policy *policy, const char *text)
 		if (g_strv_length(field) != 3 || !*field[0] || !parse_id(field[1], &range.first) ||
 		    !parse_id(field[2], &range.count) || !range.first)
 			continue;
-		range.name = g_strndup(field[0], OWNER_NAME_MAX - 1);
 		g_array_append_val(policy->ranges, range);
+		g_array_index(policy->ranges, struct range, policy->ranges->len - 1).name =
+			g_strndup(field[0], OWNER_NAME_MAX - 1);
 	}
 }
 
@@ -199,20 +200,34 @@ static bool is_trusted(const struct owner_policy *policy, uint32_t uid)
 	return uid != UINT32_MAX && g_hash_table_contains(policy->trusted, GUINT_TO_POINTER(uid));
 }
 
-static void name_owner(const struct owner_policy *policy, uint32_t uid, char *ret)
+static const char *user_name(const struct owner_policy *policy, uint32_t uid)
 {
-	const char *name = g_hash_table_lookup(policy->users, GUINT_TO_POINTER(uid));
-	uint32_t user;
+	return g_hash_table_lookup(policy->users, GUINT_TO_POINTER(uid));
+}
 
-	for (guint i = 0; !name && i < policy->ranges->len; i++) {
+/* The user whose subordinate uid it is, NULL: nobody's. */
+static const char *range_name(const struct owner_policy *policy, uint32_t uid)
+{
+	for (guint i = 0; i < policy->ranges->len; i++) {
 		const struct range *r = &g_array_index(policy->ranges, struct range, i);
+		const char *name = NULL;
+		uint32_t user;
 
 		if (uid - r->first >= r->count)
 			continue;
-		name = r->name;
-		if (parse_id(name, &user))
-			name = g_hash_table_lookup(policy->users, GUINT_TO_POINTER(user)) ?: name;
+		if (parse_id(r->name, &user))
+			name = user_name(policy, user);
+		return name ? name : r->name;
 	}
+	return NULL;
+}
+
+static void name_owner(const struct owner_policy *policy, uint32_t uid, char *ret)
+{
+	const char *name = user_name(policy, uid);
+
+	if (!name)
+		name = range_name(policy, uid);
 	if (name)
 		g_strlcpy(ret, name, OWNER_NAME_MAX);
 	else

@@ -54,8 +54,6 @@ uint64_t refusals_limit(const struct refusals *r, enum refusal_reason share)
 		return r->limits.lookups;
 	case REFUSAL_SERIES:
 		return r->limits.series;
-	case REFUSAL_STORE:
-		return r->limits.store;
 	case REFUSAL_LOG:
 		return r->limits.log_lines;
 	default:
@@ -161,8 +159,6 @@ static const struct {
 	[REFUSAL_NICS] = {"nics", "network interfaces; the others are left out", true},
 	[REFUSAL_LOOKUPS] = {"lookups", "look-ups at once; the others wait", true},
 	[REFUSAL_SERIES] = {"series", "series; the youngest VMs show their state alone", true},
-	[REFUSAL_STORE] = {"store", "bytes of history; nothing more is kept until some expire",
-			   true},
 	[REFUSAL_LOG] = {"log", "lines in the log an hour; the others are left out", true},
 	[REFUSAL_IDENTITY] = {"identity",
 			      "calls itself by the UUID or name of another owner's VM; it "

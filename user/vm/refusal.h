@@ -20,7 +20,6 @@ enum refusal_reason {
 	REFUSAL_NICS,
 	REFUSAL_LOOKUPS,
 	REFUSAL_SERIES,
-	REFUSAL_STORE,
 	REFUSAL_LOG,
 	/* As hostile, whoever the owner is. */
 	REFUSAL_IDENTITY, /* a UUID or name that a trusted VM has */
