@@ -89,7 +89,7 @@ def mails(n):
             text = file.read()
     except OSError:
         return []
-    return [email.message_from_string(part, policy=email.policy.default)
+    return [email.message_from_string(part.partition("\n")[2], policy=email.policy.default)
             for part in ("\n" + text).split("\nFrom ")[1:]]
 
 
