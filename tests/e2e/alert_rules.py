@@ -196,7 +196,60 @@ def test_file(series, expected, name):
         json.dump(document, out)
 
 
+GONE = """
+alerts: {default_rules: false}
+rules:
+  - {id: numa, keep_firing_for: 0s, condition: {metric: host.node.cpu_usage, operator: gt, threshold: 50}}
+  - {id: channel, keep_firing_for: 0s, condition: {metric: kvmlens.notify.up, operator: eq, threshold: 0}}
+  - {id: disk, keep_firing_for: 0s, no_data_after: 1m,
+     condition: {metric: vm.disk.read_latency, operator: gt, threshold: 5}}
+  - {id: vm, keep_firing_for: 0s, condition: {metric: vm.cpu.usage, operator: gt, threshold: 50}}
+  - {id: space, keep_firing_for: 0s, condition: {metric: vm.disk.usage_percent, operator: gt, threshold: 50}}
+"""
+
+
+def test_gone():
+    """What an alert is of goes, and something of its kind stays, or nothing does: it ends in each
+    scope, but for what the guest's inside alone knows, which may be silent."""
+    def entity(key, value, metric, number):
+        return {"labels": {key: value}, "metrics": {metric: number}}
+
+    with open(path("gone.jsonl"), "w") as out:
+        for t in range(60):
+            head = {"time_ms": START + t * STEP * 1000, "seq": t + 1}
+            # At the fifth tick one of two goes, at the tenth the last.
+            left = [0, 1] if t < 5 else [1] if t < 10 else []
+            print(json.dumps(head | {
+                "metrics": {"host.vms": 2}, "node": [entity("node", str(i), "host.node.cpu_usage", 90) for i in left],
+                "notify": [entity("channel", f"c{i}", "kvmlens.notify.up", 0) for i in left]}), file=out)
+            line = {"vm": "a", "uuid": "00000000-0000-0000-0000-000000000001", "metrics": {"vm.up": 1},
+                    "disk": [entity("disk", f"vd{i}", "vm.disk.read_latency", 9) for i in left]}
+            if left == [0, 1]:
+                line["space"] = [{"labels": {"disk": "vda", "kind": "fs", "mount": "/"},
+                                  "metrics": {"vm.disk.usage_percent": 90}}]
+            print(json.dumps(head | line), file=out)
+            for i in left:
+                print(json.dumps(head | {"vm": f"b{i}", "uuid": f"00000000-0000-0000-0000-00000000001{i}",
+                                         "metrics": {"vm.up": 1, "vm.cpu.usage": 90}}), file=out)
+    with open(path("gone.yaml"), "w") as out:
+        out.write(GONE)
+    # Gone for 15 s beside others; with none beside for no_data_after.
+    expected = {"numa": [70, 390], "channel": [70, 390], "disk": [70, 150], "vm": [70, 120], "space": []}
+    good = True
+    for rule, ends in expected.items():
+        out = subprocess.run([KVMLENS, "alerts", "test", rule, "--config", path("gone.yaml"), "--replay",
+                              path("gone.jsonl"), "--format", "json"], check=True, capture_output=True, text=True).stdout
+        events = [json.loads(line) for line in out.splitlines()]
+        got = [(e["time_ms"] - START) // 1000 for e in events if e["change"] == "resolved"]
+        if got != ends or not any(e["change"] == "firing" for e in events):
+            print(f"{rule} ends at {got} instead of {ends}: {events}")
+            good = False
+    return good
+
+
 def main():
+    if not test_gone():
+        return 1
     if not shutil.which("promtool"):
         print("promtool is not installed")
         return 77
