@@ -198,7 +198,7 @@ static void put_value(GString *out, enum fill_form form, const char *value, size
 		notification_text(value, ENCODE_DESCRIPTION_MAX * 4, form != FILL_LINE);
 	g_autofree char *escaped = NULL;
 
-	if (g_utf8_strlen(clean, -1) > (glong)max)
+	if ((size_t)g_utf8_strlen(clean, -1) > max)
 		*g_utf8_offset_to_pointer(clean, (glong)max) = '\0';
 	if (form == FILL_JSON) {
 		put_json(out, clean);
