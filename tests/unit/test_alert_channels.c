@@ -369,6 +369,7 @@ static void test_journal(void)
 	CU_ASSERT_PTR_NULL(strchr(line, '\n'));
 	CU_ASSERT_EQUAL(channel_journal.send(&f.channel, &f.message, &why), OUTCOME_RETRY);
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "/log: No such file"));
+	finish(&f);
 	g_rmdir(dir);
 }
 
