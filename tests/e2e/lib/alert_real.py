@@ -373,6 +373,7 @@ def main():
         for child in children:
             child.send_signal(signal.SIGCONT)
             child.kill()
+        subprocess.run(["postfix", "-c", path("postfix"), "stop"], capture_output=True, check=False)
     print(f"1..{delivery.tests}")
     raise SystemExit(delivery.failed != 0)
 
