@@ -209,6 +209,32 @@ def restarted():
         second.stop()
 
 
+def elsewhere():
+    """Paths that mean something in QEMU's own mounts alone, and a device behind a link."""
+    for name in ("vol", "ctr"):
+        os.mkdir(f"{TMP}/{name}")
+    image("vol/disk", 4 << 20)
+    drive = f"{TMP}/ctr//disk"
+    vm = Vm(BASE + ["-nodefaults", "-drive", f"file={drive},if=virtio,format=raw"],
+            program=("/usr/bin/unshare", "-m", "sh", "-c",
+                     f'mount --bind {TMP}/vol {TMP}/ctr && exec "$@"', "sh", QEMU))
+    same("info block of a QEMU with mounts of its own", vm.whois()["disks"], vm.disks())
+    vm.stop()
+    loop = subprocess.run(["losetup", "-f", "--show", f"{TMP}/vol/disk"], capture_output=True,
+                          text=True, check=False).stdout.strip()
+    if not loop:
+        print("# no loop device: disks that are devices are not tried")
+        return
+    try:
+        os.symlink(loop, f"{TMP}/vm-100-disk-0")
+        vm = Vm(BASE + ["-nodefaults", "-drive",
+                        f"file={TMP}/vm-100-disk-0,if=none,id=drive-scsi0,format=raw"])
+        same("info block of a device behind a link", vm.whois()["disks"], vm.disks())
+        vm.stop()
+    finally:
+        subprocess.run(["losetup", "-d", loop], check=False)
+
+
 def labels():
     vm = Vm(BASE + ["-nodefaults", "-name", "instance-0000001a", "-smbios",
                     "type=1,manufacturer=OpenStack Foundation,product=OpenStack Nova"])
@@ -220,6 +246,7 @@ identities()
 disks()
 recognized()
 restarted()
+elsewhere()
 labels()
 print(f"1..{number}")
 sys.exit(failures != 0)
