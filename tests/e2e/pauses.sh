@@ -75,7 +75,7 @@ domain calm "$TEST_TMP/spin.img"
 qemu-system-x86_64 -accel tcg -m 16 -nodefaults -no-user-config -display none -boot a \
 	-drive "file=$TEST_TMP/spin.img,format=raw,if=floppy,file.locking=off" -name guest=alone,debug-threads=on &
 raw=$!
-agent_start "$TEST_TMP/agent.log" --interval 500ms --uri "$LIBVIRT_URI" || exit 1
+agent_start "$TEST_TMP/agent.log" --detail detailed --interval 500ms --uri "$LIBVIRT_URI" || exit 1
 
 check "a VM that runs is not paused" shows calm vm_pause_reason 0
 check "its disk's storage is full: libvirt says I/O error" \
@@ -126,7 +126,7 @@ sleep 1
 seconds=$(value alone vm_stall_seconds_total)
 kill -9 "$AGENT_PID"
 wait "$AGENT_PID" 2>/dev/null
-agent_start "$TEST_TMP/agent2.log" --interval 500ms --uri "$LIBVIRT_URI" || exit 1
+agent_start "$TEST_TMP/agent2.log" --detail detailed --interval 500ms --uri "$LIBVIRT_URI" || exit 1
 check "it stalls still" shows alone vm_stall_active 1
 check "the stall is not counted again" [ "$(value alone vm_stall_total)" = $((before + 1)) ]
 after=$(value alone vm_stall_seconds_total)

@@ -4,7 +4,7 @@ METRIC(VM, vm_up, "vm.up", GAUGE, U64, up, "bool", BASIC, NONE, "kernel, proc",
        "1 while the process of the VM is alive.")
 METRIC(VM, vm_state, "vm.state", GAUGE, U32, state, "code", STANDARD, NONE, "libvirt, kernel",
        "State of the VM: 0 unknown, 1 running, 2 paused (without libvirt: as its threads show), 3 shutting down, 4 off, 5 crashed, 6 suspended by the guest, 7 target of a migration.")
-METRIC(VM, vm_pause_reason, "vm.pause_reason", GAUGE, U32, pause, "code", STANDARD, NONE,
+METRIC(VM, vm_pause_reason, "vm.pause_reason", GAUGE, U32, pause, "code", DETAILED, NONE,
        "kernel, libvirt",
        "Why the VM does not run: 0 it is not paused, 1 paused by an operator, 2 by its VMM after an I/O error of a disk, 3 for a migration, 4 its VMM's process is stopped, 5 by its VMM for another cause (without libvirt the cause is not known).")
 METRIC(INFO, vm_info, "vm.info", GAUGE, U64, one, "info", BASIC, NONE, "libvirt, proc",
