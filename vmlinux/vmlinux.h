@@ -109,6 +109,7 @@ struct task_struct {
 	unsigned int __state;
 	int pid;
 	int tgid;
+	int exit_code;
 	__u64 gtime;
 	__u64 start_boottime;
 	struct sched_entity se;

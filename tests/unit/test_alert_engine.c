@@ -129,7 +129,7 @@ static void test_gone(void)
 	CU_ASSERT_EQUAL(lab_step(&lab, values, 1, TICK), 0);
 	CU_ASSERT_EQUAL_FATAL(lab_step(&lab, values, 1, TICK), 1);
 	CU_ASSERT_EQUAL(lab_event(&lab, 0)->change, CHANGE_RESOLVED);
-	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->reason, "gone");
+	CU_ASSERT_STRING_EQUAL(lab_event(&lab, 0)->reason, "the VM is gone");
 	CU_ASSERT_TRUE(lab_event(&lab, 0)->notify);
 	lab_clear(&lab);
 }

@@ -68,6 +68,9 @@ struct alert_event {
 
 void alert_event_free(struct alert_event *event);
 
+/* The reason that alerts of a VM end with which is gone. */
+#define ALERT_VM_GONE "the VM is gone"
+
 struct alert_engine;
 
 /* Takes a reference on rules. */

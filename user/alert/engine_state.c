@@ -149,21 +149,39 @@ static int64_t gone_unsure(const struct alert_rule *rule)
 	return MAX(rule->no_data_after_ms, ALERT_GONE_MS);
 }
 
+/* It was there, or might be: what it has no value of will not come back by itself. */
+static bool is_down(const struct snap_vm *vm)
+{
+	return !vm->up &&
+	       (vm->downs.n || vm->state == KVMLENS_VM_OFF || vm->state == KVMLENS_VM_CRASHED);
+}
+
 /*
  * Is it what the alert is of that is missing, rather than its value? For how long it must be so,
  * 0: it is there.
  */
-static int64_t gone_after(struct alert_engine *engine, const struct alert *alert, GHashTable *vms)
+static int64_t gone_after(struct alert_engine *engine, const struct alert *alert, GHashTable *vms,
+			  const char **ret_reason)
 {
 	const enum metric_scope scope = alert->rule->metric->scope;
 	const char *uuid = labels_get(alert->record.labels, "uuid");
 	const struct snap_vm *vm = NULL;
 
-	if (alert->entity_seq == engine->seq)
-		return 0;
 	if (metric_scope_in_vm(scope)) {
 		vm = uuid ? g_hash_table_lookup(vms, uuid) : NULL;
-		if (!vm || !engine_fits(engine_fit(engine, vm), alert->rule))
+		if (!vm || is_down(vm)) {
+			*ret_reason = ALERT_VM_GONE;
+			return ALERT_GONE_MS;
+		}
+	}
+	if (alert->entity_seq == engine->seq)
+		return 0;
+	if (scope == SCOPE_DOWN && vm->up) {
+		*ret_reason = "the VM is back";
+		return ALERT_GONE_MS;
+	}
+	if (metric_scope_in_vm(scope)) {
+		if (!engine_fits(engine_fit(engine, vm), alert->rule))
 			return ALERT_GONE_MS;
 		if (scope == SCOPE_VM)
 			return 0;
@@ -227,6 +245,7 @@ void engine_sweep(struct alert_engine *engine)
 	engine->most = ALERT_INFO;
 	g_hash_table_iter_init(&iter, engine->alerts);
 	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&alert)) {
+		const char *reason = "gone";
 		int64_t after_ms;
 
 		if (engine_is_up(alert)) {
@@ -237,7 +256,7 @@ void engine_sweep(struct alert_engine *engine)
 			continue;
 		if (!vms)
 			vms = vms_by_uuid(engine->snapshot);
-		after_ms = gone_after(engine, alert, vms);
+		after_ms = gone_after(engine, alert, vms, &reason);
 		if (!after_ms)
 			alert->gone_ms = 0;
 		else if (!alert->gone_ms)
@@ -245,7 +264,7 @@ void engine_sweep(struct alert_engine *engine)
 		if (after_ms && (after_ms == ALERT_GONE_MS
 					 ? engine->now_ms - alert->gone_ms >= after_ms
 					 : engine_lasted(engine, alert->record.seen_ms, after_ms)))
-			engine_resolve(alert, "gone");
+			engine_resolve(alert, reason);
 		else if (after_ms != ALERT_GONE_MS)
 			missing(engine, alert);
 		else if (alert->record.state == STATE_PENDING)

@@ -248,7 +248,8 @@ static char *word_of(void *arg, const char *name)
 	if (strcmp(name, "duration") == 0)
 		return alert_lasted(rule->for_ms);
 	if (strcmp(name, "top_aggressor") == 0 || strcmp(name, "stall_time") == 0 ||
-	    strcmp(name, "stall_cause") == 0 || strcmp(name, "since") == 0)
+	    strcmp(name, "stall_cause") == 0 || strcmp(name, "down_reason") == 0 ||
+	    strcmp(name, "since") == 0)
 		return NULL;
 	if (strcmp(name, "metric") == 0 && !has_key(rule->metric, name))
 		return g_strdup(rule->metric->name);

@@ -79,6 +79,12 @@ static enum stall_cause event_cause(const struct snap_stall_event *e)
 			: stall_cause_find(labels_get(e->labels, "cause"));
 }
 
+static char *down_text(const struct snap_vm *vm)
+{
+	return vm && vm->downs.n ? g_strdup(((struct snap_down *)entities_at(&vm->downs, 0))->text)
+				 : NULL;
+}
+
 static char *stall_time_text(const struct snap_vm *vm)
 {
 	const struct snap_stall_event *e = last_stall(vm);
@@ -138,6 +144,8 @@ static char *word_of(void *arg, const char *name)
 		return alert_number(rule->shown, rule->threshold);
 	if (strcmp(name, "top_aggressor") == 0)
 		return aggressor_text(s->vm);
+	if (strcmp(name, "down_reason") == 0)
+		return down_text(s->vm);
 	if (strcmp(name, "stall_time") == 0)
 		return stall_time_text(s->vm);
 	if (strcmp(name, "stall_cause") == 0)

@@ -99,6 +99,9 @@ struct config {
 	struct config_vm *vms;
 	size_t n_vms;
 	enum config_switch guest_memory, guest_agent; /* on or off */
+	unsigned dead_vms_ms; /* how long a VM that is gone remains, as being down; 0: not at all */
+	enum config_switch
+		off_vms; /* VMs that libvirt knows but does not run are shown, as being off */
 	unsigned stall_ms; /* a VM that does not run for so long stalls; 0: nobody watches */
 	unsigned max_threads; /* tracked threads: VMM threads of all kinds */
 	struct config_http http;

@@ -11,9 +11,10 @@
 #define ANOMALY_DEFAULT 0.8 /* clearly rarer than once a day, see vm.anomaly.score */
 
 static const char *const placeholders[] = {
-	"vm",	 "uuid",     "value",	      "threshold",  "metric",
-	"unit",	 "severity", "rule",	      "name",	    "duration",
-	"since", "host",     "top_aggressor", "stall_time", "stall_cause",
+	"vm",	       "uuid",	   "value",	    "threshold",  "metric",
+	"unit",	       "severity", "rule",	    "name",	  "duration",
+	"since",       "host",	   "top_aggressor", "stall_time", "stall_cause",
+	"down_reason",
 };
 
 static const struct metric *metric_of(const struct config_rule *rule)

@@ -9,6 +9,7 @@
 #include "core/rates.h"
 #include "core/vcpus.h"
 #include "util/clock.h"
+#include "vm/departed.h"
 #include "vm/exit_reason.h"
 
 void collect_init(struct collect *c)
@@ -330,6 +331,30 @@ static void fill_stats(struct collect *c, const struct inventory_vm *iv, struct 
 	fill_footprint(c, vm);
 }
 
+static uint64_t number_or_absent(int number)
+{
+	return number < 0 ? ABSENT : (uint64_t)number;
+}
+
+static void fill_down(struct collect *c, const struct inventory_vm *iv, struct snap_vm *vm)
+{
+	const struct vm_down *down = &iv->down;
+	g_autofree char *text = NULL;
+	struct snap_down *d;
+
+	if (vm->up || !down->since_ms)
+		return;
+	text = vm_down_text(down);
+	entities_alloc(&vm->downs, 1, sizeof(*d));
+	d = entities_at(&vm->downs, 0);
+	d->labels = vmlabels_part(c->labels, vm->ident, "reason", down->reason);
+	d->died = down->died == VM_END_UNKNOWN ? ABSENT : down->died == VM_DIED;
+	d->since = (double)down->since_ms / 1000;
+	d->signal = number_or_absent(down->signal);
+	d->exit_code = number_or_absent(down->exit_code);
+	g_strlcpy(d->text, text, sizeof(d->text));
+}
+
 static void fill_vm(struct collect *c, const struct inventory_vm *iv, const struct instant *now,
 		    const struct kvmlens_snapshot *before, struct snap_vm *vm)
 {
@@ -347,8 +372,10 @@ static void fill_vm(struct collect *c, const struct inventory_vm *iv, const stru
 	fill_guest(c, iv, now->mono, before, vm);
 	fill_stats(c, iv, vm);
 	stall_watch_fill(c->stalls, vm);
-	fill_sources(c, iv, now->mono, vm);
+	if (vm->up || !iv->down.since_ms)
+		fill_sources(c, iv, now->mono, vm);
 	forget_paused(vm);
+	fill_down(c, iv, vm);
 	fill_info(c, iv, vm);
 }
 

@@ -10,6 +10,7 @@
 #include "core/rates.h"
 #include "core/series_share.h"
 #include "core/sink.h"
+#include "vm/provider_libvirt.h"
 
 #define WORKERS_MAX 2
 #define FILLERS_MAX 8
@@ -107,7 +108,8 @@ static void add_workers(struct kvmlens_collector *c)
 		return;
 	}
 	if (strcmp(config->provider, "proc"))
-		add_worker(c, &kvmlens_provider_libvirt, config->uri, NULL);
+		add_worker(c, &kvmlens_provider_libvirt, config->uri,
+			   config->off_vms == SWITCH_ON ? NULL : libvirt_active_only);
 	if (strcmp(config->provider, "libvirt"))
 		add_worker(c, &kvmlens_provider_proc, NULL, NULL);
 }
@@ -256,6 +258,7 @@ static int start_discovery(struct kvmlens_collector *c)
 		.owners = (const char *const *)c->options.config->owners,
 		.n_owners = c->options.config->n_owners,
 		.refusals = c->refusals,
+		.departed_ms = c->options.config->dead_vms_ms,
 	};
 	size_t i;
 	int err;

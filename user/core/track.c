@@ -123,6 +123,26 @@ static void untrack(void *ctx, uint16_t slot, bool keep)
 		threads_forget(t->threads, record.tgid);
 }
 
+/* Refused for want of room: then nobody knows how it ended. */
+static void watch(void *ctx, pid_t pid)
+{
+	struct tracker *t = ctx;
+
+	probe_exit_watch(t->probe, pid);
+}
+
+static void ended(void *ctx, pid_t pid, struct vm_exit *ret_exit)
+{
+	struct tracker *t = ctx;
+	struct exit_record record;
+
+	if (probe_exit_take(t->probe, pid, &record))
+		return;
+	*ret_exit = (struct vm_exit){.known = record.flags & EXIT_F_ENDED,
+				     .code = record.code,
+				     .oom = record.flags & EXIT_F_OOM};
+}
+
 static void begin(void *ctx)
 {
 	tracker_lock(ctx);
@@ -194,6 +214,8 @@ const struct discover_ops tracker_ops = {
 	.track = track,
 	.room = room,
 	.untrack = untrack,
+	.watch = watch,
+	.ended = ended,
 	.begin = begin,
 	.end = end,
 	.scanned = scanned,

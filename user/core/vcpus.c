@@ -152,7 +152,7 @@ static uint64_t add_retired(struct collect *c, struct snap_vm *vm)
 /* There is no VM without one: a VMM that names no thread does not tell which are vCPUs. */
 static void no_vcpus(struct snap_vm *vm)
 {
-	vm->vcpus = ABSENT;
+	vm->vcpus = vm->guest_time_sampled = ABSENT;
 	unknown_times(&vm->time);
 	vm->switches = vm->preempts = vm->migrations = vm->irq_injected = ABSENT;
 	memset(vm->kvm, 0xff, sizeof(vm->kvm));

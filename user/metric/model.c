@@ -58,6 +58,19 @@ struct vm_ident *vm_ident_owned(const struct vm_owner *owner, const char *name, 
 	return ident;
 }
 
+struct vm_ident *vm_ident_without_process(const struct vm_ident *ident)
+{
+	struct ident_block *block = g_new0(struct ident_block, 1);
+
+	block->ref = 1;
+	block->ident = (struct vm_ident){.name = g_strdup(ident->name),
+					 .uuid = g_strdup(ident->uuid),
+					 .tcg = ident->tcg,
+					 .owner = ident->owner,
+					 .labels = labels_ref(ident->labels)};
+	return &block->ident;
+}
+
 struct vm_ident *vm_ident_new(const char *name, const char *uuid, pid_t pid, uint64_t start_ns,
 			      bool tcg)
 {

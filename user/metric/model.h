@@ -74,6 +74,8 @@ struct vm_ident *vm_ident_owned(const struct vm_owner *owner, const char *name, 
 				pid_t pid, uint64_t start_ns, bool tcg);
 struct vm_ident *vm_ident_new(const char *name, const char *uuid, pid_t pid, uint64_t start_ns,
 			      bool tcg);
+/* The same VM without its process, which is gone. */
+struct vm_ident *vm_ident_without_process(const struct vm_ident *ident);
 struct vm_ident *vm_ident_ref(struct vm_ident *ident);
 void vm_ident_unref(struct vm_ident *ident);
 
@@ -276,6 +278,15 @@ struct entities {
 	size_t n, stride;
 };
 
+/* Why and since when a VM is down. */
+struct snap_down {
+	struct labels *labels; /* vm, uuid, reason */
+	uint64_t died; /* 1: nobody wanted that; ABSENT: not known */
+	double since; /* seconds since the epoch */
+	uint64_t signal, exit_code; /* ABSENT: none */
+	char text[96]; /* the reason in words */
+};
+
 struct snap_vm {
 	struct labels *labels; /* ident->labels */
 	struct vm_ident *ident;
@@ -288,7 +299,7 @@ struct snap_vm {
 	struct cpu_times time;
 	struct cpu_rates rate; /* averaged over the vCPUs */
 	double ready_max; /* of the vCPU that waits most; NAN: not known */
-	bool guest_time_sampled; /* guest time is the kernel's tick-sampled gtime */
+	uint64_t guest_time_sampled; /* 1: guest time is the kernel's tick-sampled gtime */
 	uint64_t switches, preempts, migrations;
 	struct hist wake_hist, preempt_hist, exit_hist;
 	uint64_t kvm[KVM_STAT_MAX];
@@ -327,6 +338,7 @@ struct snap_vm {
 	struct entities fulls; /* struct snap_full */
 	struct entities stalls; /* struct snap_stall, at detailed */
 	struct entities stall_events; /* struct snap_stall_event, newest first */
+	struct entities downs; /* struct snap_down, one while it is down, or none */
 };
 
 /* kvmlens about itself. */

@@ -29,33 +29,34 @@
 	X(VM_STATE, struct snap_vm_state, vm_states, "state", "state")
 
 /* Arrays of struct snap_vm. */
-#define METRIC_SCOPES_VM(X)                                                                    \
-	X(INFO, struct snap_info, info, "info", "vm, uuid, ...")                               \
-	X(SOURCE, struct snap_source, sources, "source", "vm, uuid, source")                   \
-	X(VCPU, struct snap_vcpu, cpus, "vcpu", "vm, uuid, vcpu")                              \
-	X(ROLE, struct snap_role, roles, "role", "vm, uuid, role")                             \
-	X(EXIT, struct snap_exit, exits, "exit", "vm, uuid, reason")                           \
-	X(DISK, struct snap_disk, disks, "disk", "vm, uuid, disk")                             \
-	X(DEVICE, struct snap_device, devices, "device", "vm, uuid, device")                   \
-	X(SPACE, struct snap_space, spaces, "space", "vm, uuid, disk, kind, mount, fstype")    \
-	X(CARD, struct snap_card, cards, "card", "vm, uuid, interface, mac")                   \
-	X(GUEST_OS, struct snap_info, guest_os, "guest_os", "vm, uuid, os, kernel")            \
-	X(VM_NODE, struct snap_vm_node, memory_nodes, "vm_node", "vm, uuid, node")             \
-	X(PROCESS, struct snap_process, processes, "process", "vm, uuid, pid, comm, cgroup")   \
-	X(NIC, struct snap_nic, nics, "nic", "vm, uuid, nic")                                  \
-	X(NIC_SIZE, struct snap_nic_size, nic_sizes, "size", "vm, uuid, nic, direction, size") \
-	X(NIC_DROP, struct snap_nic_drop, nic_drops, "drop", "vm, uuid, nic, reason")          \
-	X(BLAME, struct snap_blame, blames, "blame", "vm, uuid, by")                           \
-	X(CAUSE, struct snap_cause, causes, "cause", "vm, uuid, cause")                        \
-	X(AGGRESSOR, struct snap_aggressor, aggressors, "aggressor", "vm, uuid, by")           \
-	X(ALERT, struct snap_alert, alerts, "alert", "vm, uuid, rule, severity")               \
-	X(ANOMALY, struct snap_anomaly, anomalies, "anomaly", "vm, uuid")                      \
-	X(CONTRIBUTION, struct snap_contribution, contributions, "contribution",               \
-	  "vm, uuid, metric, ...")                                                             \
-	X(TREND, struct snap_trend, trends, "trend", "vm, uuid, metric, window, ...")          \
-	X(FORECAST, struct snap_forecast, forecasts, "forecast", "vm, uuid, metric, ...")      \
-	X(FULL, struct snap_full, fulls, "full", "vm, uuid, metric, ...")                      \
-	X(STALL, struct snap_stall, stalls, "stall", "vm, uuid, cause")                        \
-	X(STALL_EVENT, struct snap_stall_event, stall_events, "stall_event", "vm, uuid, n, cause")
+#define METRIC_SCOPES_VM(X)                                                                        \
+	X(INFO, struct snap_info, info, "info", "vm, uuid, ...")                                   \
+	X(SOURCE, struct snap_source, sources, "source", "vm, uuid, source")                       \
+	X(VCPU, struct snap_vcpu, cpus, "vcpu", "vm, uuid, vcpu")                                  \
+	X(ROLE, struct snap_role, roles, "role", "vm, uuid, role")                                 \
+	X(EXIT, struct snap_exit, exits, "exit", "vm, uuid, reason")                               \
+	X(DISK, struct snap_disk, disks, "disk", "vm, uuid, disk")                                 \
+	X(DEVICE, struct snap_device, devices, "device", "vm, uuid, device")                       \
+	X(SPACE, struct snap_space, spaces, "space", "vm, uuid, disk, kind, mount, fstype")        \
+	X(CARD, struct snap_card, cards, "card", "vm, uuid, interface, mac")                       \
+	X(GUEST_OS, struct snap_info, guest_os, "guest_os", "vm, uuid, os, kernel")                \
+	X(VM_NODE, struct snap_vm_node, memory_nodes, "vm_node", "vm, uuid, node")                 \
+	X(PROCESS, struct snap_process, processes, "process", "vm, uuid, pid, comm, cgroup")       \
+	X(NIC, struct snap_nic, nics, "nic", "vm, uuid, nic")                                      \
+	X(NIC_SIZE, struct snap_nic_size, nic_sizes, "size", "vm, uuid, nic, direction, size")     \
+	X(NIC_DROP, struct snap_nic_drop, nic_drops, "drop", "vm, uuid, nic, reason")              \
+	X(BLAME, struct snap_blame, blames, "blame", "vm, uuid, by")                               \
+	X(CAUSE, struct snap_cause, causes, "cause", "vm, uuid, cause")                            \
+	X(AGGRESSOR, struct snap_aggressor, aggressors, "aggressor", "vm, uuid, by")               \
+	X(ALERT, struct snap_alert, alerts, "alert", "vm, uuid, rule, severity")                   \
+	X(ANOMALY, struct snap_anomaly, anomalies, "anomaly", "vm, uuid")                          \
+	X(CONTRIBUTION, struct snap_contribution, contributions, "contribution",                   \
+	  "vm, uuid, metric, ...")                                                                 \
+	X(TREND, struct snap_trend, trends, "trend", "vm, uuid, metric, window, ...")              \
+	X(FORECAST, struct snap_forecast, forecasts, "forecast", "vm, uuid, metric, ...")          \
+	X(FULL, struct snap_full, fulls, "full", "vm, uuid, metric, ...")                          \
+	X(STALL, struct snap_stall, stalls, "stall", "vm, uuid, cause")                            \
+	X(STALL_EVENT, struct snap_stall_event, stall_events, "stall_event", "vm, uuid, n, cause") \
+	X(DOWN, struct snap_down, downs, "down", "vm, uuid, reason")
 
 #endif

@@ -32,7 +32,7 @@ METRIC(VM, vm_cpu_wake_latency_p99, "vm.cpu.wake_latency_p99", GAUGE, DOUBLE, ra
        "99th percentile of the waits of the last interval from a wakeup to the first nanosecond on a CPU.")
 METRIC(VM, vm_cpu_vcpus, "vm.cpu.vcpus", GAUGE, U64, vcpus, "count", BASIC, CPU, "kernel, proc",
        "vCPUs that the VM has now.")
-METRIC(VM, vm_cpu_guest_time_sampled, "vm.cpu.guest_time_sampled", GAUGE, BOOL, guest_time_sampled,
+METRIC(VM, vm_cpu_guest_time_sampled, "vm.cpu.guest_time_sampled", GAUGE, U64, guest_time_sampled,
        "bool", STANDARD, CPU, "kvmlens",
        "1 where guest and hypervisor time come from the tick-sampled counter of the kernel, 0 where they are exact.")
 METRIC(VM, vm_cpu_run_seconds_total, "vm.cpu.run_seconds_total", COUNTER, NS, time.run, "seconds",

@@ -45,6 +45,8 @@ static const struct {
 			       "guest_memory: on; without it the VMM's mappings are searched"},
 	[FEATURE_BLOCK] = {"block", "what VMs ask of the host's disks, and what these take for it",
 			   "group disk or iops; without it there is only what libvirt tells"},
+	[FEATURE_EXITS] = {"exits", "why a VM died: its exit code, a signal, no memory",
+			   "none needed: what libvirt says of it remains"},
 };
 
 const char *feature_name(enum feature_id id)

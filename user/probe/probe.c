@@ -8,6 +8,7 @@
 #include <bpf/btf.h>
 #include "probe/block.h"
 #include "probe/kvm.h"
+#include "probe/exits.h"
 #include "probe/memslots.h"
 #include "probe/net.h"
 #include "probe/pin.h"
@@ -22,6 +23,7 @@ struct probe {
 	struct sched *sched;
 	struct kvm *kvm;
 	struct net *net; /* NULL: group network is off */
+	struct exits *exits; /* NULL: refused */
 	struct memslots *memslots; /* NULL: refused, or not wanted */
 	struct block *block; /* NULL: switched off, or refused */
 	struct carry *carry; /* NULL: nothing outlives this process */
@@ -216,6 +218,7 @@ int probe_open(const struct probe_options *options, struct probe **ret_probe)
 		p->memslots = memslots_open(&p->features);
 	else
 		feature_off(&p->features, FEATURE_KVM_SLOTS, "guest memory is not read");
+	p->exits = exits_open(&p->features);
 	*ret_probe = p;
 	return 0;
 }
@@ -227,6 +230,7 @@ void probe_close(struct probe *p, bool keep_pins)
 	ring_buffer__free(p->ring);
 	threads_free(p->threads);
 	net_close(p->net, keep_pins);
+	exits_close(p->exits);
 	memslots_close(p->memslots);
 	block_close(p->block, keep_pins);
 	carry_close(p->carry);
@@ -300,6 +304,16 @@ struct threads *probe_threads(struct probe *p)
 int probe_scan_kvm(struct probe *p, GArray *found)
 {
 	return kvm_scan(p->kvm, found);
+}
+
+int probe_exit_watch(struct probe *p, uint32_t tgid)
+{
+	return p->exits ? exits_watch(p->exits, tgid) : -ENOTSUP;
+}
+
+int probe_exit_take(struct probe *p, uint32_t tgid, struct exit_record *ret_record)
+{
+	return p->exits ? exits_take(p->exits, tgid, ret_record) : -ENOTSUP;
 }
 
 int probe_scan_memslots(struct probe *p, GArray *slots)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <block_types.h>
+#include <exit_types.h>
 #include <kvm_types.h>
 #include <sched_types.h>
 #include <kvmlens.h>
@@ -143,6 +144,13 @@ uint64_t probe_lost_taps(struct probe *probe);
 
 /* Drops of packets whose reason found no room. */
 uint64_t probe_lost_drops(struct probe *probe);
+
+/*
+ * Watch how a VMM process ends, and take what became of it, which ends the watch. -ENOTSUP: the
+ * kernel cannot; -ENOSPC: too many; -ENOENT: it was not watched.
+ */
+int probe_exit_watch(struct probe *probe, uint32_t tgid);
+int probe_exit_take(struct probe *probe, uint32_t tgid, struct exit_record *ret_record);
 
 /* Kernel memory of all maps and programs, bytes, from /proc/self/fdinfo. */
 uint64_t probe_memory(struct probe *probe);

@@ -8,6 +8,7 @@
 #ifndef KVMLENS_VM_DISCOVER_H
 #define KVMLENS_VM_DISCOVER_H
 
+#include "vm/departed.h"
 #include "vm/inventory.h"
 #include "vm/refusal.h"
 #include "vm/worker.h"
@@ -38,6 +39,13 @@ struct discover_ops {
 	void (*untrack)(void *ctx, uint16_t slot, bool keep);
 
 	/*
+	 * A VM's process was found; and it is gone: how it ended, *ret_exit untouched where that is
+	 * unknown.
+	 */
+	void (*watch)(void *ctx, pid_t pid);
+	void (*ended)(void *ctx, pid_t pid, struct vm_exit *ret_exit);
+
+	/*
 	 * Around every change that the tick must see as one: threads that leave and the inventory
 	 * without them. A tracker takes the lock here that the tick holds while it takes the
 	 * inventory and reads records. Nothing in between blocks.
@@ -64,6 +72,7 @@ struct discover_config {
 	const char *const *owners; /* trusted users, as owner_policy_new(); copied */
 	size_t n_owners;
 	struct refusals *refusals; /* shares of ordinary owners; borrowed; NULL: no limits */
+	int64_t departed_ms; /* how long VMs that are gone remain, as being down; 0: not at all */
 };
 
 struct discover_health {

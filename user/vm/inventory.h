@@ -17,6 +17,17 @@ struct vm_thread {
 	char comm[16];
 };
 
+/* Did it end as somebody wanted it? */
+enum vm_died { VM_END_UNKNOWN, VM_ENDED, VM_DIED };
+
+/* A VM that was there and is no more. */
+struct vm_down {
+	int64_t since_ms; /* wall clock; 0: it is not down, or was never there */
+	const char *reason; /* static: oom, signal, exit, exited, or a provider's word */
+	enum vm_died died;
+	int signal, exit_code; /* -1: none */
+};
+
 struct inventory_vm {
 	struct vm_ident *ident; /* pid 0: a provider knows it, no process was found */
 	struct labels *info; /* of vm_info */
@@ -27,6 +38,7 @@ struct inventory_vm {
 	uint64_t kvm; /* kvm_found.kvm, 0 for TCG or where unknown */
 	struct vm_thread *threads; /* g_atomic_rc_box, NULL; vCPUs first, by vcpu_id, then by tid */
 	unsigned n_threads, n_vcpus;
+	struct vm_down down;
 };
 
 struct inventory {

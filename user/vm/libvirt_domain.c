@@ -104,6 +104,19 @@ static enum kvmlens_pause pause_of(int reason)
 	return KVMLENS_PAUSE_OTHER;
 }
 
+/* In libvirt's order of virDomainShutoffReason. */
+static const char *const off_reasons[] = {"unknown", "shutdown", "destroyed", "crashed", "migrated",
+					  "saved",   "failed",	 "snapshot",  "daemon"};
+
+const char *libvirt_off_reason(int state, int reason)
+{
+	if (state == VIR_DOMAIN_CRASHED)
+		return "crashed";
+	if (state != VIR_DOMAIN_SHUTOFF || reason <= 0 || reason >= (int)G_N_ELEMENTS(off_reasons))
+		return NULL;
+	return off_reasons[reason];
+}
+
 struct kvmlens_vm libvirt_domain_describe(const struct libvirt_domain *domain)
 {
 	const struct libvirt_meta *meta = domain->meta;

@@ -36,6 +36,9 @@ void libvirt_domain_read_status(struct libvirt_domain *domain, const char *dir);
 /* Strings live as long as the domain stays as it is. */
 struct kvmlens_vm libvirt_domain_describe(const struct libvirt_domain *domain);
 
+/* Why a domain is off, static; NULL: it is not, or libvirt does not know. */
+const char *libvirt_off_reason(int state, int reason);
+
 /* Block statistics may wait for a block job, and on the target of a migration they never come. */
 bool libvirt_domain_skip_block(const struct libvirt_domain *domain);
 

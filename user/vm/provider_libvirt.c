@@ -13,6 +13,8 @@
 #include "vm/libvirt_conn.h"
 #include "vm/libvirt_domain.h"
 #include "vm/libvirt_stats.h"
+#include "vm/provider_libvirt.h"
+#include "vm/vm_list.h"
 
 /* Reading a domain's XML takes 0.1 to 1 ms; what does not fit is read in the next round. */
 #define XML_BUDGET_US 300000
@@ -24,11 +26,18 @@
 	(VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL | VIR_DOMAIN_STATS_BALLOON | \
 	 VIR_DOMAIN_STATS_VCPU | VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK)
 
+/* More domains that are off are left out: they cost a round a call each. */
+#define OFF_MAX 512
+
+static char active_only;
+void *const libvirt_active_only = &active_only;
+
 struct libvirt_ctx {
 	struct libvirt_conn *conn;
 	GHashTable *domains; /* UUID -> struct libvirt_domain */
 	GPtrArray *listed; /* struct libvirt_domain *, by the last list() */
 	unsigned flags; /* of statistics */
+	bool with_off; /* domains that are defined and not running, too */
 	unsigned round;
 };
 
@@ -47,6 +56,7 @@ static int libvirt_open(const char *uri, void *arg, void **ret_ctx)
 		return r;
 	ctx = g_new0(struct libvirt_ctx, 1);
 	ctx->conn = conn;
+	ctx->with_off = arg != libvirt_active_only;
 	ctx->flags = VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT;
 	ctx->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, domain_free);
 	ctx->listed = g_ptr_array_new();
@@ -112,6 +122,23 @@ static int list_by_stats(struct libvirt_ctx *ctx)
 	return 0;
 }
 
+/* Domains that are defined and not running; a failure leaves them out. */
+static void list_off(struct libvirt_ctx *ctx)
+{
+	virDomainPtr *doms = NULL;
+	int n = virConnectListAllDomains(ctx->conn->conn, &doms, VIR_CONNECT_LIST_DOMAINS_INACTIVE);
+
+	for (int i = 0; i < n; i++) {
+		int state = VIR_DOMAIN_NOSTATE, reason = 0;
+
+		if (i < OFF_MAX && !virDomainGetState(doms[i], &state, &reason, 0) &&
+		    (state == VIR_DOMAIN_SHUTOFF || state == VIR_DOMAIN_CRASHED))
+			seen(ctx, doms[i], state, reason);
+		virDomainFree(doms[i]);
+	}
+	free(doms);
+}
+
 /* For drivers without statistics. */
 static int list_one_by_one(struct libvirt_ctx *ctx)
 {
@@ -149,7 +176,8 @@ static void refresh(struct libvirt_ctx *ctx)
 		domain->stale |= libvirt_conn_take_dirty(ctx->conn, domain->uuid);
 		if (ctx->conn->local)
 			libvirt_domain_read_status(domain, LIBVIRT_STATUS_DIR);
-		if (!domain->status_mtime_ns && (ctx->round + i) % XML_ROUNDS == 0)
+		if (!domain->status_mtime_ns && (ctx->round + i) % XML_ROUNDS == 0 &&
+		    domain->id > 0)
 			domain->stale = true;
 		if (domain->stale && g_get_monotonic_time() < until)
 			libvirt_domain_read_xml(domain);
@@ -157,6 +185,24 @@ static void refresh(struct libvirt_ctx *ctx)
 	}
 	if (unfinished)
 		libvirt_conn_wake(ctx->conn);
+}
+
+/* Why it is off goes with its labels. */
+static int add_one(const struct libvirt_domain *domain, kvmlens_list_fn add, void *arg)
+{
+	g_autoptr(GArray) info = g_array_new(FALSE, FALSE, sizeof(struct kvmlens_tag));
+	struct kvmlens_vm vm = libvirt_domain_describe(domain);
+	struct kvmlens_tag tag = {KVMLENS_OFF_REASON,
+				  libvirt_off_reason(domain->state, domain->reason)};
+
+	if (!tag.value)
+		return add(arg, &vm);
+	if (vm.n_info)
+		g_array_append_vals(info, vm.info, vm.n_info);
+	g_array_append_val(info, tag);
+	vm.info = (const struct kvmlens_tag *)info->data;
+	vm.n_info = info->len;
+	return add(arg, &vm);
 }
 
 static int libvirt_list(void *arg, kvmlens_list_fn add, void *add_arg)
@@ -173,12 +219,12 @@ static int libvirt_list(void *arg, kvmlens_list_fn add, void *add_arg)
 		r = list_one_by_one(ctx);
 	if (r)
 		return r;
+	if (ctx->with_off)
+		list_off(ctx);
 	g_hash_table_foreach_remove(ctx->domains, is_unseen, GUINT_TO_POINTER(ctx->round));
 	refresh(ctx);
 	for (unsigned i = 0; !r && i < ctx->listed->len; i++) {
-		struct kvmlens_vm vm = libvirt_domain_describe(ctx->listed->pdata[i]);
-
-		r = add(add_arg, &vm);
+		r = add_one(ctx->listed->pdata[i], add, add_arg);
 	}
 	return r;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vm/departed.h"
 #include "vm/kernel_vm.h"
 #include "vm/merge.h"
 #include "vm/proc_fs.h"
@@ -45,6 +46,7 @@ struct survey {
 	unsigned ordinary_vms, ordinary_slots; /* of all of them */
 	GHashTable *had_process; /* keys of entries that once had one */
 	GArray *leaving; /* since the last commit */
+	struct departed *departed;
 	struct discover_health health;
 };
 
@@ -69,6 +71,7 @@ struct survey *survey_new(const struct discover_config *config)
 	survey->had_process = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	survey->shares = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	survey->leaving = g_array_new(FALSE, FALSE, sizeof(struct leaving));
+	survey->departed = departed_new(config->departed_ms);
 	return survey;
 }
 
@@ -81,6 +84,7 @@ void survey_free(struct survey *survey)
 	g_hash_table_unref(survey->had_process);
 	g_array_unref(survey->found);
 	g_array_unref(survey->leaving);
+	departed_free(survey->departed);
 	proc_scan_free(survey->proc);
 	owner_policy_free(survey->owners);
 	g_free(survey->workers);
@@ -195,9 +199,23 @@ static char *process_key(pid_t pid, uint64_t start_ns)
 	return g_strdup_printf("%d@%" G_GUINT64_FORMAT, pid, start_ns);
 }
 
+static void depart(struct survey *survey, const struct vm_state *vm)
+{
+	const struct discover_ops *ops = survey->config.ops;
+	const struct inventory_vm left = {
+		.ident = vm->ident, .info = vm->info, .provider = vm->provider};
+	struct vm_exit exit = {0};
+
+	if (ops && ops->ended)
+		ops->ended(survey->config.ctx, vm->ident->pid, &exit);
+	departed_add(survey->departed, &left, &exit, g_get_real_time() / 1000);
+}
+
 /* The end of a VM, or of what was taken for one: its counts go with it. */
 static void forget(struct survey *survey, const struct vm_state *vm)
 {
+	if (vm->ident->pid)
+		depart(survey, vm);
 	for (unsigned i = 0; i < vm->n_threads; i++) {
 		struct leaving leaving = {vm->threads[i].slot, false};
 
@@ -347,6 +365,11 @@ static char *key_of(const struct merged_vm *merged)
 	return g_strdup_printf("%s/%s", merged->provider, merged->entry->id);
 }
 
+static bool is_off(const struct vm_entry *entry)
+{
+	return entry->state == KVMLENS_VM_OFF || entry->state == KVMLENS_VM_CRASHED;
+}
+
 /*
  * A VM that only a provider knows: on another host, or of a driver without processes. One that
  * had a process, or whose process is gone, has ended, whatever an older list says.
@@ -356,6 +379,8 @@ static bool has_ended(struct survey *survey, const struct merged_vm *merged, con
 {
 	struct proc_stat stat;
 
+	if (is_off(merged->entry))
+		return false;
 	if (g_hash_table_contains(had_before, key)) {
 		g_hash_table_add(survey->had_process, g_strdup(key));
 		return true;
@@ -395,6 +420,9 @@ static void take(struct survey *survey, const struct merged_vm *merged, char *ke
 		g_hash_table_insert(survey->vms, g_strdup(key), vm);
 	if (!merged->process)
 		return;
+	if (is_new && survey->config.ops && survey->config.ops->watch)
+		survey->config.ops->watch(survey->config.ctx, vm->ident->pid);
+	departed_back(survey->departed, vm->ident);
 	g_hash_table_insert(survey->by_pid, GINT_TO_POINTER(vm->ident->pid), vm);
 	account_threads(survey, vm);
 }
@@ -563,18 +591,48 @@ static int by_name(const void *a, const void *b)
 	return r ? r : strcmp(x->ident->uuid, y->ident->uuid);
 }
 
+/* A provider's word on why a VM is off. */
+static const char *reason_of(const struct vm_entry *entry)
+{
+	for (size_t i = 0; entry && i < entry->n_info; i++)
+		if (strcmp(entry->info[i].key, KVMLENS_OFF_REASON) == 0)
+			return entry->info[i].value;
+	return NULL;
+}
+
+static void add_down(const struct survey *survey, const struct vm_state *state,
+		     struct inventory_vm *vm)
+{
+	const struct vm_down *down;
+
+	if (state->ident->pid || !state->entry || !is_off(state->entry))
+		return;
+	down = departed_find(survey->departed, state->ident, reason_of(state->entry));
+	if (down)
+		vm->down = *down;
+}
+
 struct inventory *survey_inventory(const struct survey *survey)
 {
-	struct inventory *inventory = inventory_new(g_hash_table_size(survey->vms));
-	struct inventory_vm *vm = inventory->vms;
+	g_autoptr(GArray) vms = g_array_new(FALSE, TRUE, sizeof(struct inventory_vm));
+	struct inventory *inventory;
 	struct vm_state *state;
 	GHashTableIter iter;
 
+	departed_expire(survey->departed, g_get_real_time() / 1000);
 	g_hash_table_iter_init(&iter, survey->vms);
-	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&state))
-		*vm++ = vm_state_publish(state);
-	if (inventory->n_vms)
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&state)) {
+		struct inventory_vm vm = vm_state_publish(state);
+
+		add_down(survey, state, &vm);
+		g_array_append_val(vms, vm);
+	}
+	departed_list(survey->departed, vms);
+	inventory = inventory_new(vms->len);
+	if (vms->len) {
+		memcpy(inventory->vms, vms->data, vms->len * sizeof(*inventory->vms));
 		qsort(inventory->vms, inventory->n_vms, sizeof(*inventory->vms), by_name);
+	}
 	inventory->mono_ns = g_get_monotonic_time() * 1000;
 	return inventory;
 }
