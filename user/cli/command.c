@@ -11,7 +11,7 @@
 #define ALL_COMMANDS                                                                              \
 	(FOR_RUN | FOR_TOP | FOR_VMS | FOR_METRICS | FOR_DOCTOR | FOR_UNLOAD | FOR_CHECK_CONFIG | \
 	 FOR_VERSION | FOR_HELP | FOR_ANALYZE | FOR_HISTORY | FOR_INSIGHTS | FOR_DETAIL |         \
-	 FOR_RELOAD | FOR_ALERTS | FOR_SILENCE | FOR_WHY)
+	 FOR_RELOAD | FOR_ALERTS | FOR_SILENCE | FOR_WHY | FOR_STORE)
 
 static const cyaml_strval_t formats[] = {
 	{"auto", FORMAT_AUTO},
@@ -232,6 +232,19 @@ const struct cli_command cli_commands[] = {
 			"them. It refuses while an agent is running.",
 		.examples = "kvmlens unload\tremove programs, maps and the directory",
 		.run = cmd_unload,
+	},
+	{
+		.name = "store",
+		.bit = FOR_STORE,
+		.args = "backup FILE",
+		.max_args = 2,
+		.summary = "copy the store to a file",
+		.help = "Copies history, alerts and silences as they are at one moment to a new file, which "
+			"is complete without a log, checked, and readable by its owner alone. A running "
+			"agent goes on meanwhile. To restore it, stop the agent, remove the store's file "
+			"with its -wal and -shm, and put the copy in its place.",
+		.examples = "kvmlens store backup /backup/kvmlens.db\tbeside a running agent",
+		.run = cmd_store,
 	},
 	{
 		.name = "analyze",

@@ -92,6 +92,7 @@ enum exit_code cmd_run(struct cli *cli);
 enum exit_code cmd_silence(struct cli *cli);
 enum exit_code cmd_top(struct cli *cli);
 enum exit_code cmd_unload(struct cli *cli);
+enum exit_code cmd_store(struct cli *cli);
 enum exit_code cmd_version(struct cli *cli);
 enum exit_code cmd_vms(struct cli *cli);
 enum exit_code cmd_why(struct cli *cli);

@@ -49,6 +49,7 @@ enum option_for {
 	FOR_ALERTS = 1 << 20,
 	FOR_SILENCE = 1 << 21,
 	FOR_WHY = 1 << 24,
+	FOR_STORE = 1 << 25,
 };
 
 struct config_option {

@@ -441,7 +441,8 @@ const struct config_option config_options[] = {
 	 .min = 1,
 	 .max = 4000,
 	 .def = CONFIG_DEFAULT_STORE,
-	 .commands = FOR_RUN | FOR_HISTORY | FOR_INSIGHTS | FOR_ALERTS | FOR_SILENCE | FOR_WHY,
+	 .commands = FOR_RUN | FOR_HISTORY | FOR_INSIGHTS | FOR_ALERTS | FOR_SILENCE | FOR_WHY |
+		     FOR_STORE,
 	 .value = "FILE",
 	 .help = "where the history is kept; none switches it off",
 	 .example = "store: /var/lib/kvmlens/history.db"},
