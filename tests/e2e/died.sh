@@ -129,7 +129,7 @@ expect() {
 	grep -qE "^vm_state\{.* $((4 + died))\$" <<<"$page" || fail "$name: vm_state is not $((4 + died))"
 	[ -z "$number" ] || grep -qE "^vm_down_${number% *}\{.* ${number#* }\$" <<<"$page" ||
 		fail "$name: vm_down_${number% *} is not ${number#* }"
-	grep -vE '^vm_(up|state|died|info|down_since|down_signal|down_exit_code|alert_[a-z_]+)\{' <<<"$page" &&
+	grep -vE '^vm_(up|state|pause_reason|died|info|down_since|down_signal|down_exit_code|alert_[a-z_]+)\{' <<<"$page" &&
 		fail "$name: more than that remains"
 }
 expect died-kill signal 1 137 "signal 9"

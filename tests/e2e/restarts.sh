@@ -66,7 +66,7 @@ for ((i = 0; i < ${RESTARTS:-8}; i++)); do
 done
 [ "$(sqlite3 "$store" 'PRAGMA integrity_check')" = ok ] || fail "the file is damaged"
 # Each run said at its end how many ticks it had written; later ones came on top.
-values=$("$KVMLENS" history --store "$store" host host.vcpus --since 1h --format csv | tail -n +2 | wc -l)
+values=$("$KVMLENS" history --store "$store" host kvmlens.uptime_seconds --since 1h --format csv | tail -n +2 | wc -l)
 [ "$values" -ge "$written" ] || fail "$values values are there of at least $written that were written"
 [ "$(sqlite3 "$store" "SELECT count(*) FROM silence WHERE vm LIKE 'none-%'")" = "$silences" ] ||
 	fail "silences are lost"
