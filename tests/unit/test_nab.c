@@ -100,8 +100,9 @@ static void print_scores(const char *what, GArray *some)
 }
 
 /*
- * The detector's constants were chosen on the cloud VMs; the other kinds (advertisements, traffic, tweets, temperatures,
- * made-up ones) show what it is worth on data that it was not tuned to, and have a bound of their own.
+ * The detector's constants were chosen on the cloud VMs; the other kinds (advertisements, traffic,
+ * tweets, temperatures, made-up ones) show what it is worth on data that it was not tuned to, and
+ * have a bound of their own.
  */
 static void test_detector(void)
 {

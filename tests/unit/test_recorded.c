@@ -39,6 +39,9 @@ static int look(void *arg, const struct metric *metric, const struct snap_vm *vm
 	double number = metric_number(metric, value);
 
 	(void)labels;
+	/* Derived from the VM's state, not recorded. */
+	if (strcmp(metric->name, "vm.pause_reason") == 0)
+		return 0;
 	if (vm != seen->vm || metric->type == TYPE_HIST || seen->n > SERIES)
 		return 0;
 	if (metric->kind == METRIC_COUNTER)

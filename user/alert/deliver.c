@@ -101,8 +101,12 @@ int deliver_reload(struct deliver *d, const struct config_channel *channels, siz
 	g_mutex_unlock(&d->lock);
 	/* Of one queue there is one courier at a time. */
 	stop_all(old);
-	for (guint i = 0; i < begun->len; i++)
-		r = courier_start(g_ptr_array_index(begun, i)) ?: r;
+	for (guint i = 0; i < begun->len; i++) {
+		int err = courier_start(g_ptr_array_index(begun, i));
+
+		if (err)
+			r = err;
+	}
 	forget_others(d, channels, n);
 	return r;
 }

@@ -17,7 +17,7 @@
 #define WEEK_EASE 0.2
 #define DAY_VISITS 1
 #define WEEK_VISITS 2
-/* Time constant of what has been announced: some hours, and not fewer samples than a wide event has. */
+/* Time constant of what has been announced: some hours, or as many samples as a wide event has. */
 #define FORGET_S 30000.0
 #define FORGET_STEPS 100
 #define NORM 3.0 /* views join as an L3 norm: between their sum and their maximum */

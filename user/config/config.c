@@ -68,8 +68,12 @@ static int load_text(struct config *config, const char *path, const char *text, 
 	err = document_parse(text, len, &document, why);
 	if (!err)
 		err = check_document(config_options, &document, &json, why);
-	if (!err || (partial && json))
-		err = load_merge(config_options, sizeof(*config), config, json, why) ?: err;
+	if (!err || (partial && json)) {
+		int merged = load_merge(config_options, sizeof(*config), config, json, why);
+
+		if (merged)
+			err = merged;
+	}
 	if (err)
 		*ret_error = g_strdup(why->str);
 	if (err && !(partial && json))

@@ -111,7 +111,7 @@ static void set_uuid(struct merge *merge, struct merged_vm *vm)
 	bool same = own && (!theirs || !strcmp(own, theirs));
 
 	vm->uuid = claim_uuid(merge, &vm->owner, theirs ?: own);
-	vm->uuid_source = same ? process->uuid_source : vm->provider;
+	vm->uuid_source = process && same ? process->uuid_source : vm->provider;
 	if (vm->uuid)
 		return;
 	vm->uuid_source = UUID_SOURCE_MADE;
