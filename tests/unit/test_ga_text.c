@@ -13,20 +13,8 @@
 #include "guest/ga_scan.h"
 #include "guest/ga_text.h"
 #include "metric/model.h"
+#include "unit/replies.h"
 #include "unit/suite.h"
-
-static json_t *sample(const char *name)
-{
-	g_autofree char *path =
-		g_strdup_printf("%s/tests/data/agent/%s.json", getenv("TOP") ?: ".", name);
-	g_autofree char *text = NULL;
-	json_t *value = NULL;
-	gsize len;
-
-	CU_ASSERT_FATAL(g_file_get_contents(path, &text, &len, NULL));
-	CU_ASSERT_EQUAL_FATAL(ga_reply_parse(text, len, &value), 0);
-	return value;
-}
 
 static int parse(const char *text)
 {
@@ -107,7 +95,7 @@ static void test_pieces(void)
 
 static void test_commands(void)
 {
-	json_auto_t *value = sample("guest-info");
+	json_auto_t *value = replies_agent("guest-info");
 	unsigned allowed = 0;
 
 	CU_ASSERT_EQUAL(ga_reply_commands(value, &allowed), 0);
@@ -130,7 +118,7 @@ static void test_disabled(void)
 
 static void test_fsinfo(void)
 {
-	json_auto_t *value = sample("guest-get-fsinfo"), *many = json_array();
+	json_auto_t *value = replies_agent("guest-get-fsinfo"), *many = json_array();
 	g_autoptr(ga_result) result = ga_result_new();
 
 	CU_ASSERT_EQUAL(ga_reply_fsinfo(value, result), 0);
@@ -170,7 +158,8 @@ static const struct ga_fs *fs_at(const struct ga_result *result, const char *mou
 /* Ubuntu with its snaps and a medium, Windows with a CD: what cannot be written cannot fill up. */
 static void test_read_only_types(void)
 {
-	json_auto_t *value = sample("fsinfo-snaps"), *windows = sample("fsinfo-windows");
+	json_auto_t *value = replies_agent("fsinfo-snaps"),
+		    *windows = replies_agent("fsinfo-windows");
 	g_autoptr(ga_result) result = ga_result_new();
 
 	CU_ASSERT_EQUAL(ga_reply_fsinfo(value, result), 0);
@@ -272,8 +261,9 @@ static void test_odd_fsinfo(void)
 
 static void test_others(void)
 {
-	json_auto_t *nics = sample("guest-network-get-interfaces");
-	json_auto_t *os = sample("guest-get-osinfo"), *cpus = sample("guest-get-cpustats");
+	json_auto_t *nics = replies_agent("guest-network-get-interfaces");
+	json_auto_t *os = replies_agent("guest-get-osinfo"),
+		    *cpus = replies_agent("guest-get-cpustats");
 	g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(struct guest_cpu));
 	g_autoptr(ga_result) result = ga_result_new();
 	struct guest_cpu total;
@@ -292,13 +282,6 @@ static void test_others(void)
 	CU_ASSERT_EQUAL(g_array_index(list, struct guest_cpu, 1).softirq_ns, 110 * 1000000ull);
 }
 
-static void read_sample(const char *name, GString *data)
-{
-	json_auto_t *value = sample(name);
-
-	CU_ASSERT_EQUAL_FATAL(ga_reply_file(value, 65536, data), 0);
-}
-
 static void test_proc_files(void)
 {
 	g_autoptr(GString) data = g_string_new(NULL);
@@ -306,24 +289,24 @@ static void test_proc_files(void)
 	struct guest_system s;
 
 	memset(&s, 0xff, sizeof(s));
-	read_sample("file-read_proc_stat", data);
+	replies_agent_file("file-read_proc_stat", data);
 	ga_text_stat(data->str, data->len, &s.total, cpus);
 	CU_ASSERT_EQUAL(cpus->len, 2);
 	CU_ASSERT_EQUAL(s.total.user_ns, 24 * GA_TICK_NS);
 	CU_ASSERT_EQUAL(s.total.system_ns, 472 * GA_TICK_NS);
 	CU_ASSERT_EQUAL(s.total.softirq_ns, 20 * GA_TICK_NS);
 	CU_ASSERT_EQUAL(s.total.run_delay_ns, ABSENT);
-	read_sample("file-read_proc_meminfo", data);
+	replies_agent_file("file-read_proc_meminfo", data);
 	ga_text_meminfo(data->str, data->len, &s);
 	CU_ASSERT_EQUAL(s.mem_total, 352016 * 1024ull);
 	CU_ASSERT_EQUAL(s.mem_available, 316456 * 1024ull);
 	CU_ASSERT_EQUAL(s.swap_total, 0);
 	CU_ASSERT_EQUAL(s.mem_cached, 8720 * 1024ull); /* and not SwapCached */
-	read_sample("file-read_proc_vmstat", data);
+	replies_agent_file("file-read_proc_vmstat", data);
 	ga_text_vmstat(data->str, data->len, &s);
 	CU_ASSERT_NOT_EQUAL(s.faults, ABSENT);
 	CU_ASSERT_NOT_EQUAL(s.major_faults, ABSENT);
-	read_sample("file-read_proc_uptime", data);
+	replies_agent_file("file-read_proc_uptime", data);
 	ga_text_uptime(data->str, data->len, &s);
 	CU_ASSERT_EQUAL(s.uptime_ns, 58880000000ull);
 	ga_text_loadavg("1.25 0.07 12.5 2/60 7\n", 22, &s);

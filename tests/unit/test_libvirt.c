@@ -13,6 +13,7 @@
 #include "vm/libvirt_stats.h"
 #include "vm/libvirt_xml.h"
 #include "vm/worker.h"
+#include "unit/replies.h"
 
 #define DATA "tests/data/libvirt/"
 #define PATIENCE_MS 20000
@@ -244,52 +245,6 @@ static void test_status(void)
 
 /* --- statistics ----------------------------------------------------------------------------- */
 
-/* virsh's "name=value" lines as the parameters that they were made of. */
-static GArray *params_of(const char *text)
-{
-	GArray *params = g_array_new(FALSE, TRUE, sizeof(virTypedParameter));
-	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-
-	for (char **line = lines; *line; line++) {
-		char *equals = strchr(*line, '='), *end;
-		virTypedParameter param = {.type = VIR_TYPED_PARAM_ULLONG};
-
-		if (!equals)
-			continue;
-		*equals = '\0';
-		g_strlcpy(param.field, g_strstrip(*line), sizeof(param.field));
-		param.value.ul = g_ascii_strtoull(equals + 1, &end, 10);
-		if (*end || end == equals + 1) {
-			param.type = VIR_TYPED_PARAM_STRING;
-			param.value.s = g_strdup(equals + 1);
-		}
-		g_array_append_val(params, param);
-	}
-	return params;
-}
-
-static void params_free(GArray *params)
-{
-	for (unsigned i = 0; i < params->len; i++) {
-		virTypedParameter *param = &g_array_index(params, virTypedParameter, i);
-
-		if (param->type == VIR_TYPED_PARAM_STRING)
-			g_free(param->value.s);
-	}
-	g_array_unref(params);
-}
-
-static struct kvmlens_vm_stats stats_of(const char *text, const struct libvirt_meta *meta)
-{
-	GArray *params = params_of(text);
-	struct kvmlens_vm_stats stats;
-
-	kvmlens_vm_stats_init(&stats);
-	libvirt_stats_fill((virTypedParameter *)params->data, params->len, meta, &stats);
-	params_free(params);
-	return stats;
-}
-
 static void test_stats(void)
 {
 	g_autoptr(meta_t) meta = parse("<domain><devices><disk><target dev='vdb'/>"
@@ -297,7 +252,7 @@ static void test_stats(void)
 				       "<mac address='52:54:00:00:01:01'/><target dev='tap1'/>"
 				       "</interface></devices></domain>");
 	g_autofree char *text = slurp(DATA "domstats-vm1.txt");
-	struct kvmlens_vm_stats s = stats_of(text, meta);
+	struct kvmlens_vm_stats s = replies_domstats(text, meta);
 
 	CU_ASSERT_EQUAL(s.state, KVMLENS_VM_RUNNING);
 	CU_ASSERT_EQUAL(s.cpu_ns, 5170260000);
@@ -360,7 +315,7 @@ static void test_allocation(void)
 				       "<disk type='block'><target dev='vdb'/></disk>"
 				       "</devices></domain>");
 	g_autofree char *text = slurp(DATA "domstats-kinds.txt");
-	struct kvmlens_vm_stats s = stats_of(text, meta);
+	struct kvmlens_vm_stats s = replies_domstats(text, meta);
 
 	CU_ASSERT_EQUAL(s.n_disks, 4);
 	CU_ASSERT_EQUAL(disk_of(&s, "vda")->allocation, 9663676416);
@@ -375,12 +330,12 @@ static void test_allocation(void)
 /* Images behind a disk's own are no disks. */
 static void test_backing(void)
 {
-	struct kvmlens_vm_stats s = stats_of("block.count=3\nblock.0.name=vda\n"
-					     "block.0.path=/i/top\nblock.0.rd.bytes=100\n"
-					     "block.1.name=vda\nblock.1.path=/i/base\n"
-					     "block.1.rd.bytes=200\nblock.2.name=vdb\n"
-					     "block.2.rd.bytes=300\n",
-					     NULL);
+	struct kvmlens_vm_stats s = replies_domstats("block.count=3\nblock.0.name=vda\n"
+						     "block.0.path=/i/top\nblock.0.rd.bytes=100\n"
+						     "block.1.name=vda\nblock.1.path=/i/base\n"
+						     "block.1.rd.bytes=200\nblock.2.name=vdb\n"
+						     "block.2.rd.bytes=300\n",
+						     NULL);
 
 	CU_ASSERT_EQUAL_FATAL(s.n_disks, 2);
 	CU_ASSERT_EQUAL(disk_of(&s, "vda")->read_bytes, 100);
@@ -412,7 +367,7 @@ static uint64_t settled(const char *root, const char *path, uint64_t physical)
 		g_strdup_printf("block.0.name=vda\nblock.0.path=%s\nblock.0.capacity=1048576\n"
 				"block.0.physical=%" G_GUINT64_FORMAT "\n",
 				path, physical);
-	struct kvmlens_vm_stats s = stats_of(text, NULL);
+	struct kvmlens_vm_stats s = replies_domstats(text, NULL);
 	uint64_t allocation;
 
 	libvirt_stats_settle(root, &s);
@@ -447,7 +402,7 @@ static void test_settle(void)
 static void test_stats_absent(void)
 {
 	g_autofree char *text = slurp(DATA "domstats-kb1.txt");
-	struct kvmlens_vm_stats s = stats_of(text, NULL), none = stats_of("", NULL);
+	struct kvmlens_vm_stats s = replies_domstats(text, NULL), none = replies_domstats("", NULL);
 
 	CU_ASSERT_EQUAL(s.memory.rss, 42748 * 1024ull);
 	CU_ASSERT_EQUAL(s.memory.available, KVMLENS_ABSENT);
@@ -464,14 +419,15 @@ static void test_stats_odd(void)
 {
 	g_autofree char *overflow =
 		g_strdup_printf("balloon.current=%" G_GUINT64_FORMAT, G_MAXUINT64 / 512);
-	struct kvmlens_vm_stats s = stats_of("block.0.rd.reqs=5\n" /* a disk without a name */
-					     "block.7.name=sda\nblock.7.rd.reqs=3\n"
-					     "block.7.rd.reqs.=9\nblock.x.name=sdx\n"
-					     "block.300.name=far\nblock..name=q\nblock.1\nnet.\n"
-					     "net.2.name=n\nnet.2.rx.bytes=text\n"
-					     "block.7.name=again\nstate.state=77\n",
-					     NULL);
-	struct kvmlens_vm_stats o = stats_of(overflow, NULL);
+	struct kvmlens_vm_stats s =
+		replies_domstats("block.0.rd.reqs=5\n" /* a disk without a name */
+				 "block.7.name=sda\nblock.7.rd.reqs=3\n"
+				 "block.7.rd.reqs.=9\nblock.x.name=sdx\n"
+				 "block.300.name=far\nblock..name=q\nblock.1\nnet.\n"
+				 "net.2.name=n\nnet.2.rx.bytes=text\n"
+				 "block.7.name=again\nstate.state=77\n",
+				 NULL);
+	struct kvmlens_vm_stats o = replies_domstats(overflow, NULL);
 
 	CU_ASSERT_EQUAL(s.state, KVMLENS_VM_UNKNOWN);
 	CU_ASSERT_EQUAL_FATAL(s.n_disks, 1);

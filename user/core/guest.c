@@ -1,7 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
+#include <string.h>
 #include "core/guest.h"
 #include "core/rates.h"
+
+/*
+ * Two sources are rarely of the same moment (the balloon's report may be seconds old) or of the same
+ * resolution (/proc/stat counts in ticks of 10 ms), and the guest's kernel itself corrects its iowait
+ * downwards. No counter shows that: until the guest boots again it keeps the most that it has shown.
+ */
+static const size_t counters[] = {
+	offsetof(struct snap_guest, faults), /* the first: every source counts it, exactly */
+	offsetof(struct snap_guest, major_faults), offsetof(struct snap_guest, swap_in),
+	offsetof(struct snap_guest, swap_out),	   offsetof(struct snap_guest, user_ns),
+	offsetof(struct snap_guest, system_ns),	   offsetof(struct snap_guest, iowait_ns),
+	offsetof(struct snap_guest, steal_ns),	   offsetof(struct snap_guest, queue_ns),
+};
+_Static_assert(G_N_ELEMENTS(counters) == GUEST_COUNTERS, "each has its floor");
+
+/* The time of a balloon's report is known to a second, and so is the moment of a look to some. */
+#define SLACK_NS 2000000000ull
+#define SAME_START_NS 20000000ull /* agents see a process's start in ticks of 10 ms */
 
 static uint64_t sum(uint64_t a, uint64_t b)
 {
@@ -127,6 +146,61 @@ static void fill_rates(struct snap_guest *g)
 	g->queue = cpus && ns ? 100 * rate_delta(g->queue_ns, was->total.run_delay_ns) /
 					((double)ns * cpus)
 			      : NAN;
+}
+
+static uint64_t *counter_of(struct snap_guest *g, size_t i)
+{
+	return (uint64_t *)((char *)g + counters[i]);
+}
+
+/* A report that was made before the guest booted, as another source has seen it. */
+static bool is_of_former_boot(const struct guest_floor *floor, const struct guest_view *view)
+{
+	return floor->uptime_ns != ABSENT && floor->uptime_at_ns > floor->uptime_ns &&
+	       view->mono_ns + SLACK_NS < floor->uptime_at_ns - floor->uptime_ns;
+}
+
+/* Has the guest booted since? Where no uptime tells, only a newer count that is lower does. */
+static bool is_rebooted(const struct guest_floor *floor, const struct guest_view *view)
+{
+	const struct guest_system *s = &view->system;
+	bool fewer =
+		s->faults != ABSENT && floor->value[0] != ABSENT && s->faults < floor->value[0];
+
+	if (s->uptime_ns == ABSENT || floor->uptime_ns == ABSENT)
+		return fewer && view->mono_ns > floor->faults_at_ns + SLACK_NS;
+	if (s->uptime_ns + SLACK_NS / 2 < floor->uptime_ns)
+		return true;
+	/* It may be up for longer than then, and yet not since then. */
+	return fewer && view->mono_ns > floor->uptime_at_ns &&
+	       s->uptime_ns + SLACK_NS < view->mono_ns - floor->uptime_at_ns;
+}
+
+static void forget_floor(struct guest_floor *floor)
+{
+	memset(floor, 0xff, sizeof(*floor)); /* ABSENT */
+}
+
+/* After rates, which compare what the source itself has said. */
+static void hold_counters(struct snap_guest *g)
+{
+	struct guest_floor *floor = &g->floor;
+
+	if (g->faults != ABSENT && (floor->value[0] == ABSENT || g->faults >= floor->value[0]))
+		floor->faults_at_ns = g->view->mono_ns;
+	for (size_t i = 0; i < GUEST_COUNTERS; i++) {
+		uint64_t *value = counter_of(g, i);
+
+		if (*value == ABSENT)
+			continue;
+		if (floor->value[i] == ABSENT || *value > floor->value[i])
+			floor->value[i] = *value;
+		*value = floor->value[i];
+	}
+	if (g->uptime_ns != ABSENT) {
+		floor->uptime_ns = g->uptime_ns;
+		floor->uptime_at_ns = g->view->mono_ns;
+	}
 }
 
 /* The view before this one, of the same source and boot. */
@@ -261,8 +335,48 @@ static void fill_process(const struct snap_vm *vm, const struct pair *pair, uint
 	p->open_files = now->open_files;
 	p->run_time = run_time(&vm->guest, now);
 	p->cpu_ns = now->cpu_ns;
-	p->queue_ns = now->run_delay_ns;
+	p->queue_ns = p->queue_read_ns = now->run_delay_ns;
 	p->threads = now->threads;
+	p->pid = now->pid;
+	p->start_ns = now->start_ns;
+}
+
+static bool is_same_process(const struct snap_process *a, const struct snap_process *b)
+{
+	uint64_t low = MIN(a->start_ns, b->start_ns), high = MAX(a->start_ns, b->start_ns);
+
+	return a->pid == b->pid && high - low <= SAME_START_NS;
+}
+
+/* Counters of a process go on where they were shown last, whichever source that was of. */
+static void hold_process(struct snap_process *p, const struct snap_process *was)
+{
+	if (p->cpu_ns != ABSENT && was->cpu_ns != ABSENT)
+		p->cpu_ns = MAX(p->cpu_ns, was->cpu_ns);
+	p->queue_lost_ns = was->queue_lost_ns;
+	if (p->queue_ns == ABSENT) {
+		p->queue_read_ns = was->queue_read_ns;
+		return;
+	}
+	if (was->queue_read_ns != ABSENT && was->queue_read_ns > p->queue_read_ns)
+		p->queue_lost_ns += was->queue_read_ns - p->queue_read_ns;
+	p->queue_ns += p->queue_lost_ns;
+}
+
+/* Both are in the order of pids. */
+static void hold_processes(struct snap_vm *vm, const struct snap_vm *before)
+{
+	for (size_t i = 0, j = 0; i < vm->processes.n; i++) {
+		struct snap_process *p = entities_at(&vm->processes, i), *was = NULL;
+
+		for (; j < before->processes.n; j++) {
+			was = entities_at(&before->processes, j);
+			if (was->pid >= p->pid)
+				break;
+		}
+		if (j < before->processes.n && is_same_process(p, was))
+			hold_process(p, was);
+	}
 }
 
 static int by_pid(const void *a, const void *b)
@@ -291,14 +405,27 @@ static void fill_processes(struct snap_vm *vm)
 
 void guest_fill(struct snap_vm *vm, const struct snap_vm *before, struct guest_view *view)
 {
+	bool same_boot = false;
+
 	nothing_known(&vm->guest);
-	if (!view)
+	forget_floor(&vm->guest.floor);
+	if (before)
+		vm->guest.floor = before->guest.floor;
+	if (!view || is_of_former_boot(&vm->guest.floor, view))
 		return;
 	vm->guest.view = guest_view_ref(view);
 	vm->guest.prev = previous_view(view, before);
+	if (is_rebooted(&vm->guest.floor, view))
+		forget_floor(&vm->guest.floor);
+	else
+		same_boot = before;
 	fill_totals(&vm->guest, view);
 	if (vm->guest.prev)
 		fill_rates(&vm->guest);
-	if (vm->level >= KVMLENS_DETAILED)
-		fill_processes(vm);
+	hold_counters(&vm->guest);
+	if (vm->level < KVMLENS_DETAILED)
+		return;
+	fill_processes(vm);
+	if (same_boot)
+		hold_processes(vm, before);
 }

@@ -237,8 +237,19 @@ struct snap_info {
  * What the guest itself says, from the source that answers best; its claim, not the host's. The
  * counters count from the guest's boot. CPU rates are percent of wall time averaged over its CPUs.
  */
+#define GUEST_COUNTERS 9u
+
+/* The most that a VM's snapshots have shown of the guest's counters since it booted. */
+struct guest_floor {
+	uint64_t value[GUEST_COUNTERS]; /* in the order of core/guest.c; ABSENT: not shown yet */
+	uint64_t faults_at_ns; /* host's CLOCK_MONOTONIC of the view that value[0] is from */
+	uint64_t uptime_ns,
+		uptime_at_ns; /* the guest's, when it was known last, and when that was */
+};
+
 struct snap_guest {
 	struct guest_view *view, *prev; /* owned; prev NULL: no rates yet */
+	struct guest_floor floor;
 	uint64_t mem_total, mem_used, mem_free, mem_available, swap_total, swap_used;
 	uint64_t faults, major_faults;
 	uint64_t swap_in, swap_out; /* bytes */
@@ -259,6 +270,10 @@ struct snap_process {
 	uint64_t open_files;
 	double run_time; /* seconds since it was started */
 	uint64_t cpu_ns, queue_ns, threads;
+	uint32_t pid;
+	uint64_t start_ns; /* since the guest's boot */
+	uint64_t queue_read_ns; /* the last that a source had, which is of live threads alone */
+	uint64_t queue_lost_ns; /* what threads that have ended took along */
 };
 
 /* The balloon as the host knows it, and how old the guest's last report is. */
