@@ -435,6 +435,90 @@ static void test_same_name(void)
 	rig_close(&r);
 }
 
+/* The agent dies and starts again: what the kernel side keeps is there, what only it knew was carried. */
+static void restart(struct rig *r)
+{
+	struct carry_blame carried;
+
+	CU_ASSERT_TRUE(blame_carry(r->blame, r->inventory->vms[0].ident, &carried));
+	CU_ASSERT_FALSE(blame_carry(r->blame, r->inventory->vms[0].ident, &carried));
+	blame_free(r->blame);
+	r->blame = blame_new(r->labels, r->cgroups);
+	CU_ASSERT_FALSE(blame_knows(r->blame, r->inventory->vms[0].ident));
+	blame_restore(r->blame, r->inventory->vms[0].ident, &carried);
+}
+
+static uint64_t *raw_causes(const struct snap_vm *vm)
+{
+	uint64_t *causes = g_new(uint64_t, CAUSES);
+
+	for (unsigned i = 0; i < CAUSES; i++)
+		causes[i] = cause_of(vm, i);
+	return causes;
+}
+
+/* What is gone by the restart keeps its series, no counter falls, and sums hold to the nanosecond. */
+static void test_restart(void)
+{
+	static const char *const old[][2] = {{"web", UUID_A}, {"db", UUID_B}};
+	static const char *const new[][2] = {{"db", UUID_B}, {"web", UUID_A}};
+	const uint64_t ksoftirqd = entity(SCHED_ENTITY_KERNEL, SCHED_KERNEL_KSOFTIRQD);
+	g_autofree uint64_t *before = NULL;
+	const struct snap_vm *vm;
+	struct rig r;
+
+	rig_open(&r);
+	set_vms(&r, old, 2);
+	charge(&r, vm_entity(OTHER_PID, SCHED_ROLE_VCPU), 1000);
+	charge(&r, vm_entity(OTHER_PID + 1, SCHED_ROLE_VCPU), 300);
+	charge(&r, vm_entity(VM_PID, SCHED_ROLE_VCPU), 34);
+	charge(&r, ksoftirqd, 50);
+	rig_tick(&r);
+	/* The VMs come to other processes; web restarts and goes on in its series. */
+	set_vms(&r, new, 2);
+	charge(&r, vm_entity(OTHER_PID + 1, SCHED_ROLE_VCPU), 500);
+	vm = rig_tick(&r);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:web"), 1500);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:db"), 300);
+	before = raw_causes(vm);
+
+	restart(&r);
+	/* While it was away: its own threads, and one of a name that it has not had yet. */
+	charge(&r, vm_entity(VM_PID, SCHED_ROLE_VCPU), 6);
+	charge(&r, ksoftirqd, 7);
+	charge(&r, entity(SCHED_ENTITY_KERNEL, SCHED_KERNEL_KWORKER), 70);
+	charge(&r, vm_entity(99, SCHED_ROLE_VCPU), 800); /* came and went */
+	vm = rig_tick(&r);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:web"), 1500);
+	CU_ASSERT_EQUAL(blame_of(vm, "self"), 40);
+	CU_ASSERT_EQUAL(blame_of(vm, "host:ksoftirqd"), 57);
+	CU_ASSERT_EQUAL(blame_of(vm, "host:kworker"), 70);
+	CU_ASSERT_TRUE(blame_of(vm, "vm:db") >= 300);
+	CU_ASSERT_EQUAL(blame_sum(vm), r.thread.ready_ns);
+	CU_ASSERT_EQUAL(cause_sum(vm), r.thread.ready_ns);
+	for (unsigned i = 0; i < CAUSES; i++)
+		CU_ASSERT_TRUE(cause_of(vm, i) >= before[i]);
+	CU_ASSERT_EQUAL(cause_of(vm, CAUSE_SELF), 40);
+
+	/* And on from there as ever. */
+	charge(&r, vm_entity(OTHER_PID + 1, SCHED_ROLE_VCPU), 11);
+	vm = rig_tick(&r);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:web"), 1511);
+	CU_ASSERT_EQUAL(blame_sum(vm), r.thread.ready_ns);
+
+	/* The kernel side has begun again: what was carried is of another count. */
+	restart(&r);
+	memset(&r.thread.charged, 0, sizeof(r.thread.charged));
+	r.thread.ready_ns = 0;
+	charge(&r, vm_entity(VM_PID, SCHED_ROLE_VCPU), 5);
+	vm = rig_tick(&r);
+	CU_ASSERT_EQUAL(blame_of(vm, "self"), 5);
+	CU_ASSERT_EQUAL(blame_of(vm, "vm:web"), 0);
+	CU_ASSERT_EQUAL(blame_sum(vm), 5);
+	CU_ASSERT_EQUAL(cause_sum(vm), 5);
+	rig_close(&r);
+}
+
 /* A wait of many intervals ends in one: no share of that one is above what was waited in it. */
 static void test_long_wait(void)
 {
@@ -473,6 +557,7 @@ int main(void)
 		{"short-lived cgroups", test_eviction},
 		{"labels of what is gone", test_many_labels},
 		{"VMs of one name", test_same_name},
+		{"restart", test_restart},
 		{"a wait of many intervals", test_long_wait},
 		CU_TEST_INFO_NULL,
 	};

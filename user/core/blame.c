@@ -42,6 +42,8 @@ struct vm_book {
 	uint64_t ready_before; /* ready time at the tick before, waits that went on included */
 	uint64_t mono_ns;
 	uint64_t used;
+	struct carry_blame *restored; /* to begin with; NULL: with nothing */
+	uint64_t carried; /* accounted when blame_carry was called */
 };
 
 struct blame {
@@ -70,6 +72,7 @@ static void book_free(gpointer data)
 	g_hash_table_unref(b->charges);
 	g_hash_table_unref(b->names);
 	g_hash_table_unref(b->threads);
+	g_free(b->restored);
 	vm_ident_unref((struct vm_ident *)b->ident);
 	g_free(b);
 }
@@ -348,23 +351,21 @@ static char *cgroup_by(struct blame *b, enum cgroup_tree tree, uint64_t id)
 	return path ? g_strdup_printf("cgroup:%s", path) : NULL;
 }
 
+static const char *const special_names[] = {
+	[ENTITY_SELF] = "self",
+	[ENTITY_IDLE] = "idle",
+	[ENTITY_OTHER] = "other",
+	[ENTITY_THROTTLED] = "throttled",
+	[ENTITY_UNATTRIBUTED] = "unattributed",
+};
+
 /* NULL: it has no name, or is gone. */
 static char *entity_by(struct blame *b, uint64_t entity)
 {
 	uint64_t number = entity & ((1ull << SCHED_ENTITY_SHIFT) - 1);
 
-	switch (entity) {
-	case ENTITY_SELF:
-		return g_strdup("self");
-	case ENTITY_IDLE:
-		return g_strdup("idle");
-	case ENTITY_OTHER:
-		return g_strdup("other");
-	case ENTITY_THROTTLED:
-		return g_strdup("throttled");
-	case ENTITY_UNATTRIBUTED:
-		return g_strdup("unattributed");
-	}
+	if (entity < G_N_ELEMENTS(special_names))
+		return g_strdup(special_names[entity]);
 	switch (entity >> SCHED_ENTITY_SHIFT) {
 	case SCHED_ENTITY_VM:
 		return vm_by(b, entity);
@@ -378,8 +379,20 @@ static char *entity_by(struct blame *b, uint64_t entity)
 	return NULL;
 }
 
-static struct charge *charge_find(struct blame *b, struct vm_book *book, uint64_t entity,
-				  const char *by)
+static bool is_special(const char *by, uint64_t entity)
+{
+	return !strcmp(by, special_names[entity]);
+}
+
+static bool is_any_special(const char *by)
+{
+	for (uint64_t i = ENTITY_SELF; i < G_N_ELEMENTS(special_names); i++)
+		if (is_special(by, i))
+			return true;
+	return false;
+}
+
+static struct charge *charge_find(struct blame *b, struct vm_book *book, const char *by)
 {
 	struct labels *labels = vmlabels_part(b->labels, book->ident, "by", by);
 	struct charge *c = g_hash_table_lookup(book->charges, labels->text);
@@ -390,8 +403,8 @@ static struct charge *charge_find(struct blame *b, struct vm_book *book, uint64_
 	}
 	c = g_new0(struct charge, 1);
 	c->labels = labels;
-	c->is_aggressor = entity > ENTITY_UNATTRIBUTED;
-	c->is_other = entity == ENTITY_OTHER;
+	c->is_aggressor = !is_any_special(by);
+	c->is_other = is_special(by, ENTITY_OTHER);
 	g_hash_table_insert(book->charges, (gpointer)labels->text, c);
 	return c;
 }
@@ -418,7 +431,7 @@ static struct charge *charge_of(struct blame *b, struct vm_book *book, uint64_t 
 		known = g_new0(struct entity_name, 1);
 		g_hash_table_insert(book->names, g_memdup2(&entity, sizeof(entity)), known);
 	}
-	known->charge = charge_find(b, book, entity, by);
+	known->charge = charge_find(b, book, by);
 	known->epoch = b->epoch;
 	return known->charge;
 }
@@ -588,6 +601,100 @@ static void fill_aggressors(struct vm_book *book, double scale, struct snap_vm *
 		((struct charge *)value)->before_ns = ((struct charge *)value)->ns;
 }
 
+bool blame_knows(const struct blame *b, const struct vm_ident *ident)
+{
+	return g_hash_table_contains(b->books, ident);
+}
+
+void blame_restore(struct blame *b, const struct vm_ident *ident, const struct carry_blame *carried)
+{
+	struct vm_book *book = book_of(b, ident);
+
+	g_free(book->restored);
+	book->restored = g_memdup2(carried, sizeof(*carried));
+}
+
+_Static_assert(CAUSES <= CARRY_READY_CAUSES, "each is carried");
+_Static_assert(BLAME_ENTITIES_MAX <= CARRY_CHARGES, "each is carried");
+
+bool blame_carry(struct blame *b, const struct vm_ident *ident, struct carry_blame *ret_carried)
+{
+	struct vm_book *book = g_hash_table_lookup(b->books, ident);
+	g_autoptr(GPtrArray) list = NULL;
+
+	if (!book || book->carried == book->accounted)
+		return false;
+	book->carried = book->accounted;
+	memset(ret_carried, 0, sizeof(*ret_carried));
+	ret_carried->accounted = book->accounted;
+	memcpy(ret_carried->causes, book->causes, sizeof(book->causes));
+	list = sorted(book, larger_first);
+	ret_carried->n = MIN(list->len, CARRY_CHARGES);
+	for (unsigned i = 0; i < ret_carried->n; i++) {
+		const struct charge *c = list->pdata[i];
+
+		ret_carried->charges[i].ns = c->ns;
+		g_strlcpy(ret_carried->charges[i].by, labels_get(c->labels, "by"),
+			  sizeof(ret_carried->charges[i].by));
+	}
+	return true;
+}
+
+/* Which kind of wait a name's share is. */
+static uint64_t *kind_of_name(struct cause_waits *waits, const char *by)
+{
+	if (is_special(by, ENTITY_SELF))
+		return &waits->self;
+	if (is_special(by, ENTITY_IDLE))
+		return &waits->idle;
+	if (is_special(by, ENTITY_THROTTLED))
+		return &waits->throttled;
+	if (is_any_special(by))
+		return &waits->other;
+	if (!strcmp(by, kernel_names[SCHED_KERNEL_KSOFTIRQD]))
+		return &waits->softirq;
+	return g_str_has_prefix(by, "vm:") ? &waits->vm : &waits->host;
+}
+
+/*
+ * The book has all that the kernel side still knows; put in its place what was shown, and what has
+ * come since as far as it can be told whose it is.
+ */
+static void restore_charges(struct blame *b, struct vm_book *book, uint64_t ready)
+{
+	const struct carry_blame *had = book->restored;
+	g_autoptr(GHashTable) now = g_steal_pointer(&book->charges);
+	static const struct cause_shares unknown;
+	uint64_t left = ready - had->accounted;
+	struct cause_waits waits = {};
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_remove_all(book->names);
+	book->charges = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, charge_free);
+	for (unsigned i = 0; i < MIN(had->n, CARRY_CHARGES); i++)
+		charge_find(b, book, had->charges[i].by)->ns += had->charges[i].ns;
+	g_hash_table_iter_init(&iter, now);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const struct charge *c = value;
+		const char *by = labels_get(c->labels, "by");
+		struct charge *mine = c->is_other ? NULL : charge_find(b, book, by);
+		uint64_t gained = mine && c->ns > mine->ns ? MIN(c->ns - mine->ns, left) : 0;
+
+		if (!mine)
+			continue;
+		mine->ns += gained;
+		left -= gained;
+		*kind_of_name(&waits, by) += gained;
+	}
+	waits.other += left;
+	if (left)
+		charge_find(b, book, special_names[ENTITY_OTHER])->ns += left;
+	memcpy(book->causes, had->causes, sizeof(book->causes));
+	cause_split(&waits, &unknown, book->causes);
+	book->accounted = ready;
+}
+
 void blame_vm(struct blame *b, const struct blame_thread *threads, size_t n, uint64_t retired_ns,
 	      struct snap_vm *vm)
 {
@@ -601,6 +708,9 @@ void blame_vm(struct blame *b, const struct blame_thread *threads, size_t n, uin
 		account_thread_blame(b, book, &threads[i]);
 	}
 	gained = charge_gained(b, book);
+	if (book->restored && ready >= book->restored->accounted)
+		restore_charges(b, book, ready);
+	g_clear_pointer(&book->restored, g_free);
 	if (ready > book->accounted) {
 		book->causes[CAUSE_OTHER] += ready - book->accounted;
 		gain(b, ENTITY_OTHER, ready - book->accounted);

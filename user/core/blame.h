@@ -15,6 +15,7 @@
 
 #include "core/cgroup_name.h"
 #include "core/vmlabels.h"
+#include "probe/carry.h"
 
 /* Entities kept of one VM; the smallest are folded into "other" beyond that. */
 #define BLAME_ENTITIES_MAX 64
@@ -44,5 +45,21 @@ void blame_begin(struct blame *blame, const struct inventory *inventory);
  */
 void blame_vm(struct blame *blame, const struct blame_thread *threads, size_t n,
 	      uint64_t retired_ns, struct snap_vm *vm);
+
+/* Has blame_vm seen the VM, so that it is too late for blame_restore? */
+bool blame_knows(const struct blame *blame, const struct vm_ident *ident);
+
+/*
+ * What a former run had shown of the VM. The first blame_vm goes on from there: each name and cause
+ * keeps what it was charged, also where what took the time is gone by now, and is charged what the
+ * kernel side counted for it since; whatever that leaves of the ready time is "other". Where the VM
+ * has less ready time than that, the kernel side has begun again, and it is dropped.
+ */
+void blame_restore(struct blame *blame, const struct vm_ident *ident,
+		   const struct carry_blame *carried);
+
+/* What the next run is to restore. False: nothing was charged since the last call. */
+bool blame_carry(struct blame *blame, const struct vm_ident *ident,
+		 struct carry_blame *ret_carried);
 
 #endif

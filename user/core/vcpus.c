@@ -114,14 +114,23 @@ static void add_vcpu(struct snap_vm *vm, const struct snap_vcpu *v)
 		add_count(&vm->kvm[i], v->kvm[i]);
 }
 
+/* Only from detailed on are there counters that a restart must not set back. */
 static void fill_blame(struct collect *c, struct snap_vm *vm, uint64_t retired_ns)
 {
+	const struct vm_ident *ident = vm->ident;
 	GArray *threads = c->blame_threads;
+	struct carry_blame carried;
 
-	if (threads->len && c->probe &&
-	    probe_features(c->probe)->f[FEATURE_BLAME].state == FEATURE_YES)
-		blame_vm(c->blame, (struct blame_thread *)threads->data, threads->len, retired_ns,
-			 vm);
+	if (!threads->len || !c->probe ||
+	    probe_features(c->probe)->f[FEATURE_BLAME].state != FEATURE_YES)
+		return;
+	if (!blame_knows(c->blame, ident) &&
+	    !carry_blame_load(probe_carry(c->probe), ident->pid, ident->start_ns, &carried))
+		blame_restore(c->blame, ident, &carried);
+	blame_vm(c->blame, (struct blame_thread *)threads->data, threads->len, retired_ns, vm);
+	/* Where the kernel has no memory for it, a next start has less to go on with: no more. */
+	if (vm->level >= KVMLENS_DETAILED && blame_carry(c->blame, ident, &carried))
+		carry_blame_store(probe_carry(c->probe), ident->pid, ident->start_ns, &carried);
 }
 
 /* What vCPUs that were unplugged had used stays in the VM's totals. Returns their ready time. */

@@ -22,6 +22,20 @@ struct carry_stalls {
 	uint64_t since, counted_ns; /* of one that goes on: run queue clock, 0: none */
 };
 
+#define CARRY_CHARGES 64
+#define CARRY_READY_CAUSES 16
+
+/* Ready time by who took it and by cause, as it was shown last; ns. */
+struct carry_blame {
+	uint64_t accounted; /* ready time that all charges, and all causes, sum to */
+	uint64_t causes[CARRY_READY_CAUSES]; /* by enum ready_cause */
+	uint64_t n;
+	struct {
+		uint64_t ns;
+		char by[136]; /* the label's value */
+	} charges[CARRY_CHARGES];
+};
+
 struct carry;
 
 /* pin NULL: private maps, nothing is carried. NULL: the kernel refuses the map. */
@@ -33,6 +47,12 @@ int carry_load(const struct carry *carry, pid_t pid, uint64_t start_ns,
 	       struct carry_stalls *ret_stalls);
 int carry_store(const struct carry *carry, pid_t pid, uint64_t start_ns,
 		const struct carry_stalls *stalls);
+int carry_blame_load(const struct carry *carry, pid_t pid, uint64_t start_ns,
+		     struct carry_blame *ret_blame);
+int carry_blame_store(const struct carry *carry, pid_t pid, uint64_t start_ns,
+		      const struct carry_blame *blame);
+
+/* Of both. */
 void carry_forget(const struct carry *carry, pid_t pid, uint64_t start_ns);
 
 #endif
