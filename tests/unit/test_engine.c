@@ -337,7 +337,10 @@ static void test_churn(void)
 	engine_stats(engine, &stats);
 	CU_ASSERT_EQUAL(stats.series, 0);
 	printf(" (%u KiB, after 10,000 VMs %u KiB) ", (unsigned)before, (unsigned)after);
+	/* AddressSanitizer holds back what is freed: there resident memory says nothing. */
+#ifndef __SANITIZE_ADDRESS__
 	CU_ASSERT(after <= before + before / 10);
+#endif
 	engine_free(engine);
 }
 

@@ -147,8 +147,12 @@ static unsigned series_of_a_vm(enum kvmlens_level level)
 	unsigned n = 0;
 
 	/* A VM that is down has nothing else: it is not worst. */
-	for (size_t i = 0; i < snapshot->vms.n; i++)
-		((struct snap_vm *)entities_at(&snapshot->vms, i))->downs.n = 0;
+	for (size_t i = 0; i < snapshot->vms.n; i++) {
+		struct snap_vm *vm = entities_at(&snapshot->vms, i);
+
+		while (vm->downs.n)
+			entities_remove(&vm->downs, 0);
+	}
 	kvmlens_snapshot_walk(snapshot, count_vm_samples, &n);
 	kvmlens_snapshot_unref(snapshot);
 	return n;

@@ -42,7 +42,7 @@ static void add_double(struct entities *entities, struct labels *labels)
 
 	entities_alloc(&more, entities->n + 1, entities->stride);
 	memcpy(more.v, entities->v, entities->n * entities->stride);
-	memset(entities_at(&more, entities->n), 0x11, entities->stride);
+	memset(entities_at(&more, entities->n), 0, entities->stride);
 	*(struct labels **)entities_at(&more, entities->n) = labels;
 	g_free(entities->v);
 	*entities = more;
@@ -79,7 +79,7 @@ static unsigned double_scope(struct entities *entities, size_t n_keys)
 	return first->n == n_keys ? 3 : 2;
 }
 
-/* A double is of 0x11 bytes: nothing of it may be read as a type that has no such value. */
+/* A double is of zeros, which each type can hold and no entity of the clean snapshot has. */
 static unsigned double_everything(struct kvmlens_snapshot *snapshot)
 {
 	unsigned n = 0;

@@ -111,13 +111,19 @@ static void test_accel(void)
 	expect_accel(QEMU("-S", "-m", "1"), VMM_ACCEL_UNKNOWN);
 }
 
+static void expect_no_machine(struct vmm_cmdline cmdline, bool expected)
+{
+	CU_ASSERT_EQUAL(cmdline.no_machine, expected);
+	vmm_cmdline_clear(&cmdline);
+}
+
 static void test_no_machine(void)
 {
-	CU_ASSERT_TRUE(QEMU("-machine", "none,accel=kvm:tcg").no_machine);
-	CU_ASSERT_TRUE(QEMU("-M", "none", "-S").no_machine);
-	CU_ASSERT_TRUE(QEMU("-machine", "accel=kvm,type=none").no_machine);
-	CU_ASSERT_FALSE(QEMU("-machine", "pc").no_machine);
-	CU_ASSERT_FALSE(QEMU("-net", "none").no_machine);
+	expect_no_machine(QEMU("-machine", "none,accel=kvm:tcg"), true);
+	expect_no_machine(QEMU("-M", "none", "-S"), true);
+	expect_no_machine(QEMU("-machine", "accel=kvm,type=none"), true);
+	expect_no_machine(QEMU("-machine", "pc"), false);
+	expect_no_machine(QEMU("-net", "none"), false);
 }
 
 static void test_other_vmms(void)
