@@ -3,6 +3,8 @@
 #include <string.h>
 #include "metric/metric.h"
 #include "alert/text.h"
+#include "alert/view.h"
+#include "tui/health.h"
 #include "unit/alert_lab.h"
 #include "unit/fake_snapshot.h"
 #include "unit/suite.h"
@@ -228,6 +230,59 @@ static void test_repeat(void)
 	for (unsigned i = 0; i < 13; i++)
 		told += lab_step(&lab, &value, 1, TICK);
 	CU_ASSERT_EQUAL(told, 3);
+	lab_clear(&lab);
+}
+
+/* What top's banner says of the lab's VMs, all together; free it. */
+static char *banner_of(const struct alert_lab *lab, unsigned vms)
+{
+	struct fake_spec spec = {.vms = vms, .vcpus = 1, .level = KVMLENS_STANDARD};
+	struct kvmlens_snapshot *snapshot = fake_snapshot(&spec);
+	struct alert_view *view = alert_view_new(lab->engine);
+	GString *text = g_string_new(NULL);
+	GArray *problems;
+
+	alert_view_fill(view, snapshot);
+	problems = health_problems(snapshot, snapshot->mono_ns, TICK, false);
+	for (guint i = 0; i < problems->len; i++)
+		g_string_append_printf(text, "%s\n",
+				       g_array_index(problems, struct problem, i).text);
+	g_array_unref(problems);
+	alert_view_unref(view);
+	kvmlens_snapshot_unref(snapshot);
+	return g_string_free(text, FALSE);
+}
+
+/* What is silenced, or inhibited by a worse one, does not fire for whoever sits before top. */
+static void test_banner(void)
+{
+	struct silence silence = {
+		.since_ms = 0, .until_ms = LAB_START_MS + 15000, .rule = "r", .vm = "vm-0000"};
+	double values[] = {50, 50};
+	struct alert_lab lab;
+	char *text;
+
+	lab_init(&lab,
+		 "rules:\n" READY("low", "", "") READY("high", "    severity: critical\n", ""));
+	lab_step(&lab, values, 2, TICK);
+	text = banner_of(&lab, 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "2 alerts fire: high of vm-0000, high of vm-0001\n"));
+	g_free(text);
+	lab_clear(&lab);
+
+	lab_init(&lab, "rules:\n" READY("r", "", ""));
+	lab.silences = silences_new();
+	silences_add(lab.silences, &silence);
+	lab_step(&lab, values, 2, TICK);
+	text = banner_of(&lab, 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "1 alert fires: r of vm-0001\n"));
+	g_free(text);
+	/* The silence has ended. */
+	lab_step(&lab, values, 2, TICK);
+	lab_step(&lab, values, 2, TICK);
+	text = banner_of(&lab, 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "2 alerts fire: r of vm-0000, r of vm-0001\n"));
+	g_free(text);
 	lab_clear(&lab);
 }
 
@@ -581,6 +636,7 @@ int main(void)
 		{"numbers with their units", test_numbers},
 		{"repeats", test_repeat},
 		{"silences", test_silence},
+		{"silenced and inhibited alerts are no banner of top's", test_banner},
 		{"inhibition", test_inhibition},
 		{"matching", test_matching},
 		{"other rules", test_reload},

@@ -182,7 +182,20 @@ static void fill_vm(const GPtrArray *list, struct snap_vm *vm)
 		alert->labels = labels_ref(seen->shown);
 		alert->severity = seen->severity;
 		alert->firing = seen->state == STATE_FIRING;
+		alert->quiet = *seen->quiet;
 	}
+}
+
+static uint64_t quiet_alerts(const struct alert_view *view)
+{
+	uint64_t n = 0;
+
+	for (guint i = 0; i < view->alerts->len; i++) {
+		const struct seen_alert *seen = g_ptr_array_index(view->alerts, i);
+
+		n += seen->state == STATE_FIRING && *seen->quiet;
+	}
+	return n;
 }
 
 void alert_view_fill(const struct alert_view *view, struct kvmlens_snapshot *snapshot)
@@ -195,6 +208,7 @@ void alert_view_fill(const struct alert_view *view, struct kvmlens_snapshot *sna
 		.rules = stats->rules,
 		.pending = stats->pending,
 		.firing = stats->firing,
+		.quiet = quiet_alerts(view),
 		.nodata = stats->nodata,
 		.fired = stats->fired,
 		.resolved = stats->resolved,

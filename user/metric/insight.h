@@ -53,12 +53,14 @@ struct snap_alert {
 	struct labels *labels; /* vm, uuid, rule, severity */
 	uint64_t firing; /* 1; 0: its values are missing */
 	unsigned severity; /* 0 to 2, the worst */
+	bool quiet; /* silenced, or inhibited by a worse one */
 };
 
 /* The alerts all together. */
 struct snap_alerts {
 	struct labels *labels;
 	uint64_t rules, pending, firing, nodata;
+	uint64_t quiet; /* of those that fire: silenced or inhibited */
 	uint64_t fired, resolved, lost, cpu_ns;
 };
 

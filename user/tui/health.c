@@ -246,26 +246,26 @@ static void name_alerts(const struct snap_vm *vm, unsigned severity, GString *te
 	for (size_t i = 0; i < vm->alerts.n; i++) {
 		const struct snap_alert *a = entities_at(&vm->alerts, i);
 
-		if (a->severity != severity || !a->firing || ++*named > NAMED_ALERTS)
+		if (a->severity != severity || !a->firing || a->quiet || ++*named > NAMED_ALERTS)
 			continue;
 		g_string_append_printf(text, "%s %s of %s", *named == 1 ? ":" : ",",
 				       label(a->labels, "rule"), label(a->labels, "vm"));
 	}
 }
 
-/* "3 alerts fire: vm-cpu-ready of db-1, ...", the worst first. */
+/* "3 alerts fire: vm-cpu-ready of db-1, ...", the worst first; silenced and inhibited ones are none. */
 static void check_alerts(GArray *problems, const struct kvmlens_snapshot *snapshot)
 {
 	const struct snap_alerts *all = snapshot->alerts.n ? snapshot->alerts.v : NULL;
+	uint64_t firing = all && all->firing > all->quiet ? all->firing - all->quiet : 0;
 	enum tone tone = TONE_WARN;
 	unsigned named = 0;
 	GString *text;
 
-	if (!all || !all->firing)
+	if (!firing)
 		return;
 	text = g_string_new(NULL);
-	g_string_printf(text, "%" PRIu64 " alert%s", all->firing,
-			all->firing == 1 ? " fires" : "s fire");
+	g_string_printf(text, "%" PRIu64 " alert%s", firing, firing == 1 ? " fires" : "s fire");
 	for (int severity = 2; severity >= 0; severity--) {
 		/* Of the VMs that do not run first. */
 		for (int trouble = TROUBLE_STALL; trouble >= TROUBLE_NONE; trouble--)
