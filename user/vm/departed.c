@@ -213,6 +213,15 @@ const struct vm_down *departed_find(struct departed *departed, const struct vm_i
 	return &gone->down;
 }
 
+void departed_say(struct departed *departed, const struct vm_ident *ident, const char *said)
+{
+	GList *link = link_of(departed, ident);
+	struct gone *gone = link ? link->data : NULL;
+
+	if (gone)
+		gone->down = vm_down_judge(&gone->exit, said, gone->down.since_ms);
+}
+
 void departed_list(struct departed *departed, GArray *vms)
 {
 	for (GList *l = departed->gone.head; l; l = l->next) {

@@ -13,6 +13,9 @@
 #define KEEPALIVE_S 5
 #define KEEPALIVE_COUNT 5
 
+/* A list is made at an event and at each interval; by then the process is gone. */
+#define END_KEEP_US (120 * G_USEC_PER_SEC)
+
 static void conn_unref(void *arg)
 {
 	struct libvirt_conn *conn = arg;
@@ -20,6 +23,7 @@ static void conn_unref(void *arg)
 	if (!g_atomic_int_dec_and_test(&conn->ref))
 		return;
 	g_hash_table_unref(conn->dirty);
+	g_hash_table_unref(conn->ends);
 	g_mutex_clear(&conn->lock);
 	g_free(conn);
 }
@@ -53,8 +57,59 @@ static void domain_changed(virDomainPtr dom, void *arg)
 		notify(arg, uuid, false);
 }
 
+static void end_free(gpointer arg)
+{
+	struct libvirt_end *end = arg;
+
+	g_free(end->name);
+	g_free(end);
+}
+
+static gboolean end_is_old(gpointer uuid, gpointer end, gpointer now_us)
+{
+	return ((struct libvirt_end *)end)->until_us <= *(gint64 *)now_us;
+}
+
+static void drop_old_ends(struct libvirt_conn *conn, gint64 now_us)
+{
+	g_hash_table_foreach_remove(conn->ends, end_is_old, &now_us);
+}
+
+/* Where there are too many, later ones keep what the kernel knows of them. */
+static void remember_end(struct libvirt_conn *conn, virDomainPtr dom, const char *reason)
+{
+	gint64 now_us = g_get_monotonic_time();
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	struct libvirt_end *end;
+
+	if (virDomainGetUUIDString(dom, uuid))
+		return;
+	g_mutex_lock(&conn->lock);
+	g_hash_table_remove(conn->ends, uuid);
+	drop_old_ends(conn, now_us);
+	if (reason && g_hash_table_size(conn->ends) < LIBVIRT_ENDS_MAX) {
+		end = g_new0(struct libvirt_end, 1);
+		end->name = g_strdup(virDomainGetName(dom));
+		end->reason = reason;
+		end->until_us = now_us + END_KEEP_US;
+		g_hash_table_insert(conn->ends, g_strdup(uuid), end);
+	}
+	g_mutex_unlock(&conn->lock);
+}
+
+/* In libvirt's order of virDomainEventStoppedDetailType. */
+static const char *const stop_reasons[] = {"shutdown", "destroyed", "crashed", "migrated",
+					   "saved",    "failed",    "snapshot"};
+
 static int on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *arg)
 {
+	if (event == VIR_DOMAIN_EVENT_STOPPED)
+		remember_end(arg, dom,
+			     detail >= 0 && detail < (int)G_N_ELEMENTS(stop_reasons)
+				     ? stop_reasons[detail]
+				     : NULL);
+	else if (event == VIR_DOMAIN_EVENT_STARTED)
+		remember_end(arg, dom, NULL);
 	domain_changed(dom, arg);
 	return 0;
 }
@@ -136,6 +191,7 @@ int libvirt_conn_open(const char *uri, struct libvirt_conn **ret_conn)
 	conn->conn = vir;
 	conn->local = is_local_qemu(vir);
 	conn->dirty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	conn->ends = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, end_free);
 	g_mutex_init(&conn->lock);
 	virConnectSetKeepAlive(vir, KEEPALIVE_S, KEEPALIVE_COUNT);
 	register_close(conn);
@@ -171,6 +227,23 @@ bool libvirt_conn_take_dirty(struct libvirt_conn *conn, const char *uuid)
 	dirty = g_hash_table_remove(conn->dirty, uuid);
 	g_mutex_unlock(&conn->lock);
 	return dirty;
+}
+
+int libvirt_conn_ends(struct libvirt_conn *conn,
+		      int (*take)(const char *uuid, const struct libvirt_end *end, void *arg),
+		      void *arg)
+{
+	gpointer uuid, end;
+	GHashTableIter iter;
+	int r = 0;
+
+	g_mutex_lock(&conn->lock);
+	drop_old_ends(conn, g_get_monotonic_time());
+	g_hash_table_iter_init(&iter, conn->ends);
+	while (!r && g_hash_table_iter_next(&iter, &uuid, &end))
+		r = take(uuid, end, arg);
+	g_mutex_unlock(&conn->lock);
+	return r;
 }
 
 bool libvirt_conn_alive(struct libvirt_conn *conn)

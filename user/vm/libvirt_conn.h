@@ -13,6 +13,15 @@
 
 #define LIBVIRT_EVENTS 5
 
+#define LIBVIRT_ENDS_MAX 512
+
+/* The last word on a domain that stopped. A transient one is in no list afterwards. */
+struct libvirt_end {
+	char *name;
+	const char *reason; /* static */
+	gint64 until_us; /* monotonic: then it is dropped */
+};
+
 struct libvirt_conn {
 	gint ref; /* the provider's, and one for each registered callback */
 	virConnectPtr conn;
@@ -21,6 +30,7 @@ struct libvirt_conn {
 	GMutex lock; /* of what follows, as callbacks come from the event thread */
 	bool dead;
 	GHashTable *dirty; /* set of UUIDs of domains that have changed */
+	GHashTable *ends; /* UUID -> struct libvirt_end, at most LIBVIRT_ENDS_MAX */
 	kvmlens_changed_fn changed;
 	void *changed_arg;
 };
@@ -36,6 +46,11 @@ void libvirt_conn_wake(struct libvirt_conn *conn);
 
 /* Has this domain changed since the last time that was asked? */
 bool libvirt_conn_take_dirty(struct libvirt_conn *conn, const char *uuid);
+
+/* Call take for each domain that stopped in the last minutes, until it returns nonzero; give that. */
+int libvirt_conn_ends(struct libvirt_conn *conn,
+		      int (*take)(const char *uuid, const struct libvirt_end *end, void *arg),
+		      void *arg);
 
 /* Is the connection still there? Local, does not hang; forgets libvirt's last error. */
 bool libvirt_conn_alive(struct libvirt_conn *conn);

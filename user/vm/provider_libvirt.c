@@ -205,9 +205,31 @@ static int add_one(const struct libvirt_domain *domain, kvmlens_list_fn add, voi
 	return add(arg, &vm);
 }
 
+struct ends {
+	const struct libvirt_ctx *ctx;
+	kvmlens_list_fn add;
+	void *arg;
+};
+
+/* A transient domain that stopped, or one that is off where those are left out. */
+static int add_end(const char *uuid, const struct libvirt_end *end, void *arg)
+{
+	struct kvmlens_tag tag = {KVMLENS_GONE_REASON, end->reason};
+	const struct ends *ends = arg;
+	const struct kvmlens_vm vm = {.id = uuid,
+				      .name = end->name,
+				      .uuid = uuid,
+				      .state = KVMLENS_VM_OFF,
+				      .info = &tag,
+				      .n_info = 1};
+
+	return g_hash_table_contains(ends->ctx->domains, uuid) ? 0 : ends->add(ends->arg, &vm);
+}
+
 static int libvirt_list(void *arg, kvmlens_list_fn add, void *add_arg)
 {
 	struct libvirt_ctx *ctx = arg;
+	struct ends ends = {ctx, add, add_arg};
 	int r;
 
 	if (!libvirt_conn_alive(ctx->conn))
@@ -226,7 +248,7 @@ static int libvirt_list(void *arg, kvmlens_list_fn add, void *add_arg)
 	for (unsigned i = 0; !r && i < ctx->listed->len; i++) {
 		r = add_one(ctx->listed->pdata[i], add, add_arg);
 	}
-	return r;
+	return r ?: libvirt_conn_ends(ctx->conn, add_end, &ends);
 }
 
 /* --- statistics ----------------------------------------------------------------------------- */

@@ -592,10 +592,10 @@ static int by_name(const void *a, const void *b)
 }
 
 /* A provider's word on why a VM is off. */
-static const char *reason_of(const struct vm_entry *entry)
+static const char *reason_of(const struct vm_entry *entry, const char *label)
 {
 	for (size_t i = 0; entry && i < entry->n_info; i++)
-		if (strcmp(entry->info[i].key, KVMLENS_OFF_REASON) == 0)
+		if (strcmp(entry->info[i].key, label) == 0)
 			return entry->info[i].value;
 	return NULL;
 }
@@ -607,9 +607,23 @@ static void add_down(const struct survey *survey, const struct vm_state *state,
 
 	if (state->ident->pid || !state->entry || !is_off(state->entry))
 		return;
-	down = departed_find(survey->departed, state->ident, reason_of(state->entry));
-	if (down)
-		vm->down = *down;
+	down = departed_find(survey->departed, state->ident,
+			     reason_of(state->entry, KVMLENS_OFF_REASON));
+	if (!down)
+		return;
+	vm->down = *down;
+	if (down->died == VM_DIED)
+		vm->state = KVMLENS_VM_CRASHED;
+}
+
+/* One that its provider has forgotten is no VM of its own: it says why another ended. */
+static bool is_last_word(const struct survey *survey, const struct vm_state *state)
+{
+	const char *said = state->ident->pid ? NULL : reason_of(state->entry, KVMLENS_GONE_REASON);
+
+	if (said)
+		departed_say(survey->departed, state->ident, said);
+	return said;
 }
 
 struct inventory *survey_inventory(const struct survey *survey)
@@ -622,8 +636,11 @@ struct inventory *survey_inventory(const struct survey *survey)
 	departed_expire(survey->departed, g_get_real_time() / 1000);
 	g_hash_table_iter_init(&iter, survey->vms);
 	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&state)) {
-		struct inventory_vm vm = vm_state_publish(state);
+		struct inventory_vm vm;
 
+		if (is_last_word(survey, state))
+			continue;
+		vm = vm_state_publish(state);
 		add_down(survey, state, &vm);
 		g_array_append_val(vms, vm);
 	}

@@ -11,6 +11,7 @@
 #define VM_LIST_MAX 16384 /* VMs of one provider */
 #define VM_ID_MAX 16384 /* bytes of a name or a provider's key */
 #define KVMLENS_OFF_REASON "off_reason" /* label: why a provider says that a VM is off */
+#define KVMLENS_GONE_REASON "gone_reason" /* label: why one ended that the provider has forgotten */
 #define VM_INFO_MAX 32 /* labels of one VM */
 
 /* What a provider's list() said of one VM; strings are owned by the list. */

@@ -15,6 +15,7 @@
 #   balloon=1         period of balloon statistics in seconds
 #   cputune=          XML to put in <cputune>: pinning
 #   metadata=         XML to put in <metadata>
+#   devices=          XML to put in <devices>
 
 domain_devices() {
 	local i=0 spec path format io letter net
@@ -54,7 +55,7 @@ domain_devices() {
 
 domain_xml() {
 	local -A key=([type]=qemu [uuid]='' [mem]=256 [vcpus]=2 [kernel]='' [initrd]='' [append]=''
-		[agent]='' [serial]='' [balloon]=1 [cputune]='' [metadata]='')
+		[agent]='' [serial]='' [balloon]=1 [cputune]='' [metadata]='' [devices]='')
 	local name=$1 disks=() taps=() pair
 	shift
 	for pair; do
@@ -85,6 +86,7 @@ domain_xml() {
 		<controller type='usb' model='none'/>
 		<memballoon model='virtio'><stats period='${key[balloon]}'/></memballoon>
 		$(domain_devices)
+		${key[devices]}
 		</devices>
 		</domain>
 	END
