@@ -113,7 +113,7 @@ kill "$events"
 page=$(curl -sf "$AGENT_URL/metrics" | grep 'vm="off"')
 grep -qE '^vm_up\{.* 0$' <<<"$page" && grep -qE '^vm_state\{.* 4$' <<<"$page" ||
 	fail "the domain that is defined and off is not off: $page"
-grep -q '^vm_d' <<<"$page" && fail "a domain that never ran is said to have gone down: $page"
+grep -qE "^vm_(died|down)" <<<"$page" && fail "a domain that never ran is said to have gone down: $page"
 
 firing() {
 	curl -sf "$AGENT_URL/api/v1/alerts" | python3 -c '
@@ -130,7 +130,7 @@ done
 for name in killed destroyed; do
 	virsh_ start $name >/dev/null
 	agent_wait_metric "^vm_up\{vm=\"$name\".* 1\$" || fail "$name is not up when it is started again"
-	curl -sf "$AGENT_URL/metrics" | grep -q "^vm_d.*vm=\"$name\"" && fail "$name is up and down"
+	curl -sf "$AGENT_URL/metrics" | grep -qE "^vm_(died|down_[a-z_]*){vm=\"$name\"" && fail "$name is up and down"
 	[ "$(curl -sf "$AGENT_URL/metrics" | grep -c "^vm_up{vm=\"$name\"")" = 1 ] || fail "$name is there twice"
 done
 grep -E 'Stopped|Crashed' "$TEST_TMP/events"
