@@ -175,6 +175,30 @@ says() {
 	return 1
 }
 
+held_reads() { # held_reads N: the guest has read at least so often
+	[ "$(virsh_ domblkstat why-t vda | awk '$2 == "rd_req" { print $3 }')" -ge "$1" ]
+}
+
+# The mean time of the reads while why looks, in ms, by libvirt's own counters, is the oracle.
+held_is_named() {
+	local before after
+	before=$(virsh_ domblkstat why-t vda | awk '$2 == "rd_req" { n = $3 } $2 == "rd_total_times" { t = $3 } END { print n, t }')
+	nsenter --target "$LIBVIRTD_PID" --mount -- timeout 60 "$KVMLENS" why why-t --uri "$LIBVIRT_URI" --store none --interval 1s --format json \
+		>"$TEST_TMP/said" 2>&1 || return
+	after=$(virsh_ domblkstat why-t vda | awk '$2 == "rd_req" { n = $3 } $2 == "rd_total_times" { t = $3 } END { print n, t }')
+	python3 - "$TEST_TMP/said" "$before $after" <<'END'
+import json, sys
+said = json.loads(open(sys.argv[1]).read().splitlines()[-1])
+n0, t0, n1, t1 = map(float, sys.argv[2].split())
+real = (t1 - t0) / (n1 - n0) / 1e6
+held = [f for f in said['findings'] if f['rule'] == 'disk.held']
+print('#', f'{real:.1f} ms a read', [(f['rule'], f.get('what')) for f in said['findings']])
+sys.exit(not held or 'iotune' not in held[0]['what'] or '20' not in held[0]['what']
+         or any(f['rule'] == 'disk.latency' for f in said['findings'])
+         or not 0.7 * real <= held[0]['amount'] <= 1.4 * real)
+END
+}
+
 # Clock ticks: of a CPU's idle time, of its softirqs, of all else that it did; of a thread.
 idle_ticks() {
 	awk -v c="cpu$1" '$1 == c { print $5 + $6 }' /proc/stat
@@ -272,6 +296,7 @@ cleanup() {
 	done
 	[ -z "${group:-}" ] || rmdir "$group" 2>/dev/null
 	libvirtd_stop
+	[ -z "${loop:-}" ] || losetup -d "$loop"
 }
 trap cleanup EXIT
 
@@ -342,6 +367,30 @@ if command -v virsh >/dev/null && libvirtd_start "$TEST_TMP/lv"; then
 	check "until it is resumed" within 10 is 1 vm_state why-v
 	check "nor was it one" is 0 vm_stall_total why-v
 	agent_stop
+	virsh_ destroy why-v >/dev/null
+
+	# A guest that reads its disk one sector at a time, which libvirt limits to 20 a second. What a read
+	# took is what virsh domblkstat says; why looks at the disk itself, with the limit's own words.
+	# xor ax,ax; mov es,ax; again: mov ax,201h; mov cx,2; mov dh,0; mov dl,80h; mov bx,8000h; int 13h; jmp again
+	{
+		printf '\x31\xc0\x8e\xc0\xb8\x01\x02\xb9\x02\x00\xb6\x00\xb2\x80\xbb\x00\x80\xcd\x13\xeb\xef'
+		head -c 489 /dev/zero
+		printf '\x55\xaa'
+	} >"$TEST_TMP/read.img"
+	truncate -s 4M "$TEST_TMP/read.img"
+	loop=$(losetup --show -f "$TEST_TMP/read.img" 2>/dev/null) || loop=
+	if [ -n "$loop" ]; then
+		domain_xml why-t vcpus=1 mem=64 "disk=$loop" | sed "s|<target dev='vda'|<iotune>\
+			<total_iops_sec>20</total_iops_sec></iotune>&|" >"$TEST_TMP/why-t.xml"
+		virsh_ create "$TEST_TMP/why-t.xml" >/dev/null
+		check "a limited disk is read" within 30 held_reads 40
+		check "its iotune limit is named, with what it is and how long a read takes" held_is_named
+		virsh_ destroy why-t >/dev/null
+		losetup -d "$loop"
+		loop=
+	else
+		skip "its iotune limit is named" "there is no loop device"
+	fi
 	libvirtd_stop
 else
 	skip "virsh suspend is shown as paused" "libvirt is not installed"
