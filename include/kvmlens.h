@@ -120,6 +120,9 @@ struct kvmlens_vm_stats {
 	size_t n_disks;
 	struct kvmlens_nic_stats *nics;
 	size_t n_nics;
+	uint64_t disks_left_out, nics_left_out; /* beyond 256 of each */
+	uint64_t disks_silent; /* 1: there are disks, and no counters of any; 0: there are */
+	uint64_t block_job; /* 1: the VMM backs a disk up, copies or commits it; 0: it does not */
 };
 
 /* Make every number absent, for a stats_all() that has a struct of its own. */

@@ -176,7 +176,7 @@ int main(int argc, char **argv)
 	static struct guest_mem mem;
 	static struct guest_kernel k;
 	static struct guest_walk walk;
-	static struct guest_cpu cpus[GUEST_CPUS_SHOWN];
+	static struct guest_cpu cpus[GUEST_CPUS_MAX];
 	struct guest_procio io;
 	struct guest_system sys;
 	struct guest_walk_stats stats = {0};

@@ -49,8 +49,7 @@ static void fuzz_reply(const char *buf, size_t len)
 		abort();
 	if (!ga_reply_exec(value, 4096, text) && text->len > 4096)
 		abort();
-	if (result->n_fs > GA_FS_MAX || result->n_nics > GA_NICS_MAX ||
-	    cpus->len > GUEST_CPUS_SHOWN)
+	if (result->n_fs > GA_FS_MAX || result->n_nics > GA_NICS_MAX || cpus->len > GUEST_CPUS_MAX)
 		abort();
 	for (uint32_t i = 0; i < result->n_fs; i++)
 		if (result->fs[i].used > result->fs[i].size)
@@ -68,7 +67,7 @@ static void fuzz_files(const char *buf, size_t len)
 	ga_text_vmstat(buf, len, &system);
 	ga_text_loadavg(buf, len, &system);
 	ga_text_uptime(buf, len, &system);
-	if (cpus->len > GUEST_CPUS_SHOWN)
+	if (cpus->len > GUEST_CPUS_MAX)
 		abort();
 }
 

@@ -21,12 +21,12 @@ static void read_everywhere(struct guest_space *space, const uint8_t *data, size
 
 static void look_at_system(struct guest_kernel *kernel)
 {
-	static struct guest_cpu cpus[GUEST_CPUS_SHOWN];
+	static struct guest_cpu cpus[GUEST_CPUS_MAX];
 	struct guest_system system;
 	uint32_t n;
 
 	guest_system_read(kernel, &system, cpus, &n);
-	if (n > GUEST_CPUS_SHOWN)
+	if (n > GUEST_CPUS_MAX)
 		abort();
 }
 

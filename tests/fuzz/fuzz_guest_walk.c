@@ -31,7 +31,7 @@ static void change_during(struct image *image, uint64_t gpa, size_t len)
 static void look(struct guest_kernel *kernel, struct guest_mem *mem)
 {
 	static struct guest_walk walk;
-	static struct guest_cpu cpus[GUEST_CPUS_SHOWN];
+	static struct guest_cpu cpus[GUEST_CPUS_MAX];
 	struct guest_report report = {.magic = GUEST_REPORT_MAGIC, .number = 1};
 	struct guest_budget budget = {64 << 20, 100000, UINT64_MAX};
 	struct guest_view *view;

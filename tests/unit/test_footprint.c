@@ -161,6 +161,28 @@ static void test_many_vcpus(void)
 	CU_ASSERT_TRUE(over > 0);
 }
 
+/* As QEMU takes them in each way, libvirt's included, and Cloud Hypervisor. */
+static void test_macs(void)
+{
+	static const char args[] =
+		"qemu\0-device\0virtio-net-pci,mac=52:54:00:00:00:01,netdev=n\0"
+		"-nic\0user,model=e1000,mac=BC:24:11:00:00:02\0-net\0nic,macaddr=52:54:00:00:00:03\0"
+		"-device\0{\"driver\":\"virtio-net-pci\",\"mac\":\"52:54:00:00:00:04\",\"bus\":\"b\"}\0"
+		"-device\0e1000,mac=52:54:00:00:00:01\0--net\0tap=,mac=52:54:00:00:00:05\0"
+		"-name\0hmac=52:54:00:00:00:99\0-device\0x,mac=52:54:00:00:00\0-device\0x,mac=";
+	static const char *const expected[] = {"52:54:00:00:00:01", "BC:24:11:00:00:02",
+					       "52:54:00:00:00:03", "52:54:00:00:00:04",
+					       "52:54:00:00:00:05"};
+	char macs[8][VMM_MAC_LEN + 1];
+	unsigned n = vmm_macs_parse(args, sizeof(args), macs, G_N_ELEMENTS(macs));
+
+	CU_ASSERT_EQUAL_FATAL(n, G_N_ELEMENTS(expected));
+	for (unsigned i = 0; i < n; i++)
+		CU_ASSERT_STRING_EQUAL(macs[i], expected[i]);
+	CU_ASSERT_EQUAL(vmm_macs_parse(args, sizeof(args), macs, 2), 2);
+	CU_ASSERT_EQUAL(vmm_macs_parse("", 0, macs, 2), 0);
+}
+
 static void test_mounts(void)
 {
 	static const char text[] =
@@ -303,6 +325,7 @@ int main(void)
 		{"numa_maps", test_numa},
 		{"cgroup", test_cgroup},
 		{"cgroups of many vCPUs", test_many_vcpus},
+		{"addresses of cards", test_macs},
 		{"mountinfo", test_mounts},
 		{"what is below a loop device", test_stack},
 		{"drives of a command line", test_images},

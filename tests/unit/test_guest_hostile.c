@@ -31,7 +31,7 @@ static void build(struct image *image)
 
 static int look(void)
 {
-	struct guest_cpu cpus[GUEST_CPUS_SHOWN];
+	struct guest_cpu cpus[GUEST_CPUS_MAX];
 	struct guest_system system;
 	uint32_t n;
 	int r;
@@ -41,7 +41,7 @@ static int look(void)
 	guest_kernel_check(&kernel);
 	r = guest_walk(&kernel, &walk, &stats);
 	guest_system_read(&kernel, &system, cpus, &n);
-	CU_ASSERT_TRUE(n <= GUEST_CPUS_SHOWN);
+	CU_ASSERT_TRUE(n <= GUEST_CPUS_MAX);
 	CU_ASSERT_TRUE(walk.n <= GUEST_TASKS_MAX);
 	return r;
 }

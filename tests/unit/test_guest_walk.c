@@ -96,7 +96,7 @@ static void test_every_layout(void)
 
 static void test_system(void)
 {
-	struct guest_cpu cpus[GUEST_CPUS_SHOWN];
+	struct guest_cpu cpus[GUEST_CPUS_MAX];
 	struct guest_system s;
 	struct image image;
 	uint32_t n;

@@ -478,8 +478,11 @@ static void test_skip_block(void)
 	struct libvirt_domain d = {.state = VIR_DOMAIN_RUNNING};
 
 	CU_ASSERT_FALSE(libvirt_domain_skip_block(&d));
+	/* A backup or a copy is no reason not to ask; it is told. */
+	CU_ASSERT_FALSE(libvirt_domain_block_job(&d));
 	d.status.block_job = true;
-	CU_ASSERT_TRUE(libvirt_domain_skip_block(&d));
+	CU_ASSERT_FALSE(libvirt_domain_skip_block(&d));
+	CU_ASSERT_TRUE(libvirt_domain_block_job(&d));
 	d = (struct libvirt_domain){.status.incoming = true};
 	CU_ASSERT_TRUE(libvirt_domain_skip_block(&d));
 	d = (struct libvirt_domain){.state = VIR_DOMAIN_PAUSED, .reason = VIR_DOMAIN_PAUSED_USER};

@@ -4,8 +4,10 @@
 #include <jansson.h>
 #include "cli/help.h"
 #include "cli/table.h"
+#include "cli/words.h"
 #include "config/config.h"
 #include "metric/metric.h"
+#include "util/bounds.h"
 
 static const struct table_column columns[] = {
 	{"METRIC", false, 0}, {"PROMETHEUS", false, 0}, {"KIND", false, 0},   {"UNIT", false, 0},
@@ -71,6 +73,72 @@ void catalog_json(FILE *out)
 	fputc('\n', out);
 }
 
+static const struct {
+	const char *meaning, *kvmlens, *guest, *esxtop, *libvirt, *hyper_v;
+} words[] = {
+#define WORD(meaning, kvmlens, guest, esxtop, libvirt, hyper_v) \
+	{meaning, kvmlens, guest, esxtop, libvirt, hyper_v},
+	WORDS(WORD)
+#undef WORD
+};
+
+static const struct {
+	const char *name, *of, *counted;
+	unsigned value;
+} bounds[] = {
+#define BOUND(name, value, of, counted) {#name, of, counted, value},
+	BOUNDS(BOUND)
+#undef BOUND
+};
+
+void catalog_words(FILE *out)
+{
+	static const struct table_column heads[] = {
+		{"TIME OF A VCPU", false, 0}, {"KVMLENS", false, 0}, {"LINUX GUEST", false, 0},
+		{"ESXTOP", false, 0},	      {"LIBVIRT", false, 0}, {"HYPER-V", false, 0},
+	};
+	struct table *table = table_new(heads, G_N_ELEMENTS(heads));
+
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+		table_row(table, (const char *const[]){words[i].meaning, words[i].kvmlens,
+						       words[i].guest, words[i].esxtop,
+						       words[i].libvirt, words[i].hyper_v});
+	table_print(table, out);
+	table_free(table);
+}
+
+static void man_words(FILE *out)
+{
+	fputs(".SH WORDS OF OTHERS\nWhat a Linux guest shows as steal is ready time: its kernel is "
+	      "given the host's run_delay. kvmlens calls steal only the part that began by being "
+	      "preempted.\n",
+	      out);
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+		g_autofree char *facts = g_strdup_printf(
+			"kvmlens: %s; Linux guest: %s; esxtop: %s; libvirt: %s; Hyper-V: %s",
+			words[i].kvmlens, words[i].guest, words[i].esxtop, words[i].libvirt,
+			words[i].hyper_v);
+
+		fputs(".TP\n.B ", out);
+		help_roff(out, words[i].meaning);
+		help_roff(out, facts);
+	}
+}
+
+static void man_bounds(FILE *out)
+{
+	fputs(".SH BOUNDS\nWhat is more is left out, and counted by the metric that is named; what "
+	      "vm_left_out counts is at every level in kvmlens_lost_total{reason=\"vm_bound\"}.\n",
+	      out);
+	for (size_t i = 0; i < G_N_ELEMENTS(bounds); i++) {
+		g_autofree char *term = g_strdup_printf("%u %s", bounds[i].value, bounds[i].of);
+
+		fputs(".TP\n.B ", out);
+		help_roff(out, term);
+		help_roff(out, bounds[i].counted);
+	}
+}
+
 void catalog_man(FILE *out)
 {
 	help_man_header(out, "kvmlens-metrics", "7", "metrics of kvmlens");
@@ -98,6 +166,8 @@ void catalog_man(FILE *out)
 			help_roff(out, m->help);
 		}
 	}
+	man_words(out);
+	man_bounds(out);
 	fputs(".SH SEE ALSO\nkvmlens(8), kvmlens.yaml(5)\n", out);
 }
 

@@ -8,6 +8,9 @@
 void catalog_table(FILE *out);
 void catalog_json(FILE *out);
 
+/* What a Linux guest, esxtop, libvirt and Hyper-V call the times of a vCPU. */
+void catalog_words(FILE *out);
+
 /* The manual page kvmlens-metrics(7), in roff. */
 void catalog_man(FILE *out);
 

@@ -13,10 +13,8 @@ static const struct {
 	const char *name;
 	void (*print)(FILE *out);
 } topics[] = {
-	{"config", help_config},
-	{"man", help_man},
-	{"man-config", help_man_config},
-	{"man-metrics", catalog_man},
+	{"config", help_config},      {"man", help_man},	{"man-config", help_man_config},
+	{"man-metrics", catalog_man}, {"words", catalog_words},
 };
 
 static enum exit_code help_on(struct cli *cli, const char *topic)

@@ -393,15 +393,18 @@ const struct cli_command cli_commands[] = {
 		.name = "help",
 		.bit = FOR_HELP,
 		.raw = true,
-		.args = "[COMMAND|config|man|man-config|man-metrics]",
+		.args = "[COMMAND|config|words|man|man-config|man-metrics]",
 		.max_args = 1,
 		.formats = F(TABLE) | F(MARKDOWN),
 		.summary = "explain a command or the configuration file",
 		.help = "Without an argument, lists the commands. config prints a commented configuration "
-			"file with every key; man, man-config and man-metrics print the manual pages "
+			"file with every key; words translates steal, ready and wait between guest, "
+			"kvmlens, esxtop, libvirt and Hyper-V; man, man-config and man-metrics print the "
+			"manual pages "
 			"kvmlens(8), kvmlens.yaml(5) and kvmlens-metrics(7).",
 		.examples = "kvmlens help metrics\tone command\n"
 			    "kvmlens help config >kvmlens.yaml\ta file to start from\n"
+			    "kvmlens help words\twhat others call ready and steal time\n"
 			    "kvmlens help man-metrics | man -l -\tthe manual page of all metrics",
 		.run = cmd_help,
 	},

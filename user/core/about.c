@@ -23,6 +23,7 @@ enum loss {
 	LOSS_BLOCK_COUNTERS,
 	LOSS_BLOCK_UNSEEN,
 	LOSS_DUPLICATES,
+	LOSS_VM_BOUND,
 	N_LOSSES,
 };
 
@@ -59,6 +60,7 @@ static const char *const loss_names[N_LOSSES] = {
 	[LOSS_BLOCK_COUNTERS] = "block_counter_no_room",
 	[LOSS_BLOCK_UNSEEN] = "block_completion_unseen",
 	[LOSS_DUPLICATES] = "duplicate_series",
+	[LOSS_VM_BOUND] = "vm_bound",
 };
 
 struct about *about_new(const struct config *config)
@@ -217,6 +219,7 @@ static void fill_losses(struct about *a, const struct about_parts *parts,
 	counts[LOSS_BLOCK_REQUESTS] = probe_block_count(c->probe, BLOCK_LOST_INFLIGHT);
 	counts[LOSS_BLOCK_COUNTERS] = probe_block_count(c->probe, BLOCK_LOST_STATS);
 	counts[LOSS_BLOCK_UNSEEN] = probe_block_count(c->probe, BLOCK_LOST_COMPLETIONS);
+	counts[LOSS_VM_BOUND] = c->beyond_bounds;
 	entities_alloc(&s->losses, N_LOSSES, sizeof(struct snap_loss));
 	for (i = 0; i < N_LOSSES; i++) {
 		struct snap_loss *loss = entities_at(&s->losses, i);

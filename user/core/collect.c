@@ -177,6 +177,7 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 	bool agent = guest_agents_wants(c->agents, vm->ident);
 	bool balloon = vm->balloon.update_s != ABSENT;
 	bool footprint = c->footprints[vm->ident->owner.ordinary] && vm->ident->pid > 0;
+	bool gap = vm->disks_silent;
 	struct worker_health health = {};
 	size_t i, n = 1;
 
@@ -187,7 +188,7 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 		worker_health(c->workers[i], &health);
 		n = 2;
 	}
-	entities_alloc(&vm->sources, n + guest + agent + balloon + footprint,
+	entities_alloc(&vm->sources, n + guest + agent + balloon + footprint + gap,
 		       sizeof(struct snap_source));
 	if (guest)
 		fill_guest_source(c, mono, vm, n);
@@ -202,6 +203,9 @@ static void fill_sources(struct collect *c, const struct inventory_vm *iv, uint6
 			    c->footprint_ns
 				    ? (double)(MAX(mono, c->footprint_ns) - c->footprint_ns) / 1e9
 				    : NAN);
+	if (gap)
+		fill_source(c, vm, n + guest + agent + balloon + footprint, "disk_statistics",
+			    false, NAN);
 	fill_source(c, vm, 0, "kernel", is_tracked(iv), is_tracked(iv) ? 0 : NAN);
 	if (n == 2)
 		fill_source(c, vm, 1, iv->provider, health.up,
@@ -265,17 +269,18 @@ static struct guest_view *ask_balloon(struct collect *c, const struct inventory_
 }
 
 static void fill_guest(struct collect *c, const struct inventory_vm *iv, uint64_t mono,
-		       const struct kvmlens_snapshot *before, struct snap_vm *vm)
+		       const struct kvmlens_snapshot *before, const struct ga_result *said,
+		       struct snap_vm *vm)
 {
 	const struct snap_vm *was = before ? rates_find_vm(before, vm) : NULL;
 	g_autoptr(guest_view) view = guests_view(c->guests, vm->ident);
 	g_autoptr(guest_view) balloon = ask_balloon(c, iv, mono, was, vm);
-	g_autoptr(ga_result) said = guest_agents_get(c->agents, vm->ident);
 
 	if (!view && said && said->view)
 		view = guest_view_ref(said->view);
-	guest_agent_fill(vm, said);
 	guest_fill(vm, was, view ?: balloon);
+	if (vm->guest.view)
+		vm->beyond[LEFT_OUT_GUEST_CPUS] = vm->guest.view->cpus_left_out;
 }
 
 /* Statistics older than that are none any more: the provider hangs, or the VM does. */
@@ -306,7 +311,7 @@ static bool disks_provided(const struct collect *c, const struct snap_vm *vm)
 	return false;
 }
 
-static void fill_footprint(struct collect *c, struct snap_vm *vm)
+static void fill_footprint(struct collect *c, struct snap_vm *vm, GPtrArray *macs)
 {
 	struct footprint_view view;
 	bool known = host_memory_get(c->footprints[vm->ident->owner.ordinary], vm->ident,
@@ -317,18 +322,58 @@ static void fill_footprint(struct collect *c, struct snap_vm *vm)
 	if (!known)
 		return;
 	devices_cgroup(c->devices, vm->ident, view.cgroup);
+	vm->beyond[LEFT_OUT_CGROUPS] = view.cgroups_left_out;
 	disks_fill_images(c->labels, view.images, view.n_images, disks_provided(c, vm), vm);
+	for (unsigned i = 0; i < view.n_macs; i++)
+		g_ptr_array_add(macs, g_strdup(view.macs[i]));
 }
 
-static void fill_stats(struct collect *c, const struct inventory_vm *iv, struct snap_vm *vm)
+static void fill_stats(struct collect *c, const struct inventory_vm *iv,
+		       const struct ga_result *said, struct snap_vm *vm)
 {
+	g_autoptr(GPtrArray) macs = g_ptr_array_new_with_free_func(g_free);
 	uint64_t mono = 0;
 	const struct kvmlens_vm_stats *stats = latest_stats(&c->latest, iv, &mono);
 
 	disks_fill(c->labels, stats, mono, vm);
 	nics_fill(c->nics, c->labels, stats, mono, vm);
 	devices_fill(c->devices, c->labels, vm->mono_ns, vm);
-	fill_footprint(c, vm);
+	fill_footprint(c, vm, macs);
+	for (size_t i = 0; stats && i < stats->n_nics; i++)
+		g_ptr_array_add(macs, g_strdup(stats->nics[i].mac));
+	guest_agent_fill(vm, said, macs);
+}
+
+static void fill_left_out(struct collect *c, const struct kvmlens_snapshot *before,
+			  struct snap_vm *vm)
+{
+	const struct snap_vm *was = before ? rates_find_vm(before, vm) : NULL;
+	static const char *const names[LEFT_OUT_KINDS] = {
+		[LEFT_OUT_CGROUPS] = "cgroups",
+		[LEFT_OUT_DISKS] = "disks",
+		[LEFT_OUT_INTERFACES] = "interfaces",
+		[LEFT_OUT_FILE_SYSTEMS] = "file_systems",
+		[LEFT_OUT_GUEST_INTERFACES] = "guest_interfaces",
+		[LEFT_OUT_GUEST_CPUS] = "guest_cpus",
+	};
+	size_t n = 0, at = 0;
+
+	for (unsigned i = 0; i < LEFT_OUT_KINDS; i++) {
+		uint64_t had = was ? was->beyond[i] : 0;
+
+		n += vm->beyond[i] != 0;
+		c->beyond_bounds += vm->beyond[i] > had ? vm->beyond[i] - had : 0;
+	}
+	entities_alloc(&vm->left_out, n, sizeof(struct snap_left_out));
+	for (unsigned i = 0; i < LEFT_OUT_KINDS && at < n; i++) {
+		struct snap_left_out *left_out = entities_at(&vm->left_out, at);
+
+		if (!vm->beyond[i])
+			continue;
+		left_out->labels = vmlabels_part(c->labels, vm->ident, "what", names[i]);
+		left_out->count = vm->beyond[i];
+		at++;
+	}
 }
 
 static uint64_t number_or_absent(int number)
@@ -358,6 +403,8 @@ static void fill_down(struct collect *c, const struct inventory_vm *iv, struct s
 static void fill_vm(struct collect *c, const struct inventory_vm *iv, const struct instant *now,
 		    const struct kvmlens_snapshot *before, struct snap_vm *vm)
 {
+	g_autoptr(ga_result) said = NULL;
+
 	vm->ident = vm_ident_ref(iv->ident);
 	vm->labels = labels_ref(iv->ident->labels);
 	vm->state = iv->state;
@@ -369,8 +416,10 @@ static void fill_vm(struct collect *c, const struct inventory_vm *iv, const stru
 	vcpus_fill(c, iv, now, vm);
 	fill_roles(c, iv, now, vm);
 	fill_exits(c, vm);
-	fill_guest(c, iv, now->mono, before, vm);
-	fill_stats(c, iv, vm);
+	said = guest_agents_get(c->agents, vm->ident);
+	fill_guest(c, iv, now->mono, before, said, vm);
+	fill_stats(c, iv, said, vm);
+	fill_left_out(c, before, vm);
 	stall_watch_fill(c->stalls, vm);
 	if (vm->up || !iv->down.since_ms)
 		fill_sources(c, iv, now->mono, vm);

@@ -47,6 +47,7 @@ struct collect {
 	struct scan scan;
 	struct records records;
 	struct instant now; /* of the last tick */
+	uint64_t beyond_bounds; /* how much more VMs had than is taken, summed up */
 };
 
 void collect_init(struct collect *collect);

@@ -57,8 +57,13 @@ static void fill_spaces(struct vmlabels *labels, const struct kvmlens_vm_stats *
 void disks_fill(struct vmlabels *labels, const struct kvmlens_vm_stats *stats, uint64_t mono_ns,
 		struct snap_vm *vm)
 {
+	vm->block_job = ABSENT;
 	if (!stats)
 		return;
+	vm->block_job = stats->block_job;
+	vm->disks_silent = stats->disks_silent == 1;
+	vm->beyond[LEFT_OUT_DISKS] = stats->disks_left_out;
+	vm->beyond[LEFT_OUT_INTERFACES] = stats->nics_left_out;
 	entities_alloc(&vm->disks, stats->n_disks, sizeof(struct snap_disk));
 	for (size_t i = 0; i < vm->disks.n; i++) {
 		struct snap_disk *disk = entities_at(&vm->disks, i);

@@ -134,7 +134,7 @@ static void fill_rates(struct snap_guest *g)
 {
 	const struct guest_system *was = &g->prev->system;
 	uint64_t ns = time_between(g->view, g->prev);
-	uint32_t cpus = g->view->n_cpus;
+	uint32_t cpus = g->view->n_cpus + g->view->cpus_left_out;
 
 	g->faults_rate = rate_per_second(g->faults, was->faults, ns);
 	g->major_rate = rate_per_second(g->major_faults, was->major_faults, ns);
@@ -392,7 +392,7 @@ static void fill_processes(struct snap_vm *vm)
 	uint64_t ns = time_between(view, vm->guest.prev);
 	g_autofree struct pair *pairs = make_pairs(&vm->guest, ns);
 	size_t n = choose(pairs, view->n_tasks,
-			  vm->level >= KVMLENS_DIAGNOSTIC ? GUEST_ALL / 2 : GUEST_TOP);
+			  vm->level >= KVMLENS_DIAGNOSTIC ? GUEST_PROCESSES_SHOWN / 2 : GUEST_TOP);
 	size_t at = 0;
 
 	qsort(pairs, view->n_tasks, sizeof(pairs[0]), by_pid);

@@ -4,9 +4,9 @@
 #define KVMLENS_CORE_GUEST_H
 
 #include "metric/model.h"
+#include "util/bounds.h"
 
 #define GUEST_TOP 10u /* by CPU, and as many by memory, at detailed */
-#define GUEST_ALL 1024u /* at diagnostic */
 
 /*
  * Fill vm->guest and vm->processes. view (NULL: no source answers, all is absent) is taken a

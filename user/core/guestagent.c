@@ -165,9 +165,9 @@ static void fill_space(struct snap_space *space, const struct ga_fs *fs)
 static void fill_spaces(struct snap_vm *vm, const struct ga_result *result)
 {
 	uint32_t most = vm->level >= KVMLENS_DETAILED ? GA_FS_MAX : SHOWN_STANDARD;
-	size_t at = 0;
+	size_t at = vm->spaces.n;
 
-	entities_alloc(&vm->spaces, MIN(result->n_fs, most), sizeof(struct snap_space));
+	entities_grow(&vm->spaces, MIN(result->n_fs, most), sizeof(struct snap_space));
 	for (uint32_t i = 0; i < result->n_fs; i++) {
 		struct snap_space *space;
 
@@ -180,26 +180,42 @@ static void fill_spaces(struct snap_vm *vm, const struct ga_result *result)
 	vm->spaces.n = at;
 }
 
-static void fill_cards(struct snap_vm *vm, const struct ga_result *result)
+static bool is_own(const struct ga_nic *nic, const GPtrArray *macs)
 {
-	size_t at = 0;
+	for (guint i = 0; i < macs->len; i++)
+		if (!g_ascii_strcasecmp(nic->mac, macs->pdata[i]))
+			return true;
+	return false;
+}
 
-	entities_alloc(&vm->cards, result->n_nics, sizeof(struct snap_card));
-	for (uint32_t i = 0; i < result->n_nics; i++) {
-		const struct ga_nic *nic = &result->nics[i];
-		const struct kvmlens_tag tags[] = {{"interface", nic->name}, {"mac", nic->mac}};
-		struct snap_card *card;
+static void fill_card(struct snap_vm *vm, const struct ga_nic *nic, size_t *at)
+{
+	const struct kvmlens_tag tags[] = {{"interface", nic->name}, {"mac", nic->mac}};
+	struct snap_card *card;
 
-		if (!take_labels(&vm->cards, at,
-				 labels_new(vm->ident->labels, tags, G_N_ELEMENTS(tags))))
-			continue;
-		card = entities_at(&vm->cards, at++);
-		card->rx_errors = nic->rx_errors;
-		card->rx_dropped = nic->rx_dropped;
-		card->tx_errors = nic->tx_errors;
-		card->tx_dropped = nic->tx_dropped;
-	}
+	if (!take_labels(&vm->cards, *at, labels_new(vm->ident->labels, tags, G_N_ELEMENTS(tags))))
+		return;
+	card = entities_at(&vm->cards, (*at)++);
+	card->rx_errors = nic->rx_errors;
+	card->rx_dropped = nic->rx_dropped;
+	card->tx_errors = nic->tx_errors;
+	card->tx_dropped = nic->tx_dropped;
+}
+
+/* A guest that runs containers has hundreds: the VM's own come first. */
+static void fill_cards(struct snap_vm *vm, const struct ga_result *result, const GPtrArray *macs)
+{
+	size_t most = MIN(result->n_nics, MAX(GUEST_NICS_SHOWN, VM_DEVICES_MAX)), at = 0;
+
+	entities_alloc(&vm->cards, most, sizeof(struct snap_card));
+	for (uint32_t i = 0; i < result->n_nics && at < most; i++)
+		if (is_own(&result->nics[i], macs))
+			fill_card(vm, &result->nics[i], &at);
+	for (uint32_t i = 0; i < result->n_nics && at < MIN(most, GUEST_NICS_SHOWN); i++)
+		if (!is_own(&result->nics[i], macs))
+			fill_card(vm, &result->nics[i], &at);
 	vm->cards.n = at;
+	vm->beyond[LEFT_OUT_GUEST_INTERFACES] = result->nics_left_out + result->n_nics - at;
 }
 
 static void fill_os(struct snap_vm *vm, const struct ga_result *result)
@@ -215,12 +231,13 @@ static void fill_os(struct snap_vm *vm, const struct ga_result *result)
 	};
 }
 
-void guest_agent_fill(struct snap_vm *vm, const struct ga_result *result)
+void guest_agent_fill(struct snap_vm *vm, const struct ga_result *result, const GPtrArray *macs)
 {
 	if (!result)
 		return;
 	fill_spaces(vm, result);
-	fill_cards(vm, result);
+	fill_cards(vm, result, macs);
+	vm->beyond[LEFT_OUT_FILE_SYSTEMS] = result->fs_left_out;
 	fill_os(vm, result);
 }
 

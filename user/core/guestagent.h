@@ -30,8 +30,11 @@ void guest_agents_set(struct guest_agents *agents, const struct kvmlens_snapshot
  */
 struct ga_result *guest_agents_get(struct guest_agents *agents, const struct vm_ident *ident);
 
-/* File systems, cards and system of the VM from what its agent said (NULL: nothing). */
-void guest_agent_fill(struct snap_vm *vm, const struct ga_result *result);
+/*
+ * File systems, cards and system of the VM from what its agent said (NULL: nothing). macs: the
+ * addresses of the VM's own cards, strings; of a guest with many, these are shown first.
+ */
+void guest_agent_fill(struct snap_vm *vm, const struct ga_result *result, const GPtrArray *macs);
 
 /* The row of vm->sources. now: CLOCK_MONOTONIC. */
 void guest_agents_source(struct guest_agents *agents, struct vmlabels *labels, uint64_t now,

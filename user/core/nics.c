@@ -59,7 +59,7 @@ static void add_names(struct nics_target *target, const struct kvmlens_vm_stats 
 {
 	unsigned n = 0;
 
-	for (size_t i = 0; stats && i < stats->n_nics && n < NICS_NAMED_MAX; i++)
+	for (size_t i = 0; stats && i < stats->n_nics && n < VM_DEVICES_MAX; i++)
 		if (strlen(stats->nics[i].name) < IFNAMSIZ)
 			g_strlcpy(target->names[n++], stats->nics[i].name, IFNAMSIZ);
 }
@@ -118,14 +118,14 @@ void nics_begin(struct nics *nics, uint64_t oldest_ns)
 		nics_end(nics);
 }
 
-static const GArray *samples_of(const struct nics *nics, const struct vm_ident *ident)
+static const struct nics_vm *vm_of(const struct nics *nics, const struct vm_ident *ident)
 {
 	const struct nics_vm *vm;
 
 	if (!nics || !nics->result)
 		return NULL;
 	vm = g_hash_table_lookup(nics->result->by_pid, GINT_TO_POINTER(ident->pid));
-	return vm && vm->start_ns == ident->start_ns ? vm->nics : NULL;
+	return vm && vm->start_ns == ident->start_ns ? vm : NULL;
 }
 
 static bool is_sampled(const GArray *samples, const char *name)
@@ -241,9 +241,11 @@ static void fill_drops(const GArray *drops, const GArray *samples, struct snap_v
 void nics_fill(struct nics *nics, struct vmlabels *labels, const struct kvmlens_vm_stats *stats,
 	       uint64_t mono_ns, struct snap_vm *vm)
 {
-	const GArray *samples = samples_of(nics, vm->ident);
+	const struct nics_vm *found = vm_of(nics, vm->ident);
+	const GArray *samples = found ? found->nics : NULL;
 	size_t n = samples ? samples->len : 0, at = 0;
 
+	vm->beyond[LEFT_OUT_INTERFACES] += found ? found->left_out : 0;
 	for (size_t i = 0; stats && i < stats->n_nics; i++)
 		n += only_provided(samples, &stats->nics[i]);
 	entities_alloc(&vm->nics, n, sizeof(struct snap_nic));

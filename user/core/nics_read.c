@@ -17,6 +17,7 @@ struct known {
 	GArray *taps; /* struct tap */
 	uint64_t netns; /* 0: ours, or unknown */
 	unsigned looked, seen; /* numbers of readings */
+	int left_out; /* taps beyond the bound */
 };
 
 struct nics_reader {
@@ -170,7 +171,7 @@ static void add_ours(struct nics_reader *r, const struct nics_target *target,
 		if (link)
 			add(nics, link);
 	}
-	for (unsigned i = 0; i < NICS_NAMED_MAX && target->names[i][0]; i++) {
+	for (unsigned i = 0; i < VM_DEVICES_MAX && target->names[i][0]; i++) {
 		link = g_hash_table_lookup(r->by_name, target->names[i]);
 		if (link && nics->len < TAPS_MAX)
 			add(nics, link);
@@ -216,8 +217,9 @@ static struct known *known_of(struct nics_reader *r, const struct nics_target *t
 		return known;
 	known->looked = r->number;
 	g_array_set_size(known->taps, 0);
-	tap_scan(&(struct tap_host){.proc = r->root, .netns = r->netns}, target->pid,
-		 target->owner.ordinary, known->taps);
+	known->left_out = MAX(tap_scan(&(struct tap_host){.proc = r->root, .netns = r->netns},
+				       target->pid, target->owner.ordinary, known->taps),
+			      0);
 	netns = tap_netns(r->root, target->pid);
 	known->netns = netns == r->netns ? 0 : netns;
 	return known;
@@ -288,6 +290,7 @@ static void read_vm(struct nics_reader *r, const struct nics_target *target,
 	struct nics_vm *vm = g_new0(struct nics_vm, 1);
 
 	vm->start_ns = target->start_ns;
+	vm->left_out = known->left_out;
 	vm->nics = g_array_new(FALSE, TRUE, sizeof(struct nic_sample));
 	if (known->netns)
 		add_foreign(r, target, known, vm->nics);

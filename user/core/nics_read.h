@@ -9,15 +9,13 @@
 #include "vm/refusal.h"
 #include "vm/tap.h"
 
-#define NICS_NAMED_MAX 16
-
 /* A VM to look at. */
 struct nics_target {
 	pid_t pid;
 	uint64_t start_ns;
 	struct vm_owner owner; /* of an ordinary one every interface is proven, and few are shown */
 	bool sizes, drops; /* its level asks for them */
-	char names[NICS_NAMED_MAX][IFNAMSIZ]; /* interfaces that its provider knows; "": none */
+	char names[VM_DEVICES_MAX][IFNAMSIZ]; /* interfaces that its provider knows; "": none */
 };
 
 struct nic_sample {
@@ -38,6 +36,7 @@ struct nics_drop {
 struct nics_vm {
 	uint64_t start_ns;
 	GArray *nics; /* struct nic_sample */
+	int left_out; /* taps beyond the bound */
 };
 
 /* Made with g_atomic_rc_box_new0(). */

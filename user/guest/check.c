@@ -12,7 +12,7 @@ int guest_report_check(const struct guest_report *report, uint32_t number)
 	if (report->magic != GUEST_REPORT_MAGIC || report->number != number ||
 	    report->status >= GUEST_STATUS_MAX)
 		return -EPROTO;
-	if (report->n_cpus > GUEST_CPUS_SHOWN || report->n_tasks > GUEST_TASKS_MAX)
+	if (report->n_cpus > GUEST_CPUS_MAX || report->n_tasks > GUEST_TASKS_MAX)
 		return -EPROTO;
 	if (report->status != GUEST_OK && (report->n_cpus || report->n_tasks))
 		return -EPROTO;

@@ -129,12 +129,15 @@ static uint64_t ms_in(const json_t *object, const char *key)
 {
 	uint64_t ms = number_in(object, key);
 
-	return ms > INT64_MAX / MS_NS / GUEST_CPUS_SHOWN ? KVMLENS_ABSENT : ms * MS_NS;
+	return ms > INT64_MAX / MS_NS ? KVMLENS_ABSENT : ms * MS_NS;
 }
 
+/* Absent, too, where it does not fit: a thousand CPUs are idle for centuries within months. */
 static void add(uint64_t *sum, uint64_t value)
 {
-	*sum = *sum == KVMLENS_ABSENT || value == KVMLENS_ABSENT ? KVMLENS_ABSENT : *sum + value;
+	bool fits = *sum != KVMLENS_ABSENT && value < KVMLENS_ABSENT - *sum;
+
+	*sum = fits ? *sum + value : KVMLENS_ABSENT;
 }
 
 static void add_cpu(struct guest_cpu *total, const struct guest_cpu *cpu)
@@ -153,7 +156,7 @@ int ga_reply_cpustats(const json_t *value, struct guest_cpu *total, GArray *cpus
 {
 	struct guest_cpu sum = {.run_delay_ns = KVMLENS_ABSENT};
 
-	for (size_t i = 0; i < json_array_size(value) && cpus->len < GUEST_CPUS_SHOWN; i++) {
+	for (size_t i = 0; i < json_array_size(value); i++) {
 		const json_t *item = json_array_get(value, i);
 		struct guest_cpu cpu = {
 			.user_ns = ms_in(item, "user"),

@@ -4,9 +4,8 @@
 #define KVMLENS_GUEST_GA_RESULT_H
 
 #include "metric/guest_view.h"
+#include "util/bounds.h"
 
-#define GA_FS_MAX 64u
-#define GA_NICS_MAX 4096u /* a host of containers has one for each of them */
 #define GA_TEXT_LEN 128
 
 /* What to ask for; the more, the more the guest has to do for it. */

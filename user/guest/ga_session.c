@@ -293,11 +293,13 @@ static bool can_run(const struct ga_session *s)
 static struct guest_view *make_view(const struct guest_system *system, const GArray *cpus,
 				    const GArray *tasks, uint64_t mono_ns)
 {
-	struct guest_view *view = guest_view_new("guest_agent", mono_ns, cpus->len, tasks->len);
+	uint32_t n_cpus = MIN(cpus->len, GUEST_CPUS_MAX);
+	struct guest_view *view = guest_view_new("guest_agent", mono_ns, n_cpus, tasks->len);
 
 	view->system = *system;
-	if (cpus->len)
-		memcpy(view->cpus, cpus->data, cpus->len * sizeof(struct guest_cpu));
+	view->cpus_left_out = cpus->len - n_cpus;
+	if (n_cpus)
+		memcpy(view->cpus, cpus->data, n_cpus * sizeof(struct guest_cpu));
 	if (tasks->len)
 		memcpy(view->tasks, tasks->data, tasks->len * sizeof(struct guest_task));
 	view->tasks_unknown = !tasks->len; /* a guest without a process does not answer */

@@ -80,7 +80,7 @@ void ga_text_stat(const char *text, size_t len, struct guest_cpu *total, GArray 
 			if (stat_cpu(line, line_end, &cpu))
 				*total = cpu;
 		} else if (ga_text_number(&line, line_end, &number) &&
-			   stat_cpu(line, line_end, &cpu) && cpus->len < GUEST_CPUS_SHOWN) {
+			   stat_cpu(line, line_end, &cpu)) {
 			g_array_append_val(cpus, cpu);
 		}
 	}

@@ -6,8 +6,7 @@
 #include "guest/layout.h"
 #include "guest/space.h"
 #include "metric/guest_view.h"
-
-#define GUEST_CPUS_MAX 512u
+#include "util/bounds.h"
 
 #define KERNEL_SYMBOLS(S)                     \
 	S(TEXT, "_text")                      \

@@ -230,7 +230,7 @@ static void read_cpus(struct guest_kernel *k, struct guest_system *s, struct gue
 
 		read_cpu(k, cpu, &c);
 		add_cpu(&s->total, &c);
-		if (is_online(online, cpu) && n < GUEST_CPUS_SHOWN)
+		if (is_online(online, cpu) && n < GUEST_CPUS_MAX)
 			cpus[n++] = c;
 	}
 	*ret_n = n;

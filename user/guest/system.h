@@ -8,7 +8,7 @@
 
 /*
  * Every value that cannot be read is GUEST_ABSENT, each by itself; names are then empty.
- * cpus has room for GUEST_CPUS_SHOWN; *ret_n_cpus is how many the guest has online, the lowest
+ * cpus has room for GUEST_CPUS_MAX; *ret_n_cpus is how many the guest has online, the lowest
  * numbers first.
  */
 void guest_system_read(struct guest_kernel *kernel, struct guest_system *ret_system,

@@ -12,7 +12,7 @@ struct walk_parent {
 	uint32_t pid, used;
 };
 
-#define WALK_PARENTS 16384u /* twice GUEST_TASKS_MAX, a power of two */
+#define WALK_PARENTS 65536u /* twice GUEST_TASKS_MAX, a power of two */
 
 struct guest_walk {
 	struct guest_task tasks[GUEST_TASKS_MAX];

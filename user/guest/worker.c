@@ -36,7 +36,7 @@ struct worker {
 	uint64_t since_ns; /* when it was last seen to move */
 	uint64_t search_ns; /* it may stand so long before another kernel is looked for */
 	struct guest_report report;
-	struct guest_cpu cpus[GUEST_CPUS_SHOWN];
+	struct guest_cpu cpus[GUEST_CPUS_MAX];
 	struct guest_walk walk;
 };
 

@@ -13,9 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <kvmlens.h>
+#include "util/bounds.h"
 
-#define GUEST_TASKS_MAX 8192u
-#define GUEST_CPUS_SHOWN 512u
 #define GUEST_COMM_LEN 16
 #define GUEST_CGROUP_LEN 64
 #define GUEST_NAME_LEN 65
@@ -67,6 +66,7 @@ struct guest_view {
 	uint64_t mono_ns; /* host's CLOCK_MONOTONIC when it was taken */
 	struct guest_system system;
 	uint32_t n_cpus, n_tasks;
+	uint32_t cpus_left_out; /* online beyond GUEST_CPUS_MAX */
 	struct guest_cpu *cpus; /* online ones */
 	struct guest_task *tasks;
 	uint64_t tasks_left_out; /* too many, or changed while they were read */

@@ -228,6 +228,22 @@ struct snap_card {
 	uint64_t rx_errors, rx_dropped, tx_errors, tx_dropped;
 };
 
+/* What a VM has beyond a bound of util/bounds.h, and how much more of it. */
+enum left_out_kind {
+	LEFT_OUT_CGROUPS,
+	LEFT_OUT_DISKS,
+	LEFT_OUT_INTERFACES,
+	LEFT_OUT_FILE_SYSTEMS,
+	LEFT_OUT_GUEST_INTERFACES,
+	LEFT_OUT_GUEST_CPUS,
+	LEFT_OUT_KINDS,
+};
+
+struct snap_left_out {
+	struct labels *labels; /* vm, uuid, what */
+	uint64_t count;
+};
+
 struct snap_info {
 	struct labels *labels; /* vm, uuid and everything else that identifies the VM */
 	uint64_t one;
@@ -338,6 +354,10 @@ struct snap_vm {
 	struct entities spaces; /* struct snap_space */
 	struct entities cards; /* struct snap_card */
 	struct entities guest_os; /* struct snap_info, one */
+	struct entities left_out; /* struct snap_left_out: of kinds beyond their bound alone */
+	uint64_t beyond[LEFT_OUT_KINDS]; /* what left_out is made of */
+	bool disks_silent; /* its provider has no counters of its disks */
+	uint64_t block_job; /* 1: the VMM backs a disk up, copies or commits it */
 	struct entities sources; /* struct snap_source */
 	struct entities processes; /* struct snap_process, by pid */
 	struct snap_balloon balloon;

@@ -32,6 +32,7 @@
 #define METRIC_SCOPES_VM(X)                                                                        \
 	X(INFO, struct snap_info, info, "info", "vm, uuid, ...")                                   \
 	X(SOURCE, struct snap_source, sources, "source", "vm, uuid, source")                       \
+	X(LEFT_OUT, struct snap_left_out, left_out, "left_out", "vm, uuid, what")                  \
 	X(VCPU, struct snap_vcpu, cpus, "vcpu", "vm, uuid, vcpu")                                  \
 	X(ROLE, struct snap_role, roles, "role", "vm, uuid, role")                                 \
 	X(EXIT, struct snap_exit, exits, "exit", "vm, uuid, reason")                               \

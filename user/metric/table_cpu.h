@@ -5,13 +5,13 @@ METRIC(VM, vm_cpu_usage, "vm.cpu.usage", GAUGE, DOUBLE, rate.usage, "percent", B
        "Time that the vCPUs spent on a physical CPU, in percent of wall time, averaged over the vCPUs.")
 METRIC(VM, vm_cpu_ready_time, "vm.cpu.ready_time", GAUGE, DOUBLE, rate.ready, "percent", BASIC, CPU,
        "bpf, schedstat",
-       "Time that the vCPUs were runnable but not on a CPU, in percent of wall time, averaged over the vCPUs.")
+       "Time that the vCPUs were runnable but not on a CPU, in percent of wall time, averaged over the vCPUs. A guest shows it as steal, %st of its top.")
 METRIC(VM, vm_cpu_ready_time_max, "vm.cpu.ready_time_max", GAUGE, DOUBLE, ready_max, "percent",
        BASIC, CPU, "bpf, schedstat",
        "Ready time of the vCPU that waits most, in percent of wall time: one that starves holds up the others, which the average hides.")
 METRIC(VM, vm_cpu_steal_time, "vm.cpu.steal_time", GAUGE, DOUBLE, rate.steal, "percent", BASIC, CPU,
        "bpf",
-       "The part of ready time that began by being preempted, in percent of wall time, averaged over the vCPUs.")
+       "The part of ready time that began by being preempted, in percent of wall time, averaged over the vCPUs. What a guest shows as steal is all of ready time.")
 METRIC(VM, vm_cpu_wake_time, "vm.cpu.wake_time", GAUGE, DOUBLE, rate.wake, "percent", DETAILED, CPU,
        "bpf",
        "The part of ready time that began with a wakeup, in percent of wall time, averaged over the vCPUs.")
@@ -81,10 +81,10 @@ METRIC(ROLE, vm_cpu_role_threads, "vm.cpu.role.threads", GAUGE, U64, threads, "c
        CPU, "proc", "Threads of the VM in this role beside its vCPUs: emulator, iothread or vhost.")
 METRIC(ROLE, vm_cpu_role_usage, "vm.cpu.role.usage", GAUGE, DOUBLE, usage, "percent", DETAILED, CPU,
        "bpf, schedstat",
-       "Time that the threads in this role spent on a CPU, in percent of one CPU.")
+       "Time that the threads in this role spent on a CPU, in percent of one CPU. May exceed 100: they are several.")
 METRIC(ROLE, vm_cpu_role_ready_time, "vm.cpu.role.ready_time", GAUGE, DOUBLE, ready_percent,
        "percent", DETAILED, CPU, "bpf, schedstat",
-       "Time that the threads in this role were runnable but not on a CPU, in percent of one CPU.")
+       "Time that the threads in this role were runnable but not on a CPU, in percent of one CPU. May exceed 100: they are several.")
 METRIC(ROLE, vm_cpu_role_run_seconds_total, "vm.cpu.role.run_seconds_total", COUNTER, NS, run,
        "seconds", DETAILED, CPU, "bpf, schedstat", "Run time of the threads in this role.")
 METRIC(ROLE, vm_cpu_role_ready_seconds_total, "vm.cpu.role.ready_seconds_total", COUNTER, NS, ready,

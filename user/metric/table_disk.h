@@ -58,6 +58,8 @@ METRIC(SPACE, vm_disk_used, "vm.disk.used", GAUGE, U64, used, "bytes", STANDARD,
 METRIC(SPACE, vm_disk_size, "vm.disk.size", GAUGE, U64, size, "bytes", STANDARD, DISK,
        "guest agent, libvirt, proc",
        "Size of a file system inside the guest, as df shows it, or of a disk as the guest sees it.")
+METRIC(VM, vm_disks_job, "vm.disks.job", GAUGE, U64, block_job, "bool", DETAILED, DISK, "libvirt",
+       "1 while libvirt backs a disk of the VM up, copies or commits it.")
 METRIC(VM, vm_disks_guest_latency, "vm.disks.guest_latency", GAUGE, DOUBLE, disk_ms, "ms", STANDARD,
        DISK, "libvirt",
        "Mean time of the reads and writes of the last interval, as the disks of the guest saw it.")

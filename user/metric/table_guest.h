@@ -40,10 +40,10 @@ METRIC(VM, vm_cpu_iowait_time, "vm.cpu.iowait_time", GAUGE, DOUBLE, guest.iowait
        "Time that the guest counts as idle while it waited for a disk, in percent of wall time, averaged over its CPUs.")
 METRIC(VM, vm_cpu_guest_steal_time, "vm.cpu.guest_steal_time", GAUGE, DOUBLE, guest.steal,
        "percent", DETAILED, CPU, "guest memory, guest agent",
-       "Time that the guest counts as stolen, in percent of wall time, averaged over its CPUs.")
+       "Time that the guest counts as stolen, %st of its top, in percent of wall time, averaged over its CPUs: the ready time of its vCPUs, not their steal time alone.")
 METRIC(VM, vm_cpu_guest_queue_time, "vm.cpu.guest_queue_time", GAUGE, DOUBLE, guest.queue,
        "percent", DETAILED, CPU, "guest memory, guest agent",
-       "Time that tasks inside the guest waited for one of its CPUs, in percent of wall time, averaged over its CPUs.")
+       "Time that tasks inside the guest waited for one of its CPUs, in percent of wall time, averaged over its CPUs. May exceed 100: many tasks can wait for one CPU.")
 METRIC(VM, vm_cpu_user_seconds_total, "vm.cpu.user_seconds_total", COUNTER, NS, guest.user_ns,
        "seconds", DETAILED, CPU, "guest memory, guest agent",
        "Time of all CPUs that the guest counts as spent in user mode.")
@@ -55,7 +55,7 @@ METRIC(VM, vm_cpu_iowait_seconds_total, "vm.cpu.iowait_seconds_total", COUNTER, 
        "Time of all CPUs that the guest counts as idle while it waited for a disk.")
 METRIC(VM, vm_cpu_guest_steal_seconds_total, "vm.cpu.guest_steal_seconds_total", COUNTER, NS,
        guest.steal_ns, "seconds", DETAILED, CPU, "guest memory, guest agent",
-       "Time of all CPUs that the guest counts as stolen.")
+       "Time of all CPUs that the guest counts as stolen: the ready time of its vCPUs.")
 METRIC(VM, vm_cpu_guest_queue_seconds_total, "vm.cpu.guest_queue_seconds_total", COUNTER, NS,
        guest.queue_ns, "seconds", DETAILED, CPU, "guest memory, guest agent",
        "Time that tasks inside the guest waited for one of its CPUs.")

@@ -2,9 +2,10 @@
 /* Processes inside a guest. Rows as metric/table.h says. */
 METRIC(PROCESS, vm_process_cpu_usage, "vm.process.cpu_usage", GAUGE, DOUBLE, cpu_usage, "percent",
        DETAILED, PROCESS, "guest memory, guest agent",
-       "CPU time of the process, all its threads, in percent of one CPU of the guest.")
+       "CPU time of the process, all its threads, in percent of one CPU of the guest. May exceed 100: threads run on several CPUs.")
 METRIC(PROCESS, vm_process_memory_usage, "vm.process.memory_usage", GAUGE, U64, memory, "bytes",
-       DETAILED, PROCESS, "guest memory, guest agent", "Resident memory of the process.")
+       DETAILED, PROCESS, "guest memory, guest agent",
+       "Resident memory of the process: exact by guest memory; by the agent exact below 10 MB and, from Linux 6.2 on, as the kernel shows it above.")
 METRIC(PROCESS, vm_process_memory_percent, "vm.process.memory_percent", GAUGE, DOUBLE,
        memory_percent, "percent", DETAILED, PROCESS, "guest memory, guest agent",
        "Resident memory of the process in percent of the guest's memory.")

@@ -22,3 +22,5 @@ METRIC(SOURCE, vm_source_up, "vm.source.up", GAUGE, U64, up, "bool", STANDARD, N
        "1 while this source of the values of the VM answers.")
 METRIC(SOURCE, vm_source_age, "vm.source.age", GAUGE, DOUBLE, age, "seconds", STANDARD, NONE,
        "kvmlens", "Time since the last answer of this source.")
+METRIC(LEFT_OUT, vm_left_out, "vm.left_out", GAUGE, U64, count, "count", DETAILED, NONE, "kvmlens",
+       "How many more of something the VM has than kvmlens takes: they are in no other metric. Absent where nothing is left out.")

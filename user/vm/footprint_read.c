@@ -11,6 +11,7 @@
 
 #include "util/clock.h"
 #include "vm/proc_fs.h"
+#include "vm/vmm_cmdline.h"
 
 #define TEXT_MAX 65536
 #define NUMA_LINES_MAX 65536
@@ -162,6 +163,15 @@ static void read_cgroup(struct footprint_job *job, char *buf)
 	job->view.cgroups_left_out = dirs > CGROUP_DIRS_MAX ? dirs - CGROUP_DIRS_MAX : 0;
 }
 
+static void read_macs(struct footprint_job *job)
+{
+	g_autofree char *path = g_strdup_printf("%s/%d/cmdline", job->proc, job->target.pid);
+	g_autofree char *cmdline = g_malloc(VMM_CMDLINE_MAX);
+	ssize_t n = proc_fs_read(AT_FDCWD, path, cmdline, VMM_CMDLINE_MAX);
+
+	job->view.n_macs = n > 0 ? vmm_macs_parse(cmdline, n, job->view.macs, VM_DEVICES_MAX) : 0;
+}
+
 static void run(struct offload_job *data)
 {
 	struct footprint_job *job = (struct footprint_job *)data;
@@ -172,6 +182,8 @@ static void run(struct offload_job *data)
 		return;
 	read_cgroup(job, buf);
 	job->view.n_images = 0;
+	if (job->target.images)
+		read_macs(job);
 	if (job->target.images)
 		image_files_read(job->proc, job->target.pid, job->view.images, &job->view.n_images);
 	job->view.mono_ns = mono_ns();

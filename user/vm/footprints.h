@@ -15,6 +15,8 @@
 #include "vm/footprint_parse.h"
 #include "vm/image_files.h"
 #include "vm/refusal.h"
+#include "vm/vmm_macs.h"
+#include "util/bounds.h"
 
 /* A VMM process; pid and start_ns together are its identity. */
 struct footprint_target {
@@ -32,10 +34,9 @@ struct footprint_view {
 	unsigned cgroups_left_out; /* directories beyond the bound: cgroup is not known then */
 	struct image_file images[IMAGE_FILES_MAX];
 	unsigned n_images;
+	char macs[VM_DEVICES_MAX][VMM_MAC_LEN + 1]; /* of its cards, by its command line */
+	unsigned n_macs;
 };
-
-/* Directories below a VM's cgroup; a VM of 1,024 vCPUs has one for each and for each IO thread. */
-#define CGROUP_DIRS_MAX 4096u
 
 struct footprints;
 

@@ -134,11 +134,18 @@ struct kvmlens_vm libvirt_domain_describe(const struct libvirt_domain *domain)
 	};
 }
 
+/*
+ * Not during a block job: libvirt answers then as well, and where another call holds the domain it
+ * leaves the counters of this one answer out, as it was asked not to wait.
+ */
 bool libvirt_domain_skip_block(const struct libvirt_domain *domain)
 {
-	return domain->status.block_job || domain->status.incoming ||
-	       (domain->meta && domain->meta->mirror) ||
-	       (domain->state == VIR_DOMAIN_PAUSED &&
-		(domain->reason == VIR_DOMAIN_PAUSED_MIGRATION ||
-		 domain->reason == VIR_DOMAIN_PAUSED_STARTING_UP));
+	return domain->status.incoming || (domain->state == VIR_DOMAIN_PAUSED &&
+					   (domain->reason == VIR_DOMAIN_PAUSED_MIGRATION ||
+					    domain->reason == VIR_DOMAIN_PAUSED_STARTING_UP));
+}
+
+bool libvirt_domain_block_job(const struct libvirt_domain *domain)
+{
+	return domain->status.block_job || (domain->meta && domain->meta->mirror);
 }

@@ -39,7 +39,10 @@ struct kvmlens_vm libvirt_domain_describe(const struct libvirt_domain *domain);
 /* Why a domain is off, static; NULL: it is not, or libvirt does not know. */
 const char *libvirt_off_reason(int state, int reason);
 
-/* Block statistics may wait for a block job, and on the target of a migration they never come. */
+/* On the target of a migration, and while QEMU starts up, block statistics never come. */
 bool libvirt_domain_skip_block(const struct libvirt_domain *domain);
+
+/* Does QEMU back a disk up, copy or commit it? As of the last list. */
+bool libvirt_domain_block_job(const struct libvirt_domain *domain);
 
 #endif

@@ -265,6 +265,15 @@ void libvirt_stats_settle(const char *root, struct kvmlens_vm_stats *stats)
 	}
 }
 
+/* libvirt numbers them all; those beyond the bound have no names here. */
+static uint64_t beyond(const virTypedParameter *params, size_t n, const char *name)
+{
+	uint64_t count = 0;
+
+	libvirt_param_u64(params, n, name, &count);
+	return count > VM_DEVICES_MAX ? count - VM_DEVICES_MAX : 0;
+}
+
 void libvirt_stats_fill(const virTypedParameter *params, size_t n, const struct libvirt_meta *meta,
 			struct kvmlens_vm_stats *stats)
 {
@@ -276,6 +285,8 @@ void libvirt_stats_fill(const virTypedParameter *params, size_t n, const struct 
 	add_members(params, n, meta, stats, &disks, &nics);
 	for (size_t i = 0; i < n; i++)
 		set_param(&params[i], stats, &disks, &nics);
+	stats->disks_left_out += beyond(params, n, "block.count");
+	stats->nics_left_out += beyond(params, n, "net.count");
 	set_allocation(meta, stats);
 	/* Zero: the guest has never answered. */
 	if (stats->memory.last_update == 0)

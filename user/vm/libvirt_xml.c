@@ -190,6 +190,7 @@ static void add_device(GArray *devices, const xmlNode *node)
 	};
 	g_autofree char *type = attribute(node, "type");
 
+	device.media = child(node, "source") != NULL;
 	device.file = !type || !strcmp(type, "file");
 
 	if (device.target && devices->len < DEVICES_MAX) {

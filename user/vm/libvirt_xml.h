@@ -21,6 +21,7 @@ struct libvirt_device {
 	char *target; /* vda, vnet0 */
 	char *alias; /* of a disk, NULL: unknown */
 	char *mac; /* of an interface, NULL likewise */
+	bool media; /* of a disk: it is no empty drive */
 	bool file; /* of a disk: its source is a file, or the XML does not say what it is */
 };
 

@@ -10,9 +10,9 @@
 #include <glib.h>
 #include "vm/owner.h"
 #include "vm/proc_parse.h"
+#include "util/bounds.h"
 
 #define PROC_PIDS_MAX (1 << 20)
-#define PROC_THREADS_MAX 4096
 #define PROC_FDS_MAX 16384
 
 /* A thread of a VMM. The inode tells a thread from a later one with the same id. */

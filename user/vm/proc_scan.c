@@ -11,6 +11,7 @@
 #include "vm/proc_fs.h"
 #include "vm/proc_view.h"
 #include "vm/vmm_root.h"
+#include "util/bounds.h"
 
 #define READ_DEADLINE_MS 200
 #define READ_PARKED_MAX 8
@@ -21,7 +22,6 @@
 #define PVE_SCANS 6 /* scans between two looks at what an operator may change meanwhile */
 #define QEMU_THREADS_MIN 3 /* main, RCU, one vCPU */
 #define NAMED_THREADS_MAX 64 /* whose names are read to recognize a VMM */
-#define VMMS_MAX 8192
 /* Of ordinary owners: what one may hang, what all may, and the time that they have in a scan. */
 #define ORDINARY_PARKED 1
 #define ORDINARY_PARKED_ALL (READ_PARKED_MAX / 2)

@@ -253,6 +253,25 @@ static int libvirt_list(void *arg, kvmlens_list_fn add, void *add_arg)
 
 /* --- statistics ----------------------------------------------------------------------------- */
 
+static bool has_counters(const struct kvmlens_vm_stats *stats)
+{
+	for (size_t i = 0; i < stats->n_disks; i++)
+		if (stats->disks[i].read_ops != KVMLENS_ABSENT ||
+		    stats->disks[i].read_bytes != KVMLENS_ABSENT)
+			return true;
+	return false;
+}
+
+/* Disks for whose counters libvirt was not asked, or did not answer, shall not vanish unnoticed. */
+static void mark_silent(const struct libvirt_meta *meta, struct kvmlens_vm_stats *stats)
+{
+	stats->disks_silent = 0;
+	if (has_counters(stats))
+		return;
+	for (unsigned i = 0; i < meta->disks->len; i++)
+		stats->disks_silent |= g_array_index(meta->disks, struct libvirt_device, i).media;
+}
+
 static int report(struct libvirt_ctx *ctx, virDomainStatsRecordPtr record, kvmlens_stats_fn add,
 		  void *arg)
 {
@@ -266,6 +285,10 @@ static int report(struct libvirt_ctx *ctx, virDomainStatsRecordPtr record, kvmle
 	domain = g_hash_table_lookup(ctx->domains, uuid);
 	kvmlens_vm_stats_init(&stats);
 	libvirt_stats_fill(record->params, record->nparams, domain ? domain->meta : NULL, &stats);
+	if (domain)
+		stats.block_job = libvirt_domain_block_job(domain);
+	if (domain && domain->meta)
+		mark_silent(domain->meta, &stats);
 	libvirt_stats_settle(ctx->conn->local ? "" : NULL, &stats);
 	if (domain && domain->status.incoming)
 		stats.state = KVMLENS_VM_MIGRATING;

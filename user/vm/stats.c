@@ -16,6 +16,7 @@ void kvmlens_vm_stats_init(struct kvmlens_vm_stats *stats)
 	stats->n_disks = 0;
 	stats->nics = NULL;
 	stats->n_nics = 0;
+	stats->disks_left_out = stats->nics_left_out = 0;
 }
 
 void kvmlens_vm_stats_clear(struct kvmlens_vm_stats *stats)
@@ -47,6 +48,7 @@ struct kvmlens_disk_stats *kvmlens_vm_stats_add_disk(struct kvmlens_vm_stats *st
 	struct kvmlens_disk_stats *disk =
 		add_device((void **)&stats->disks, &stats->n_disks, sizeof(*disk));
 
+	stats->disks_left_out += !disk;
 	if (!disk)
 		return NULL;
 	memset(disk->alias, 0, sizeof(disk->alias));
@@ -61,6 +63,7 @@ struct kvmlens_nic_stats *kvmlens_vm_stats_add_nic(struct kvmlens_vm_stats *stat
 	struct kvmlens_nic_stats *nic =
 		add_device((void **)&stats->nics, &stats->n_nics, sizeof(*nic));
 
+	stats->nics_left_out += !nic;
 	if (!nic)
 		return NULL;
 	memset(nic->name, 0, sizeof(nic->name));

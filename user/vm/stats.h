@@ -4,8 +4,7 @@
 #define KVMLENS_VM_STATS_H
 
 #include <kvmlens.h>
-
-#define VM_DEVICES_MAX 256
+#include "util/bounds.h"
 
 /*
  * A deep copy, for vm_stats_free. A struct from a provider built for an older library is

@@ -28,6 +28,7 @@ struct scan {
 	bool prove;
 	unsigned macvtap, ipvtap; /* major numbers */
 	GArray *taps;
+	int left_out; /* beyond TAPS_MAX */
 };
 
 bool tap_parse_fdinfo(const char *text, size_t len, char *ret)
@@ -96,16 +97,19 @@ unsigned tap_parse_major(const char *devices, const char *driver)
 	return 0;
 }
 
-static void add(GArray *taps, const struct tap *tap)
+/* How many do not fit: 0 or 1. */
+static int add(GArray *taps, const struct tap *tap)
 {
 	for (unsigned i = 0; i < taps->len; i++) {
 		const struct tap *t = &g_array_index(taps, struct tap, i);
 
 		if (t->index == tap->index && !strcmp(t->name, tap->name))
-			return; /* one queue of several */
+			return 0; /* one queue of several */
 	}
-	if (taps->len < TAPS_MAX)
-		g_array_append_val(taps, *tap);
+	if (taps->len >= TAPS_MAX)
+		return 1;
+	g_array_append_val(taps, *tap);
+	return 0;
 }
 
 /* The namespace of a tap, by a copy of its owner's descriptor; 0: the kernel does not say. */
@@ -176,7 +180,7 @@ static bool read_macvtap(const struct scan *scan, dev_t dev, struct tap *tap)
 	       !strcmp(same.name, tap->name);
 }
 
-static void look_at(const struct scan *scan, int dir, const char *fd)
+static void look_at(struct scan *scan, int dir, const char *fd)
 {
 	struct foreign_stat st;
 	struct tap tap = {0};
@@ -192,7 +196,7 @@ static void look_at(const struct scan *scan, int dir, const char *fd)
 	else
 		return;
 	if (is_tap)
-		add(scan->taps, &tap);
+		scan->left_out += add(scan->taps, &tap);
 }
 
 static void read_majors(struct scan *scan)
@@ -230,7 +234,7 @@ int tap_scan(const struct tap_host *host, pid_t pid, bool prove, GArray *taps)
 			look_at(&scan, dirfd(dir), entry->d_name);
 	}
 	closedir(dir);
-	return 0;
+	return scan.left_out;
 }
 
 uint64_t tap_netns(int root, pid_t pid)

@@ -8,8 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-#define TAPS_MAX 64 /* of one VM */
+#include "util/bounds.h"
 
 struct tap {
 	char name[IFNAMSIZ];
@@ -39,7 +38,8 @@ unsigned tap_parse_major(const char *devices, const char *driver);
  * Append the process's interfaces, each once. They are recognized by their device's number and by
  * what the kernel says of it, never by the path that they were opened by. prove: leave out those
  * that cannot be shown to belong to our network namespace, as an ordinary owner may make an
- * interface of any name in another one. Negative errno.
+ * interface of any name in another one. Returns how many are left out beyond TAPS_MAX, or a
+ * negative errno.
  */
 int tap_scan(const struct tap_host *host, pid_t pid, bool prove, GArray *taps);
 

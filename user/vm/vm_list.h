@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <kvmlens.h>
+#include "util/bounds.h"
 
-#define VM_LIST_MAX 16384 /* VMs of one provider */
 #define VM_ID_MAX 16384 /* bytes of a name or a provider's key */
 #define KVMLENS_OFF_REASON "off_reason" /* label: why a provider says that a VM is off */
 #define KVMLENS_GONE_REASON "gone_reason" /* label: why one ended that the provider has forgotten */
