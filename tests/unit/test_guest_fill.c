@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From two views into a guest to the values and rates of a snapshot. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include "core/disks.h"
 #include "core/guest.h"
+#include "core/guestagent.h"
+#include "guest/ga_reply.h"
+#include "guest/ga_text.h"
 #include "metric/metric.h"
 #include "unit/suite.h"
 
@@ -167,6 +172,137 @@ static void test_reused_pid(void)
 	kvmlens_snapshot_unref(s[1]);
 }
 
+static json_t *sample(const char *name)
+{
+	g_autofree char *path =
+		g_strdup_printf("%s/tests/data/agent/%s.json", getenv("TOP") ?: ".", name);
+	g_autofree char *text = NULL;
+	json_t *value = NULL;
+	gsize len;
+
+	CU_ASSERT_FATAL(g_file_get_contents(path, &text, &len, NULL));
+	CU_ASSERT_EQUAL_FATAL(ga_reply_parse(text, len, &value), 0);
+	return value;
+}
+
+static const struct snap_space *space_at(const struct snap_vm *vm, const char *mount)
+{
+	for (size_t i = 0; i < vm->spaces.n; i++) {
+		const struct snap_space *space = entities_at(&vm->spaces, i);
+
+		if (!g_strcmp0(labels_get(space->labels, "mount"), mount))
+			return space;
+	}
+	return NULL;
+}
+
+/* Ubuntu's snaps and media beside three file systems and the image of a disk that has none. */
+static void fill_spaces(struct snap_vm *vm, enum kvmlens_level level)
+{
+	g_autoptr(GPtrArray) macs = g_ptr_array_new();
+	g_autoptr(ga_result) result = ga_result_new();
+	json_auto_t *value = sample("fsinfo-snaps");
+	struct vmlabels *labels = vmlabels_new(NULL, 0);
+	struct kvmlens_vm_stats stats;
+
+	CU_ASSERT_EQUAL(ga_reply_fsinfo(value, result), 0);
+	vmlabels_begin(labels);
+	kvmlens_vm_stats_init(&stats);
+	kvmlens_vm_stats_add_disk(&stats, "vdq")->capacity = 4096;
+	vm->level = level;
+	disks_fill(labels, &stats, 7, vm);
+	guest_agent_fill(vm, result, macs);
+	kvmlens_vm_stats_clear(&stats);
+	vmlabels_free(labels);
+}
+
+static void test_agent_spaces(void)
+{
+	struct kvmlens_snapshot *s[2] = {snapshot_new(), snapshot_new()};
+	struct snap_vm *few = snap(s[0], NULL, NULL, KVMLENS_STANDARD);
+	struct snap_vm *all = snap(s[1], NULL, NULL, KVMLENS_DETAILED);
+	const struct snap_space *space;
+
+	fill_spaces(few, KVMLENS_STANDARD);
+	fill_spaces(all, KVMLENS_DETAILED);
+	/* The three largest are of those that can fill up. */
+	CU_ASSERT_EQUAL(few->spaces.n, 4);
+	CU_ASSERT_PTR_NOT_NULL(space_at(few, NULL)); /* the image */
+	CU_ASSERT_PTR_NOT_NULL(space_at(few, "/boot/efi"));
+	CU_ASSERT_PTR_NOT_NULL(space_at(few, "/srv"));
+	space = space_at(few, "/");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(space);
+	CU_ASSERT_STRING_EQUAL(labels_get(space->labels, "fstype"), "ext4");
+	CU_ASSERT_DOUBLE_EQUAL(space->percent, 100 * 1713986816.0 / 3013986816.0, 1e-9);
+	CU_ASSERT_EQUAL(space->size, ABSENT); /* an old agent does not know what is root's */
+	CU_ASSERT_EQUAL(space_at(few, "/srv")->size, 5368709120);
+	CU_ASSERT_EQUAL(all->spaces.n, 7);
+	space = space_at(all, "/snap/core22/9");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(space);
+	CU_ASSERT_EQUAL(space->used, 78070336);
+	CU_ASSERT_TRUE(isnan(space->percent));
+	CU_ASSERT_TRUE(isnan(space_at(all, "/media/cdrom")->percent));
+	CU_ASSERT_TRUE(isnan(space_at(all, "/mnt/dvd")->percent));
+	kvmlens_snapshot_unref(s[0]);
+	kvmlens_snapshot_unref(s[1]);
+}
+
+/* A guest with a card for each container: the VM's own is shown, the others as far as they fit. */
+static void test_agent_cards(void)
+{
+	struct kvmlens_snapshot *s = snapshot_new();
+	struct snap_vm *vm = snap(s, NULL, NULL, KVMLENS_DETAILED);
+	g_autoptr(GPtrArray) macs = g_ptr_array_new();
+	g_autoptr(ga_result) result = ga_result_new();
+	json_auto_t *many = json_array();
+	const struct snap_card *own;
+
+	for (int i = 0; i <= 300; i++) {
+		g_autofree char *name = g_strdup_printf("veth%d", i);
+		g_autofree char *mac = g_strdup_printf("BC:24:11:00:%02X:%02X", i >> 8, i & 255);
+
+		json_array_append_new(many, json_pack("{s:s,s:s,s:{s:i}}", "name", name,
+						      "hardware-address", mac, "statistics",
+						      "rx-errs", i));
+	}
+	CU_ASSERT_EQUAL(ga_reply_interfaces(many, result), 0);
+	g_ptr_array_add(macs, "bc:24:11:00:01:2c");
+	guest_agent_fill(vm, result, macs);
+	CU_ASSERT_EQUAL_FATAL(vm->cards.n, GUEST_NICS_SHOWN);
+	own = entities_at(&vm->cards, 0);
+	CU_ASSERT_STRING_EQUAL(labels_get(own->labels, "interface"), "veth300");
+	CU_ASSERT_EQUAL(own->rx_errors, 300);
+	CU_ASSERT_EQUAL(vm->beyond[LEFT_OUT_GUEST_INTERFACES], 301 - GUEST_NICS_SHOWN);
+	kvmlens_snapshot_unref(s);
+}
+
+/* What the agent does not know is no label, and what its guest does not say no value. */
+static void test_agent_processes(void)
+{
+	static const char text[] =
+		"n:1\n5/stat:5 (a) S 1 0 0 0 -1 0 0 0 0 0 1 0 0 0 20 0 1 0 6 0 9 0\n";
+	struct kvmlens_snapshot *s = snapshot_new();
+	g_autoptr(GArray) tasks = g_array_new(FALSE, FALSE, sizeof(struct guest_task));
+	struct guest_view *view;
+	const struct snap_process *p;
+	struct snap_vm *vm;
+	uint64_t left_out;
+
+	ga_text_tasks(text, strlen(text), 0, tasks, &left_out);
+	CU_ASSERT_EQUAL_FATAL(tasks->len, 1);
+	view = guest_view_new("guest_agent", SECOND, 1, 1);
+	view->tasks[0] = g_array_index(tasks, struct guest_task, 0);
+	vm = snap(s, NULL, view, KVMLENS_DETAILED);
+	CU_ASSERT_EQUAL_FATAL(vm->processes.n, 1);
+	p = entities_at(&vm->processes, 0);
+	CU_ASSERT_PTR_NULL(labels_get(p->labels, "cgroup"));
+	CU_ASSERT_STRING_EQUAL(labels_get(p->labels, "comm"), "a");
+	CU_ASSERT_EQUAL(p->queue_ns, ABSENT);
+	CU_ASSERT_EQUAL(p->open_files, ABSENT);
+	CU_ASSERT_TRUE(isnan(p->read_iops));
+	kvmlens_snapshot_unref(s);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -175,6 +311,9 @@ int main(void)
 		{"reboot", test_reboot},
 		{"top", test_top},
 		{"reused pid", test_reused_pid},
+		{"file systems by the agent", test_agent_spaces},
+		{"cards by the agent", test_agent_cards},
+		{"processes by the agent", test_agent_processes},
 		CU_TEST_INFO_NULL,
 	};
 
