@@ -60,6 +60,15 @@ class Check:
                  if all(labels.get(k) == x for k, x in want.items())]
         return found[0] if len(found) == 1 else float("nan")
 
+    def labels(self, key, pid):
+        return [labels.get(key) for labels, _ in self.values.get("vm_process_threads", [])
+                if labels.get("pid") == pid]
+
+    def same(self, what, wanted, got):
+        self.n += 1
+        if got != [wanted]:
+            self.bad.append(f"{what}: {got} instead of {wanted}")
+
     def within(self, what, value, low, high):
         self.n += 1
         if not low <= value <= high:
@@ -103,7 +112,27 @@ class Check:
                     max(used) + (1 << 20))
         self.within("swap in use", used[-1], 1, 1 << 40)
         self.size("vm_disk_used", "fs_used", 1024, 1024, mount="/mnt")
-        self.size("vm_disk_size", "fs_size", 1024, 1024, mount="/mnt")
+        self.size("vm_disk_size", "fs_size", 1024, 0, mount="/mnt")
+        # df rounds up.
+        percent = self.near[-1]["fs_percent"]
+        self.within("vm_disk_usage_percent", self.get("vm_disk_usage_percent", mount="/mnt"),
+                    percent - 1, percent)
+        for mount, fstype in (("/mnt", "ext4"), ("/medium", "romfs"), ("/frozen", "ext4")):
+            self.same(f"type of {mount}", fstype,
+                      [labels["fstype"] for labels, _ in self.values.get("vm_disk_used", [])
+                       if labels.get("mount") == mount])
+        self.same("what can be full", "/mnt",
+                  [labels["mount"] for labels, _ in self.values.get("vm_disk_usage_percent", [])
+                   if labels["kind"] == "filesystem"])
+        small, headless, odd = (str(int(self.near[-1][k])) for k in ("small", "headless", "odd"))
+        self.size("vm_process_memory_usage", "small_rss", 1024, 0, pid=small)
+        self.size("vm_process_memory_usage", "headless_rss", 1024, 0, pid=headless)
+        self.size("vm_process_open_files", "headless_fds", 1, 0, pid=headless)
+        self.within("threads of a process without a main thread",
+                    self.get("vm_process_threads", pid=headless), 3, 3)
+        self.same("a name that is no text", "od\ufffdd\ufffd\ufffd", self.labels("comm", odd))
+        self.same("a cgroup", "inner.service", self.labels("cgroup", small))
+        self.same("the root's cgroup", None, self.labels("cgroup", burner))
         self.size("vm_guest_processes", "procs", 1, 8)
         self.counter("vm_process_cpu_seconds_total", "bticks", 0.01, pid=burner)
         self.rate("vm_process_cpu_usage", "bticks", 1, pid=burner)

@@ -127,8 +127,6 @@ def compare_tasks(before, seen, after):
                 continue
             if pid == 1 and key in ("state", "fds"):
                 continue
-            if key == "rss" and a["state"] == "Z":
-                continue
             if agrees(key, low, s[key], b[key]):
                 exact += low == b[key]
             else:

@@ -99,8 +99,30 @@ static void print_cgroup(const char *pid)
 	printf(" cg=/%.63s", strrchr(at, '/') + 1);
 }
 
+/* A dead main thread shows no memory and no files: another thread of the process does. */
+static void thread_with_memory(const char *pid, char *ret, size_t size)
+{
+	char path[300];
+	struct dirent *e;
+	DIR *dir;
+
+	snprintf(ret, size, "%s", pid);
+	snprintf(path, sizeof(path), "/proc/%s/task", pid);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%s/task/%s/status", pid, e->d_name);
+		if (isdigit(e->d_name[0]) && after(slurp(path), "VmRSS:")) {
+			snprintf(ret, size, "%s/task/%s", pid, e->d_name);
+			break;
+		}
+	}
+	if (dir)
+		closedir(dir);
+}
+
 static void print_pid(const char *pid)
 {
+	char of[64];
 	unsigned long long start = 0, ut = 0, st = 0, minflt = 0, majflt = 0, flags = 0;
 	char path[300], state = '?', comm[64] = "";
 	unsigned ppid = 0, threads = 0;
@@ -117,7 +139,10 @@ static void print_pid(const char *pid)
 	       "%c %u %*d %*d %*d %*d %llu %llu %*u %llu %*u %llu %llu %*d %*d %*d %*d %u "
 	       "%*d %llu",
 	       &state, &ppid, &flags, &minflt, &majflt, &ut, &st, &threads, &start);
-	snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	snprintf(of, sizeof(of), "%s", pid);
+	if (state == 'Z' && threads > 1)
+		thread_with_memory(pid, of, sizeof(of));
+	snprintf(path, sizeof(path), "/proc/%s/status", of);
 	s = slurp(path);
 	printf("T %s %u %llu %u %c kt=%d start=%llu ut=%llu st=%llu minflt=%llu majflt=%llu", pid,
 	       ppid, after(s, "Uid:"), threads, state, !!(flags & 0x200000), start, ut, st, minflt,
@@ -129,10 +154,10 @@ static void print_pid(const char *pid)
 	printf(" rchar=%llu wchar=%llu syscr=%llu syscw=%llu rbytes=%llu wbytes=%llu",
 	       after(s, "rchar:"), after(s, "wchar:"), after(s, "syscr:"), after(s, "syscw:"),
 	       after(s, "\nread_bytes:"), after(s, "\nwrite_bytes:"));
-	snprintf(path, sizeof(path), "/proc/%s/smaps_rollup", pid);
+	snprintf(path, sizeof(path), "/proc/%s/smaps_rollup", of);
 	printf(" rss=%llu", after(slurp(path), "\nRss:") * 1024);
 	print_cgroup(pid);
-	printf(" fds=%u comm=%s\n", count_fds(pid), comm);
+	printf(" fds=%u comm=%s\n", count_fds(of), comm);
 }
 
 static void report(void)
@@ -204,6 +229,17 @@ static void threads(int n)
 	pause();
 }
 
+/* The main thread ends, the others live on. */
+static void headless(int n)
+{
+	pthread_t id;
+
+	dup(0);
+	for (int i = 0; i < n; i++)
+		pthread_create(&id, NULL, thread_main, NULL);
+	pthread_exit(NULL);
+}
+
 static void hog(size_t mib)
 {
 	char *p = mmap(NULL, mib << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -248,6 +284,8 @@ int main(int argc, char **argv)
 		report();
 	else if (strcmp(what, "threads") == 0)
 		threads(n);
+	else if (strcmp(what, "headless") == 0)
+		headless(n);
 	else if (strcmp(what, "hog") == 0)
 		hog(n);
 	else if (strcmp(what, "churn") == 0)
