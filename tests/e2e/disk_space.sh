@@ -3,6 +3,8 @@
 # What the host has given to the disks of a guest of libvirt's and to those of a QEMU of nobody's,
 # against du(1): sparse files, preallocated metadata, a file that is written in full, a block device;
 # before and after the first write. Then libvirt backs one disk up and copies another: counters go on.
+# oracle: vm_disk_used: du -B1 of the images
+# oracle: vm_disks_job: the job in libvirt's status of the domain
 set -uo pipefail
 # A BPF file system and a /run/libvirt of its own.
 if [ "${PRIVATE:-}" != yes ]; then
@@ -48,7 +50,7 @@ page() {
 
 # value METRIC VM DISK
 value() {
-	grep "^$1{vm=\"$2\"," "$TEST_TMP/page" | grep -F "disk=\"$3\"" | awk '{ print $NF }'
+	grep "^$1{vm=\"$2\"," "$TEST_TMP/page" | grep -F "${3:+disk=\"$3\"}" | awk '{ print $NF }'
 }
 
 # becomes NAME WANTED METRIC VM DISK: within 20 s
@@ -113,7 +115,7 @@ write_image() {
 # goes_on WHAT: the guest's firmware reads its disk again, and every page meanwhile has both disks.
 goes_on() {
 	local before missing=0 i
-	page
+	becomes "$1: the job is told" 1 vm_disks_job space ""
 	before=$(value vm_disk_read_bytes_total space vda)
 	virsh_ reset space || exit 1
 	for ((i = 0; i < 15; i++)); do
@@ -156,7 +158,7 @@ qemu-system-x86_64 -accel tcg -m 32 -S -nodefaults -display none -name guest=own
 	-device virtio-blk-pci,drive=two,id=disk-two \
 	-monitor "unix:$TEST_TMP/own.monitor,server=on,wait=off" </dev/null &
 raw=$!
-agent_start "$TEST_TMP/agent.log" --detail standard --interval 500ms --uri "$LIBVIRT_URI" \
+agent_start "$TEST_TMP/agent.log" --detail detailed --interval 500ms --uri "$LIBVIRT_URI" \
 	--store none || exit 1
 agent_wait_metric '^vm_disk_size\{vm="own"' || { echo "no disks of the QEMU"; exit 1; }
 
@@ -181,6 +183,7 @@ cat >"$TEST_TMP/backup.xml" <<-END
 	<disk name='vdc' backup='no'/><disk name='vdd' backup='no'/></disks>
 	</domainbackup>
 END
+becomes "before a backup: no job" 0 vm_disks_job space ""
 virsh_ backup-begin space "$TEST_TMP/backup.xml" >/dev/null || exit 1
 grep -q "<blockjobs active='yes'" /run/libvirt/qemu/space.xml || { echo "no backup runs"; exit 1; }
 goes_on "during a backup"

@@ -247,6 +247,7 @@ static void test_agent_spaces(void)
 	kvmlens_snapshot_unref(s[1]);
 }
 
+/* oracle: vm_left_out: the cards of the agent's reply, less those that are shown */
 /* A guest with a card for each container: the VM's own is shown, the others as far as they fit. */
 static void test_agent_cards(void)
 {

@@ -4,6 +4,8 @@
 
 agent-compare.py URL VM CONSOLE PATIENCE
 
+oracle: vm_disk_usage_percent: Use% of df in the guest
+oracle: vm_process_memory_usage: Rss of smaps_rollup in the guest
 The guest's uptime ties both together: a counter lies between the report before and the one after,
 a size within what the reports around it span. Tries until one page agrees in all."""
 # oracle: vm_cpu_user_seconds_total vm_cpu_system_seconds_total vm_cpu_iowait_seconds_total vm_cpu_user_time vm_cpu_system_time: the guest's own /proc/stat
