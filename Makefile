@@ -38,7 +38,7 @@ endif
 # Flags. What asks pkg-config is expanded when a rule needs it, so that `make setup` works where
 # nothing is installed yet.
 LIB_PKGS := libbpf libvirt libvirt-qemu libxml-2.0 glib-2.0 jansson libcyaml yaml-0.1 libcap-ng libseccomp libmnl
-PKGS     := $(LIB_PKGS) libmicrohttpd ncursesw sqlite3 libcurl gsl libzstd
+PKGS     := $(LIB_PKGS) libmicrohttpd gnutls libcrypt ncursesw sqlite3 libcurl gsl libzstd
 CFLAGS   ?= -O2 -g
 WERROR   ?= -Werror
 pkg_once = $(eval $1 := $(shell pkg-config $2))$($1)
@@ -52,14 +52,19 @@ BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_$(ARCH) -Iinclude \
               -I$(dir $(VMLINUX_H)) -Ibpf -Wall -Wextra -Werror -Wno-unused-parameter -MMD -MP
 WARN     := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
             -Wformat=2 -Wpointer-arith -Wundef
-K_CFLAGS = -std=gnu11 $(WARN) $(WERROR) -fPIC -fvisibility=default -pthread \
+# Hardened by default. Sanitizers bring their own checks, and _FORTIFY_SOURCE needs an optimizer.
+HARDEN_ARCH := $(if $(filter x86,$(ARCH)),-fcf-protection=full)$(if $(filter arm64,$(ARCH)),-mbranch-protection=standard)
+HARDEN_CFLAGS = $(if $(findstring -fsanitize,$(CFLAGS)),,-fstack-protector-strong -fstack-clash-protection $(HARDEN_ARCH) \
+                $(if $(findstring -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+HARDEN_LDFLAGS := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+K_CFLAGS = -std=gnu11 $(WARN) $(WERROR) $(HARDEN_CFLAGS) -fPIC -fvisibility=default -pthread \
            -D_GNU_SOURCE -DKVMLENS_VERSION=\"$(VERSION)\" -DKVMLENS_DATE=\"$(DATE)\" -Iinclude -Iuser -I$(BPF_B)/skel $(PKG_CFLAGS) \
            -MMD -MP
 LIB_LIBS = $(LIB_PKG_LIBS) -lelf -lz -lm -pthread
 LIBS = $(PKG_LIBS) -lelf -lz -lm -pthread
 
 # The library is the collector and what it stands on; the agent adds what sees snapshots alone.
-LIB_DIRS := util metric config vm guest probe core
+LIB_DIRS := util child metric config vm guest probe core
 BPF_SRC  := $(wildcard bpf/*.bpf.c)
 SKEL     := $(BPF_SRC:bpf/%.bpf.c=$(BPF_B)/skel/%.skel.h)
 LIB_SRC  := $(wildcard $(LIB_DIRS:%=user/%/*.c))
@@ -82,7 +87,7 @@ UNIT        := $(filter $(B)/tests/unit/%,$(TEST_PROG))
 FUZZ        := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
 
-.PHONY: all setup run demo check check-quick check-unit check-bpf check-vm check-e2e check-built asan fuzz bench lint \
+.PHONY: all setup run demo check check-quick check-unit check-bpf check-vm check-e2e check-built asan tsan tsan-programs fuzz bench lint \
         docs format install uninstall clean help tests unit-programs fuzz-programs tools \
         FORCE
 
@@ -111,7 +116,8 @@ check: ## Set up, build, and run every test: sudo make check
 
 check-built: all tests
 	$(Q)$(MAKE) B=$(B)/asan BPF_B=$(B) $(ASAN_FLAGS) unit-programs
-	$(Q)tests/run lint unit asan bpf vm e2e
+	$(Q)$(MAKE) tsan-programs
+	$(Q)tests/run lint unit asan tsan bpf vm e2e
 
 check-quick: all tests ## What an edit needs, in three minutes: lint, unit tests, BPF programs, command line
 	$(Q)tests/run lint unit bpf e2e/cli
@@ -132,6 +138,17 @@ ASAN_FLAGS := CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefine
 asan: $(SKEL) ## Unit tests with AddressSanitizer and UBSan
 	$(Q)$(MAKE) B=$(B)/asan BPF_B=$(B) $(ASAN_FLAGS) unit-programs
 	$(Q)tests/run asan
+
+# GLib's locks are its own futexes, which the sanitizer does not see: tests/tsan tells it of them.
+TSAN_FLAGS := CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread -Wno-tsan" LDFLAGS="-fsanitize=thread" \
+              TSAN_OBJ=$(B)/tsan/tests/tsan/glib_sync.o
+TSAN_UNIT  := child control discover levels offload threads web worker
+tsan: $(SKEL) ## Unit tests of what is concurrent, with ThreadSanitizer
+	$(Q)$(MAKE) tsan-programs
+	$(Q)tests/run tsan
+
+tsan-programs: $(SKEL)
+	$(Q)$(MAKE) B=$(B)/tsan BPF_B=$(B) $(TSAN_FLAGS) $(B)/tsan/kvmlens $(TSAN_UNIT:%=$(B)/tsan/tests/unit/test_%)
 
 FUZZ_FLAGS := CC=clang CFLAGS="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
               LDFLAGS="-fsanitize=fuzzer,address,undefined" WERROR=
@@ -196,7 +213,7 @@ $(B)/user/%.o: user/%.c $(B)/.cflags | $(SKEL)
 # The default rules are part of the binary.
 $(B)/user/config/rule_set.o: scripts/default-rules.yaml
 
-$(TEST_SRC:%.c=$(B)/%.o) $(FUZZ:%=%.o): $(B)/%.o: %.c $(B)/.cflags | $(SKEL) $(TEST_SKEL)
+$(TEST_SRC:%.c=$(B)/%.o) $(FUZZ:%=%.o) $(TSAN_OBJ): $(B)/%.o: %.c $(B)/.cflags | $(SKEL) $(TEST_SKEL)
 	@mkdir -p $(@D)
 	$(say) CC $@
 	$(Q)$(CC) $(CFLAGS) $(K_CFLAGS) -Itests -I$(BPF_B)/tests -c $< -o $@
@@ -212,18 +229,18 @@ $(B)/agent.a: $(APP_OBJ) $(B)/.app-objects
 
 $(B)/$(SONAME): $(LIB_OBJ) $(B)/.lib-objects $(B)/.ldflags scripts/libkvmlens.map
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=scripts/libkvmlens.map \
+	$(Q)$(CC) $(CFLAGS) $(HARDEN_LDFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=scripts/libkvmlens.map \
 		-Wl,--as-needed -Wl,-z,defs -o $@ $(LIB_OBJ) $(LIB_LIBS)
 
-$(B)/kvmlens: $(B)/user/main.o $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
+$(B)/kvmlens: $(B)/user/main.o $(TSAN_OBJ) $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
 	$(say) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+	$(Q)$(CC) $(CFLAGS) -pie $(HARDEN_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 
 $(B)/tests/parts.a: $(TEST_PART) $(B)/.test-objects
 	$(say) AR $@
 	$(Q)rm -f $@; ar rcs $@ $(TEST_PART)
 
-$(TEST_PROG): $(B)/%: $(B)/%.o $(B)/tests/parts.a $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
+$(TEST_PROG): $(B)/%: $(B)/%.o $(TSAN_OBJ) $(B)/tests/parts.a $(B)/agent.a $(B)/libkvmlens.a $(B)/.ldflags
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcunit $(LIBS)
 

@@ -8,7 +8,7 @@ cd "${1:-$(dirname "$(readlink -f "$0")")/../user}"
 
 find . -name '*.[ch]' -printf '%P\n' | sort | xargs -r awk '
 BEGIN {
-	split("util 1 metric 2 config 2 vm 3 guest 3 probe 3 core 4 export 5 alert 5 analytics 5 store 5 why 5 " \
+	split("util 1 child 2 metric 2 config 2 vm 3 guest 3 probe 3 core 4 export 5 alert 5 analytics 5 store 5 why 5 " \
 	      "web 6 tui 6 control 6 memory 7 delivery 7 remote 7 agent 7 cli 8 main 8", word)
 	for (i = 1; i in word; i += 2) layer[word[i]] = word[i + 1]
 	owner["bpf/"] = owner["linux/bpf.h"] = "probe"

@@ -12,17 +12,22 @@
 #include "export/json.h"
 #include "memory.h"
 #include "probe/probe.h"
+#include "util/descriptors.h"
 #include "util/line_writer.h"
 #include "util/notify.h"
 #include "util/privilege.h"
 #include "util/text.h"
 #include "util/textbuf.h"
 #include "vm/refusal.h"
+#include "web/face_child.h"
 #include "web/fill.h"
 #include "web/web.h"
 
 #define PROVIDERS_MAX 4
 #define UNREAD_MAX 4096
+
+/* Maps and programs of BPF, sockets, pages: about 70 with no VM at all, and then some. */
+#define DESCRIPTORS_MIN 128
 
 enum provider_state { PROVIDER_UNKNOWN, PROVIDER_UP, PROVIDER_DOWN };
 
@@ -31,8 +36,8 @@ struct agent {
 	struct kvmlens_collector *collector;
 	int stop_fd; /* readable once it stops: waits for slow readers end then */
 	struct web *web; /* NULL: nothing listens */
-	uint64_t web_restarts; /* as last logged, of the health sink's thread */
 	bool hidden; /* /proc does not show all of the host */
+	uint64_t web_restarts, web_rereads; /* as last logged, of the health sink's thread */
 	struct memory *memory;
 	GHashTable *log_shares; /* ordinary owner to GUINT_TO_POINTER(lines in this hour) */
 	gint64 log_hour;
@@ -99,6 +104,15 @@ static void web_report(struct agent *agent)
 	if (!agent->web)
 		return;
 	web_get_state(agent->web, &state);
+	if (state.rereads != agent->web_rereads) {
+		agent->web_rereads = state.rereads;
+		if (state.access_error[0])
+			log_line(agent->options.log, LOG_LEVEL_WARNING, "web",
+				 "%s; the former one stays in use", state.access_error);
+		else
+			log_line(agent->options.log, LOG_LEVEL_INFO, "web",
+				 "http.web_config was reread");
+	}
 	if (state.restarts == agent->web_restarts)
 		return;
 	agent->web_restarts = state.restarts;
@@ -283,6 +297,7 @@ static int open_web(struct agent *agent, char **ret_error)
 	struct web_options options = {
 		.listen = config->listen,
 		.user = config->http.user,
+		.access = config->http.web_config,
 		.max_connections = config->http.max_connections,
 		.timeout_s = config->http.timeout_s,
 		.interval_ms = config->interval_ms,
@@ -300,22 +315,32 @@ static int open_web(struct agent *agent, char **ret_error)
 	return err ?: kvmlens_collector_add_sink(agent->collector, web_publish, agent->web);
 }
 
-static void start_web(struct agent *agent)
+static int start_web(struct agent *agent)
 {
 	const char *listen = agent->options.config->listen;
 	struct log *log = agent->options.log;
 	struct endpoint endpoint;
 
-	if (!agent->web)
-		return;
-	web_start(agent->web);
+	int err = agent->web ? web_start(agent->web) : 0;
+
+	struct web_state state;
+
+	if (err || !agent->web)
+		return err;
+	web_get_state(agent->web, &state);
+	if (child_missing(&face_child, state.confined))
+		log_line(log, LOG_LEVEL_INFO, "web",
+			 "the process that serves /metrics has not %s: the kernel refuses it",
+			 child_missing(&face_child, state.confined));
 	log_line(log, LOG_LEVEL_INFO, "web", "/metrics on %s (port %u)", listen,
 		 web_port(agent->web));
-	if (endpoint_parse(listen, &endpoint) == 0 && !endpoint_is_loopback(&endpoint))
+	if (!agent->options.config->http.web_config && endpoint_parse(listen, &endpoint) == 0 &&
+	    !endpoint_is_loopback(&endpoint))
 		log_line(log, LOG_LEVEL_WARNING, "web",
 			 "%s is open to the network: whoever reaches it reads every VM's name and "
 			 "numbers; allow only your Prometheus, or listen on 127.0.0.1",
 			 listen);
+	return 0;
 }
 
 static char *start_error(int err)
@@ -328,6 +353,13 @@ static char *start_error(int err)
 	case -EBUSY:
 		return g_strdup("another kvmlens is running and owns " PROBE_PIN_DIR
 				"; stop it first, or watch with kvmlens top");
+	case -EMFILE:
+	case -ENFILE:
+		return g_strdup("there are too few file descriptors to start; raise ulimit -n or "
+				"LimitNOFILE of the unit");
+	case -EAGAIN:
+		return g_strdup("a thread or process cannot be made; raise TasksMax of the unit, "
+				"or ulimit -u");
 	default:
 		return g_strdup_printf("cannot start: %s; see kvmlens doctor", g_strerror(-err));
 	}
@@ -388,7 +420,9 @@ static int start(struct agent *agent, char **ret_error)
 	if (err)
 		return err;
 	log_features(agent);
-	start_web(agent);
+	err = start_web(agent);
+	if (err)
+		return err;
 	open_control(agent);
 	start_control(agent);
 	return check_useful(agent, ret_error);
@@ -400,6 +434,7 @@ static int loaded(void *arg)
 	struct agent *agent = arg;
 	int err = privilege_drop();
 
+	err = err ?: privilege_filter();
 	err = err ?: memory_start(agent->memory);
 	err = err ?: delivery_start(agent->delivery, memory_store(agent->memory));
 	if (!err)
@@ -410,6 +445,19 @@ static int loaded(void *arg)
 static void keep_watchdog(void)
 {
 	notify_manager("WATCHDOG=1"); /* a manager that cannot be reached restarts us */
+}
+
+/* Below that many, parts would be missing from the beginning; said before any is started. */
+static int check_descriptors(char **ret_error)
+{
+	descriptors_raise();
+	if (descriptors_limit() >= DESCRIPTORS_MIN)
+		return 0;
+	*ret_error = g_strdup_printf("%" G_GUINT64_FORMAT
+				     " file descriptors are too few to run with; raise ulimit -n "
+				     "or LimitNOFILE of the unit to %u or more",
+				     descriptors_limit(), DESCRIPTORS_MIN);
+	return -EMFILE;
 }
 
 int agent_start(const struct agent_options *options, struct agent **ret_agent, char **ret_error)
@@ -431,7 +479,8 @@ int agent_start(const struct agent_options *options, struct agent **ret_agent, c
 	collector.loaded_arg = agent;
 	if (collector.alive_ms)
 		collector.alive = keep_watchdog;
-	err = collector_new(&collector, &agent->collector);
+	err = agent->stop_fd < 0 ? -errno : check_descriptors(&error);
+	err = err ?: collector_new(&collector, &agent->collector);
 	if (!err)
 		err = start(agent, &error);
 	if (err) {
@@ -472,7 +521,8 @@ void agent_stop(struct agent *agent)
 {
 	if (!agent)
 		return;
-	eventfd_write(agent->stop_fd, 1);
+	if (agent->stop_fd >= 0)
+		eventfd_write(agent->stop_fd, 1);
 	control_close(agent->control);
 	kvmlens_collector_free(agent->collector); /* ends the sinks, of which web is one */
 	web_stop(agent->web);
@@ -484,6 +534,7 @@ void agent_stop(struct agent *agent)
 	g_hash_table_unref(agent->log_shares);
 	g_hash_table_unref(agent->unread);
 	g_free(agent->last_duplicate);
-	close(agent->stop_fd);
+	if (agent->stop_fd >= 0)
+		close(agent->stop_fd);
 	g_free(agent);
 }

@@ -233,8 +233,8 @@ static int runqlat_on(struct load *l)
 {
 	runqlat = fork();
 	if (!runqlat) {
-		freopen("/dev/null", "w", stdout);
-		freopen("/dev/null", "w", stderr);
+		if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+			_exit(1);
 		execlp("/usr/sbin/runqlat", "runqlat", "1000", NULL);
 		_exit(127);
 	}

@@ -319,6 +319,9 @@ static void fill_self(const struct fake_spec *spec, struct kvmlens_snapshot *sna
 		.bpf_bytes = 4194304,
 		.threads_tracked = spec->vms * (spec->vcpus + 6),
 		.threads_max = 8192,
+		.scans = MAX(spec->tick, 1),
+		.descriptors = 70,
+		.descriptors_max = 1024,
 	};
 	entities_alloc(&snapshot->webs, 1, sizeof(struct snap_web));
 	*(struct snap_web *)snapshot->webs.v = (struct snap_web){

@@ -30,7 +30,7 @@ static void test_defaults(void)
 	CU_ASSERT_STRING_EQUAL(c->node_id, g_get_host_name());
 	CU_ASSERT_EQUAL(c->http.max_connections, 64);
 	CU_ASSERT_EQUAL(c->http.timeout_s, 10);
-	CU_ASSERT_STRING_EQUAL(c->http.user, "nobody");
+	CU_ASSERT_STRING_EQUAL(c->http.user, "auto");
 	CU_ASSERT_PTR_NULL(c->uri);
 	CU_ASSERT_PTR_NULL(c->json_path);
 	CU_ASSERT_PTR_NULL(c->path);
@@ -117,7 +117,7 @@ static const struct {
 	 "2: unknown key \"intervall\"; did you mean \"interval\"?"},
 	{"http:\n  timout: 3s\n", "2: http: unknown key \"timout\"; did you mean \"timeout\"?"},
 	{"http: {zebra: 3s}\n",
-	 "1: http: unknown key \"zebra\"; the keys here are max_connections, timeout, user"},
+	 "1: http: unknown key \"zebra\"; the keys here are max_connections, timeout, user, web_config"},
 	{"\n\ninterval: 10\n",
 	 "3: interval: \"10\" is not a duration like 500ms, 2s or 1m; use 100ms "
 	 "to 1h"},

@@ -286,7 +286,7 @@ static struct web *serve(web_answer_fn fn)
 	struct web *web = NULL;
 
 	CU_ASSERT_EQUAL_FATAL(web_new(&options, &web, &error), 0);
-	web_start(web);
+	CU_ASSERT_EQUAL_FATAL(web_start(web), 0);
 	return web;
 }
 
@@ -381,8 +381,10 @@ static void test_http_slow(void)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
 		fds[i] = client_connect(web_port(web));
-		client_send(fds[i], "GET /api/v1/history?metric=vm.up HTTP/1.1\r\nHost: x\r\n\r\n",
-			    strlen("GET /api/v1/history?metric=vm.up HTTP/1.1\r\nHost: x\r\n\r\n"));
+		client_send(
+			fds[i],
+			"GET /api/v1/history?metric=vm.up HTTP/1.1\r\nHost: localhost\r\n\r\n",
+			strlen("GET /api/v1/history?metric=vm.up HTTP/1.1\r\nHost: localhost\r\n\r\n"));
 	}
 	health = client_get(web_port(web), "/healthz", NULL);
 	CU_ASSERT_EQUAL(health.status, 503); /* no snapshot, but an answer */

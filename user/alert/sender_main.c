@@ -5,8 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "alert/sender.h"
-#include "alert/sender_confine.h"
-#include "alert/sender_wire.h"
+#include "alert/sender_child.h"
 
 #define ANSWER_MAX (64 * 1024) /* bytes of body, and of headers, that are read of an answer */
 
@@ -139,12 +138,12 @@ static int read_request(struct request *ret_request)
 	g_autofree char *text = NULL;
 	json_auto_t *json = NULL;
 	uint32_t len;
-	int r = sender_wire_read(WIRE_FD, &len, sizeof(len));
+	int r = child_read(SENDER_FD, &len, sizeof(len), 0);
 
-	if (r || len > WIRE_REQUEST_MAX)
+	if (r || len > sender_child.message_max)
 		return r ? r : -EBADMSG;
 	text = g_malloc(len + 1);
-	r = sender_wire_read(WIRE_FD, text, len);
+	r = child_read(SENDER_FD, text, len, 0);
 	if (!r)
 		json = json_loadb(text, len, 0, NULL);
 	explicit_bzero(text, len);
@@ -157,15 +156,18 @@ int sender_main(void)
 {
 	struct request request;
 	struct answer answer;
+	const char *step;
+	unsigned done;
 	CURL *curl;
 
-	if (sender_confine() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT))
+	if (child_confine(&sender_child, 0, 0, 0, &done, &step) < 0 ||
+	    curl_global_init(CURL_GLOBAL_DEFAULT))
 		return 1;
 	curl = curl_easy_init();
 	while (curl && read_request(&request) == 0) {
 		carry_out(curl, &request, &answer);
 		request_clear(&request);
-		if (sender_wire_write(WIRE_FD, &answer, sizeof(answer)))
+		if (child_write(SENDER_FD, &answer, sizeof(answer), 0))
 			break;
 	}
 	curl_easy_cleanup(curl);

@@ -11,6 +11,7 @@
 #include "cli/watch.h"
 #include "util/notify.h"
 #include "util/privilege.h"
+#include "cli/stop_guard.h"
 
 /* Asked for by SIGHUP, on the main thread, or over the control socket, on its thread. */
 struct reloader {
@@ -64,8 +65,19 @@ static int reload_for_client(void *arg, char **ret_error)
 	return code ? -EINVAL : 0;
 }
 
+/* Through the log: standard error may be a pipe that is full. */
+static void reload_for_signal(struct reloader *reloader, struct log *log)
+{
+	g_autofree char *error = NULL;
+	int err = reload_for_client(reloader, &error);
+
+	if (err)
+		log_line(log, LOG_LEVEL_WARNING, "agent", "not reloaded: %s",
+			 error ?: g_strerror(-err));
+}
+
 /* Wait for a signal to end; SIGHUP asks a daemon to read its configuration again. */
-static void wait_for_end(struct reloader *reloader, int stop_fd)
+static void wait_for_end(struct reloader *reloader, int stop_fd, struct log *log)
 {
 	struct pollfd fd = {.fd = stop_fd, .events = POLLIN};
 
@@ -78,7 +90,7 @@ static void wait_for_end(struct reloader *reloader, int stop_fd)
 			continue;
 		if (info.ssi_signo != SIGHUP)
 			return;
-		reload_to(reloader, reloader->cli->err);
+		reload_for_signal(reloader, log);
 	}
 }
 
@@ -114,7 +126,8 @@ static enum exit_code serve(struct cli *cli, struct reloader *reloader, int stop
 	if (cli->flags->format == FORMAT_TABLE || (watch_has_terminal() && !to_stdout))
 		code = show_table(cli, reloader->agent, stop_fd, log);
 	else
-		wait_for_end(reloader, stop_fd);
+		wait_for_end(reloader, stop_fd, log);
+	stop_guard_arm();
 	notify_manager("STOPPING=1");
 	return code;
 }
@@ -158,10 +171,11 @@ enum exit_code cmd_run(struct cli *cli)
 	log_init(&log);
 	err = privilege_hygiene();
 	stop_fd = live_signals();
-	if (err || stop_fd < 0) {
-		cli_error(cli, "run: cannot prepare the process: %s",
-			  g_strerror(-MIN(err, stop_fd)));
-		return EXIT_FAILED;
+	err = MIN(err, stop_fd);
+	err = err < 0 ? err : stop_guard_start();
+	if (err < 0) {
+		cli_error(cli, "run: cannot prepare the process: %s", g_strerror(-err));
+		return exit_code_of(err);
 	}
 	if (cli->flags->format == FORMAT_JSON) {
 		g_free(cli->config->json_path);

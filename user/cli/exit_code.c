@@ -11,6 +11,7 @@ static const char *const meanings[EXIT_CODE_MAX] = {
 	[EXIT_NOT_PERMITTED] = "not permitted: it needs root, or the rights that doctor lists",
 	[EXIT_NOTHING_USEFUL] = "nothing useful can run on this host",
 	[EXIT_NO_SUCH_VM] = "no VM has that name",
+	[EXIT_LIMIT] = "a limit of descriptors, threads or memory is too low to run",
 	[EXIT_BUSY] = "the address is in use, or another kvmlens is running",
 };
 
@@ -32,6 +33,11 @@ enum exit_code exit_code_of(int err)
 		return EXIT_BUSY;
 	case -ENOTSUP:
 		return EXIT_NOTHING_USEFUL;
+	case -EMFILE:
+	case -ENFILE:
+	case -EAGAIN:
+	case -ENOMEM:
+		return EXIT_LIMIT;
 	default:
 		return EXIT_FAILED;
 	}

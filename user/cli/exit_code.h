@@ -12,6 +12,7 @@ enum exit_code {
 	EXIT_NOTHING_USEFUL = 5,
 	EXIT_NO_SUCH_VM = 6,
 	EXIT_BUSY = 7,
+	EXIT_LIMIT = 8,
 	EXIT_CODE_MAX,
 };
 

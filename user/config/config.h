@@ -45,6 +45,7 @@ struct config_http {
 	unsigned max_connections;
 	unsigned timeout_s;
 	char *user; /* whom the process that serves runs as */
+	char *web_config; /* path of the file of TLS and passwords; NULL: neither */
 };
 
 /* What each ordinary owner of VMM processes may have at most; vm/owner.h says who that is. */

@@ -94,10 +94,18 @@ static const struct config_option http_options[] = {
 	 AS_STRING(struct config_http, user),
 	 .min = 1,
 	 .max = 32,
-	 .def = "nobody",
+	 .def = "auto",
 	 .value = "USER",
-	 .help = "the unprivileged user that the serving process becomes",
-	 .example = "user: nobody"},
+	 .help = "the unprivileged user that the serving process becomes; auto: a user id of its own",
+	 .example = "user: auto"},
+	{.name = "web_config",
+	 AS_STRING(struct config_http, web_config),
+	 .min = 1,
+	 .max = 4095,
+	 .value = "FILE",
+	 .help = "TLS and passwords, in the format of Prometheus' exporters (--web.config.file); "
+		 "reread when it changes",
+	 .example = "web_config: /etc/kvmlens/web.yml"},
 	{.kind = OPTION_END},
 };
 

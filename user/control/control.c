@@ -163,6 +163,11 @@ int control_open(const char *path, struct control **ret_control)
 	control->path = g_strdup(path);
 	control->fd = fd;
 	control->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (control->stop_fd < 0) {
+		err = -errno;
+		control_close(control);
+		return err;
+	}
 	*ret_control = control;
 	return 0;
 }
@@ -189,7 +194,8 @@ void control_close(struct control *control)
 	}
 	unlink(control->path);
 	close(control->fd);
-	close(control->stop_fd);
+	if (control->stop_fd >= 0)
+		close(control->stop_fd);
 	g_free(control->path);
 	g_free(control);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "core/about.h"
 #include "metric/unique.h"
+#include "util/descriptors.h"
 
 /* After those of enum sched_lost. */
 enum loss {
@@ -24,6 +25,7 @@ enum loss {
 	LOSS_BLOCK_UNSEEN,
 	LOSS_DUPLICATES,
 	LOSS_VM_BOUND,
+	LOSS_DESCRIPTORS,
 	N_LOSSES,
 };
 
@@ -61,6 +63,7 @@ static const char *const loss_names[N_LOSSES] = {
 	[LOSS_BLOCK_UNSEEN] = "block_completion_unseen",
 	[LOSS_DUPLICATES] = "duplicate_series",
 	[LOSS_VM_BOUND] = "vm_bound",
+	[LOSS_DESCRIPTORS] = "scan_without_descriptors",
 };
 
 struct about *about_new(const struct config *config)
@@ -171,10 +174,11 @@ static void fill_self(struct about *a, const struct about_parts *parts,
 		      const struct about_ticks *ticks, struct kvmlens_snapshot *s)
 {
 	struct collect *c = parts->collect;
-	struct discover_health health = {};
 	struct threads *threads = probe_threads(c->probe);
+	struct discover_health discovery = {};
 	struct snap_self *self;
 
+	discover_health(parts->discover, &discovery);
 	entities_alloc(&s->self, 1, sizeof(*self));
 	self = entities_at(&s->self, 0);
 	self->labels = labels_ref(a->none);
@@ -191,8 +195,10 @@ static void fill_self(struct about *a, const struct about_parts *parts,
 	self->threads_max = threads ? threads_max(threads) : 0;
 	self->stall_cpu_ns = stall_watch_cpu_ns(c->stalls);
 	self->adopted = probe_adopted(c->probe);
-	discover_health(parts->discover, &health);
-	self->hidden_threads = health.scans ? health.hidden : ABSENT;
+	self->hidden_threads = discovery.scans ? discovery.hidden : ABSENT;
+	self->scans = discovery.scans;
+	self->descriptors = descriptors_open();
+	self->descriptors_max = descriptors_limit();
 }
 
 static void fill_losses(struct about *a, const struct about_parts *parts,
@@ -220,6 +226,7 @@ static void fill_losses(struct about *a, const struct about_parts *parts,
 	counts[LOSS_BLOCK_COUNTERS] = probe_block_count(c->probe, BLOCK_LOST_STATS);
 	counts[LOSS_BLOCK_UNSEEN] = probe_block_count(c->probe, BLOCK_LOST_COMPLETIONS);
 	counts[LOSS_VM_BOUND] = c->beyond_bounds;
+	counts[LOSS_DESCRIPTORS] = health.starved;
 	entities_alloc(&s->losses, N_LOSSES, sizeof(struct snap_loss));
 	for (i = 0; i < N_LOSSES; i++) {
 		struct snap_loss *loss = entities_at(&s->losses, i);

@@ -277,7 +277,7 @@ static int start_discovery(struct kvmlens_collector *c)
 	return discover_start(c->discover);
 }
 
-static void start_stalls(struct kvmlens_collector *c)
+static int start_stalls(struct kvmlens_collector *c)
 {
 	struct stall_watch_config config = {
 		.stall_ms = c->options.config->stall_ms,
@@ -286,7 +286,7 @@ static void start_stalls(struct kvmlens_collector *c)
 		.discover = c->discover,
 	};
 
-	c->collect.stalls = stall_watch_start(&config);
+	return stall_watch_start(&config, &c->collect.stalls);
 }
 
 int kvmlens_collector_start(struct kvmlens_collector *c)
@@ -328,9 +328,11 @@ int kvmlens_collector_start(struct kvmlens_collector *c)
 	err = start_discovery(c);
 	for (i = 0; !err && i < c->sinks->len; i++)
 		err = sink_start(c->sinks->pdata[i]);
+	if (!err)
+		err = events_start(c->collect.probe, c->discover, &c->events);
+	if (!err || err == -ENOTSUP)
+		err = start_stalls(c);
 	if (!err) {
-		c->events = events_start(c->collect.probe, c->discover);
-		start_stalls(c);
 		c->thread = g_thread_try_new("tick", run, c, NULL);
 		err = c->thread ? 0 : -EAGAIN;
 	}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -41,26 +42,37 @@ static gpointer run(gpointer data)
 	return NULL;
 }
 
-struct events *events_start(struct probe *probe, struct discover *discover)
+int events_start(struct probe *probe, struct discover *discover, struct events **ret_events)
 {
 	struct events *e;
+	int err = 0;
 
 	if (probe_events_fd(probe) < 0)
-		return NULL;
+		return -ENOTSUP;
 	e = g_new0(struct events, 1);
 	e->probe = probe;
 	e->discover = discover;
 	e->stop_fd = eventfd(0, EFD_CLOEXEC);
-	e->thread = g_thread_new("events", run, e);
-	return e;
+	if (e->stop_fd < 0)
+		err = -errno;
+	else if (!(e->thread = g_thread_try_new("events", run, e, NULL)))
+		err = -EAGAIN;
+	if (err)
+		events_stop(e);
+	else
+		*ret_events = e;
+	return err;
 }
 
 void events_stop(struct events *e)
 {
 	if (!e)
 		return;
-	eventfd_write(e->stop_fd, 1);
-	g_thread_join(e->thread);
-	close(e->stop_fd);
+	if (e->thread) {
+		eventfd_write(e->stop_fd, 1);
+		g_thread_join(e->thread);
+	}
+	if (e->stop_fd >= 0)
+		close(e->stop_fd);
 	g_free(e);
 }

@@ -8,8 +8,11 @@
 
 struct events;
 
-/* NULL when the kernel announces nothing: discovery then finds out by itself. */
-struct events *events_start(struct probe *probe, struct discover *discover);
+/*
+ * -ENOTSUP: the kernel announces nothing, discovery then finds out by itself; else why a
+ * descriptor or a thread is missing. *ret_events is set on success alone.
+ */
+int events_start(struct probe *probe, struct discover *discover, struct events **ret_events);
 void events_stop(struct events *events);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/stall_watch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
@@ -265,19 +266,22 @@ static gpointer run(gpointer data)
 	return NULL;
 }
 
-struct stall_watch *stall_watch_start(const struct stall_watch_config *config)
+int stall_watch_start(const struct stall_watch_config *config, struct stall_watch **ret_watch)
 {
 	struct threads *threads = probe_threads(config->probe);
 	struct stall_watch *w;
+	int err;
 
+	*ret_watch = NULL;
 	if (!threads || !config->stall_ms)
-		return NULL;
+		return 0;
 	w = g_new0(struct stall_watch, 1);
 	w->config = *config;
 	w->threads = threads;
 	w->carry = probe_carry(config->probe);
 	w->cgroups = cgroup_names_new(NULL);
 	w->roots.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	err = w->roots.proc < 0 ? -errno : 0;
 	for (int i = 0; i < CGROUP_TREES; i++)
 		w->roots.cgroup[i] = cgroup_mount(w->cgroups, i);
 	w->waiting = g_array_new(FALSE, FALSE, sizeof(struct sched_waiting));
@@ -285,11 +289,14 @@ struct stall_watch *stall_watch_start(const struct stall_watch_config *config)
 	w->vms = g_hash_table_new_full(NULL, NULL, NULL, free_vm);
 	g_mutex_init(&w->lock);
 	g_cond_init(&w->wake);
-	w->thread = g_thread_try_new("stalls", run, w, NULL);
-	if (w->thread)
-		return w;
-	stall_watch_stop(w);
-	return NULL;
+	if (!err)
+		w->thread = g_thread_try_new("stalls", run, w, NULL);
+	if (!w->thread) {
+		stall_watch_stop(w);
+		return err ?: -EAGAIN;
+	}
+	*ret_watch = w;
+	return 0;
 }
 
 void stall_watch_stop(struct stall_watch *w)

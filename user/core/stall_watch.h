@@ -21,8 +21,11 @@ struct stall_watch_config {
 	struct discover *discover;
 };
 
-/* All that config points to must outlive the watch. NULL: there are no records to read. */
-struct stall_watch *stall_watch_start(const struct stall_watch_config *config);
+/*
+ * All that config points to must outlive the watch. *ret_watch is NULL where there are no records
+ * to read or stalls are switched off, which is no error. -EAGAIN: no thread; -EMFILE: no /proc.
+ */
+int stall_watch_start(const struct stall_watch_config *config, struct stall_watch **ret_watch);
 void stall_watch_stop(struct stall_watch *watch);
 
 /* For the tick: what time it is, once it knows, and what was found of a VM. Neither blocks. */

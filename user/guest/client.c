@@ -2,19 +2,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "guest/check.h"
 #include "guest/client.h"
-#include "guest/worker.h"
+#include "guest/worker_child.h"
 #include "util/clock.h"
-
-#define FD_LOW 16 /* descriptors are moved out of the way of the worker's own numbers */
 
 void guest_client_init(struct guest_client *client)
 {
@@ -28,14 +23,6 @@ static void close_fd(int *fd)
 }
 #define auto_fd __attribute__((cleanup(close_fd))) int
 
-static int move_up(int fd)
-{
-	int high = fcntl(fd, F_DUPFD_CLOEXEC, FD_LOW), err = errno;
-
-	close(fd);
-	return high < 0 ? -err : high;
-}
-
 static int open_proc(pid_t pid, const char *name)
 {
 	char path[64];
@@ -43,23 +30,7 @@ static int open_proc(pid_t pid, const char *name)
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : move_up(fd);
-}
-
-static int spawn(const char *exe, const int fds[4], pid_t *ret_pid)
-{
-	static char *const env[] = {NULL};
-	char arg[] = GUEST_WORKER_ARG, name[] = "kvmlens";
-	char *const argv[] = {name, arg, NULL};
-	posix_spawn_file_actions_t actions;
-	int r = posix_spawn_file_actions_init(&actions);
-
-	for (int i = 0; r == 0 && i < 4; i++)
-		r = posix_spawn_file_actions_adddup2(&actions, fds[i], GUEST_WORKER_MEM_FD + i);
-	if (r == 0)
-		r = posix_spawn(ret_pid, exe, &actions, NULL, argv, env);
-	posix_spawn_file_actions_destroy(&actions);
-	return -r;
+	return fd < 0 ? -errno : fd;
 }
 
 static int send_all(int fd, const void *buf, size_t len)
@@ -98,10 +69,11 @@ int guest_client_start(struct guest_client *client, const char *exe, pid_t vmm,
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	client->fd = pair[0];
-	theirs = move_up(pair[1]);
-	r = theirs < 0 ? theirs : fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	theirs = pair[1];
+	r = fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 	if (r == 0)
-		r = spawn(exe, (const int[]){mem, pagemap, maps, theirs}, &client->pid);
+		r = child_start(&guest_worker_child, exe, (const int[]){mem, pagemap, maps, theirs},
+				&client->pid);
 	if (r == 0)
 		r = send_setup(client->fd, ram, hidden);
 	if (r < 0)
@@ -186,6 +158,6 @@ pid_t guest_client_stop(struct guest_client *client)
 	guest_client_init(client);
 	if (pid <= 0)
 		return 0;
-	kill(pid, SIGKILL);
-	return waitpid(pid, NULL, WNOHANG) == 0 ? pid : 0;
+	child_kill(pid);
+	return child_reaped(pid) ? 0 : pid;
 }

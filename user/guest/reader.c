@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
+#include "child/child.h"
 #include "guest/client.h"
 #include "guest/reader.h"
 
@@ -65,7 +65,7 @@ static void slot_free(struct guest_reader *r, struct guest_slot *slot)
 static void reap(struct guest_reader *r)
 {
 	for (guint i = r->unreaped->len; i-- > 0;) {
-		if (waitpid(g_array_index(r->unreaped, pid_t, i), NULL, WNOHANG) != 0)
+		if (child_reaped(g_array_index(r->unreaped, pid_t, i)))
 			g_array_remove_index_fast(r->unreaped, i);
 	}
 }
@@ -325,7 +325,7 @@ struct guest_reader *guest_reader_new(const struct guest_reader_options *options
 	struct guest_reader *r = g_new0(struct guest_reader, 1);
 
 	r->options = *options;
-	r->options.exe = g_strdup(options->exe ? options->exe : "/proc/self/exe");
+	r->options.exe = g_strdup(options->exe);
 	if (!r->options.max_calls)
 		r->options.max_calls = CALLS_DEFAULT;
 	if (!r->options.max_bytes)

@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-#include "guest/confine.h"
 #include "guest/kernel.h"
 #include "guest/maps.h"
 #include "guest/procio.h"
@@ -13,6 +12,7 @@
 #include "guest/system.h"
 #include "guest/walk.h"
 #include "guest/worker.h"
+#include "guest/worker_child.h"
 
 #define STANDS_NS 10000000000ull /* a guest that does nothing still ticks now and then */
 #define SEARCH_FIRST_NS 3000000000ull
@@ -46,36 +46,6 @@ static uint64_t clock_ns(clockid_t clock)
 
 	clock_gettime(clock, &ts);
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
-static int read_all(void *buf, size_t len)
-{
-	while (len) {
-		ssize_t n = read(GUEST_WORKER_SOCKET_FD, buf, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EPIPE;
-		buf = (char *)buf + n;
-		len -= n;
-	}
-	return 0;
-}
-
-static int write_all(const void *buf, size_t len)
-{
-	while (len) {
-		ssize_t n = write(GUEST_WORKER_SOCKET_FD, buf, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EPIPE;
-		buf = (const char *)buf + n;
-		len -= n;
-	}
-	return 0;
 }
 
 static void begin(struct guest_mem *mem, uint64_t calls, uint64_t bytes, uint64_t ns)
@@ -277,11 +247,13 @@ static int answer(struct worker *w, const struct guest_request *req)
 	w->report.number = req->number;
 	w->report.status = look(w, req);
 	w->report.walk.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-	r = write_all(&w->report, sizeof(w->report));
+	r = child_write(GUEST_WORKER_SOCKET_FD, &w->report, sizeof(w->report), 0);
 	if (r == 0)
-		r = write_all(w->cpus, w->report.n_cpus * sizeof(w->cpus[0]));
+		r = child_write(GUEST_WORKER_SOCKET_FD, w->cpus,
+				w->report.n_cpus * sizeof(w->cpus[0]), 0);
 	if (r == 0)
-		r = write_all(w->walk.tasks, w->report.n_tasks * sizeof(w->walk.tasks[0]));
+		r = child_write(GUEST_WORKER_SOCKET_FD, w->walk.tasks,
+				w->report.n_tasks * sizeof(w->walk.tasks[0]), 0);
 	return r;
 }
 
@@ -297,14 +269,18 @@ int guest_worker_main(void)
 	struct worker *w =
 		mmap(NULL, sizeof(*w), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct guest_request req;
+	const char *step;
+	unsigned done;
 
-	if (w == MAP_FAILED || guest_confine() < 0)
+	if (w == MAP_FAILED || child_confine(&guest_worker_child, 0, 0, 0, &done, &step) < 0)
 		return 1;
 	w->io.mem_fd = GUEST_WORKER_MEM_FD;
 	w->io.pagemap_fd = GUEST_WORKER_PAGEMAP_FD;
-	if (read_all(&w->setup, sizeof(w->setup)) < 0 || !setup_valid(&w->setup))
+	if (child_read(GUEST_WORKER_SOCKET_FD, &w->setup, sizeof(w->setup), 0) < 0 ||
+	    !setup_valid(&w->setup))
 		return 1;
-	while (read_all(&req, sizeof(req)) == 0 && req.magic == GUEST_REQUEST_MAGIC) {
+	while (child_read(GUEST_WORKER_SOCKET_FD, &req, sizeof(req), 0) == 0 &&
+	       req.magic == GUEST_REQUEST_MAGIC) {
 		if (answer(w, &req) < 0)
 			break;
 	}

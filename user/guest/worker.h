@@ -9,11 +9,6 @@
 
 #define GUEST_WORKER_ARG "guest-memory-worker"
 
-#define GUEST_WORKER_MEM_FD 3
-#define GUEST_WORKER_PAGEMAP_FD 4
-#define GUEST_WORKER_MAPS_FD 5
-#define GUEST_WORKER_SOCKET_FD 6
-
 /* The process's main function; returns its exit status. */
 int guest_worker_main(void);
 

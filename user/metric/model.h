@@ -388,6 +388,8 @@ struct snap_self {
 	uint64_t threads_tracked, threads_max;
 	uint64_t adopted; /* 1: this run took over the maps of an earlier one */
 	uint64_t hidden_threads; /* of the host, that /proc does not show */
+	uint64_t scans; /* of the host for VMs, whole ones */
+	uint64_t descriptors, descriptors_max; /* ABSENT: unknown; no limit */
 };
 
 /* A reason and how often it cost something: nothing is lost silently. */
@@ -420,7 +422,7 @@ struct snap_web {
 	struct labels *labels;
 	uint64_t up; /* 0 or 1 */
 	uint64_t restarts, pages, unsent;
-	uint64_t requests, refused, evicted;
+	uint64_t requests, refused, evicted, unauthorized;
 	uint64_t queries;
 };
 

@@ -32,6 +32,12 @@ METRIC(SELF, kvmlens_threads_hidden, "kvmlens.threads.hidden", GAUGE, U64, hidde
 METRIC(SELF, kvmlens_stall_cpu_seconds_total, "kvmlens.stall.cpu_seconds_total", COUNTER, NS,
        stall_cpu_ns, "seconds", DETAILED, NONE, "kvmlens",
        "CPU time of the thread that watches for stalls.")
+METRIC(SELF, kvmlens_discovery_scans_total, "kvmlens.discovery.scans_total", COUNTER, U64, scans,
+       "count", STANDARD, NONE, "kvmlens", "Times that the whole host was searched for VMs.")
+METRIC(SELF, kvmlens_descriptors_open, "kvmlens.descriptors.open", GAUGE, U64, descriptors, "count",
+       BASIC, NONE, "kvmlens", "File descriptors that kvmlens has open.")
+METRIC(SELF, kvmlens_descriptors_limit, "kvmlens.descriptors.limit", GAUGE, U64, descriptors_max,
+       "count", BASIC, NONE, "kvmlens", "File descriptors that kvmlens may have open.")
 METRIC(LOSS, kvmlens_lost_total, "kvmlens.lost_total", COUNTER, U64, count, "count", BASIC, NONE,
        "kvmlens", "Times that information was lost, by reason.")
 METRIC(REFUSAL, kvmlens_refused_total, "kvmlens.refused_total", COUNTER, U64, count, "count", BASIC,
@@ -61,6 +67,8 @@ METRIC(WEB, kvmlens_web_requests_total, "kvmlens.web.requests_total", COUNTER, U
        "count", BASIC, NONE, "kvmlens", "Requests that came in over HTTP.")
 METRIC(WEB, kvmlens_web_refused_total, "kvmlens.web.refused_total", COUNTER, U64, refused, "count",
        BASIC, NONE, "kvmlens", "Requests and connections that were turned away.")
+METRIC(WEB, kvmlens_web_unauthorized_total, "kvmlens.web.unauthorized_total", COUNTER, U64,
+       unauthorized, "count", BASIC, NONE, "kvmlens", "Requests with a wrong name or password.")
 METRIC(WEB, kvmlens_web_evicted_total, "kvmlens.web.evicted_total", COUNTER, U64, evicted, "count",
        BASIC, NONE, "kvmlens", "Connections that were closed for keeping others waiting.")
 METRIC(WEB, kvmlens_web_pages_total, "kvmlens.web.pages_total", COUNTER, U64, pages, "count", BASIC,

@@ -59,6 +59,7 @@ static struct sched *sched_new(const struct pin *pin, unsigned max_threads)
 	struct sched *s = g_new0(struct sched, 1);
 
 	memcpy(s->maps, map_specs, sizeof(map_specs));
+	g_mutex_init(&s->scanning);
 	s->pin = pin;
 	s->n = max_threads + 1;
 	s->maps[SCHED_MAP_THREADS].entries = s->n;
@@ -233,15 +234,22 @@ void sched_close(struct sched *s, bool keep_pins)
 	bpf_link__destroy(s->iter_link);
 	bpf_object__close(s->iter_obj);
 	object_maps_close(s->maps, SCHED_MAPS);
+	g_mutex_clear(&s->scanning);
 	g_free(s);
 }
 
 int sched_scan_waiting(struct sched *s, uint64_t now, GArray *waiting)
 {
-	s->globals->now = now;
+	int err;
+
 	if (!s->iter_link)
 		return -ENOTSUP;
-	return object_iterate(s->iter_link, waiting, sizeof(struct sched_waiting), s->n);
+	/* Programs read one time for all: another thread's walk would change it under this one. */
+	g_mutex_lock(&s->scanning);
+	s->globals->now = now;
+	err = object_iterate(s->iter_link, waiting, sizeof(struct sched_waiting), s->n);
+	g_mutex_unlock(&s->scanning);
+	return err;
 }
 
 uint64_t sched_build(void)

@@ -37,6 +37,7 @@ struct sched {
 	struct bpf_link *iter_link;
 	struct sched_thread *records; /* mapped */
 	struct sched_globals *globals; /* mapped */
+	GMutex scanning; /* one walk of the iterator at a time: all read globals->now */
 	unsigned n;
 	bool raw; /* do not try the BTF-typed form */
 };

@@ -10,7 +10,8 @@
 struct threads {
 	uint16_t *pid_slots;
 	struct sched_thread *records;
-	unsigned n, used;
+	unsigned n;
+	gint used; /* atomic: the tick reads it while a scan adds and removes */
 	uint16_t *free; /* stack */
 	unsigned n_free;
 	GArray *removed, *settling; /* uint16_t: since the last settle, and before it */
@@ -46,7 +47,7 @@ struct threads *threads_new(uint16_t *pid_slots, struct sched_thread *records, u
 	t->retired = g_hash_table_new(NULL, NULL);
 	for (i = n - 1; i >= 1; i--) {
 		if (in_use(&records[i]))
-			t->used++;
+			g_atomic_int_inc(&t->used);
 		else
 			t->free[t->n_free++] = i;
 		if (records[i].role == SCHED_ROLE_RETIRED)
@@ -118,7 +119,7 @@ static uint16_t take_slot(struct threads *t)
 {
 	if (!t->n_free)
 		return 0;
-	t->used++;
+	g_atomic_int_inc(&t->used);
 	return t->free[--t->n_free];
 }
 
@@ -188,7 +189,7 @@ static void release(struct threads *t, uint16_t slot)
 {
 	t->records[slot].role = SCHED_ROLE_NONE;
 	g_array_append_val(t->removed, slot);
-	t->used--;
+	g_atomic_int_add(&t->used, -1);
 }
 
 void threads_remove(struct threads *t, uint16_t slot, int retire)
@@ -289,7 +290,7 @@ uint16_t threads_next(const struct threads *t, uint16_t slot)
 
 unsigned threads_used(const struct threads *t)
 {
-	return t->used;
+	return (unsigned)g_atomic_int_get(&t->used);
 }
 
 unsigned threads_max(const struct threads *t)

@@ -212,6 +212,14 @@ void store_db_leave(sqlite3 *db)
 	sqlite3_wal_autocheckpoint(db, 0);
 }
 
+/* SQLite has one code for a file that may not be opened and for a lack of descriptors. */
+static int open_errno(sqlite3 *db, int r)
+{
+	int error = r == -EACCES && db ? sqlite3_system_errno(db) : 0;
+
+	return error == EMFILE || error == ENFILE ? -error : r;
+}
+
 static int open_once(const char *path, const struct store_component *const *components, size_t n,
 		     store_busy_fn busy, void *arg, sqlite3 **ret_db)
 {
@@ -222,11 +230,11 @@ static int open_once(const char *path, const struct store_component *const *comp
 		r = store_db_errno(sqlite3_open_v2(
 			path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));
 	if (r)
-		return r;
+		return open_errno(db, r);
 	sqlite3_busy_timeout(db, BUSY_MS);
 	if (busy)
 		sqlite3_busy_handler(db, busy, arg);
-	r = prepare_file(db, components, n);
+	r = open_errno(db, prepare_file(db, components, n));
 	if (!r)
 		*ret_db = g_steal_pointer(&db);
 	return r;

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "util/log.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define HELD_MAX 100
+#define LINE_MAX_BYTES (PIPE_BUF - 1)
 
 /* The service manager names the stream it gave us by device and inode: systemd.exec(5). */
 static bool is_journal(int fd)
@@ -44,14 +48,46 @@ static void hold_line(struct log *log, const char *line)
 	g_queue_push_tail(log->held, g_strdup(line));
 }
 
+/*
+ * A reader that does not read costs its lines, not the thread that logs. The descriptor is others'
+ * too, so that it cannot be made non-blocking: what is ready takes PIPE_BUF bytes without waiting.
+ */
+static bool is_ready(FILE *out)
+{
+	struct pollfd fd = {.fd = fileno(out), .events = POLLOUT};
+
+	return fd.fd < 0 || (poll(&fd, 1, 0) == 1 && fd.revents & POLLOUT);
+}
+
+static void write_line(struct log *log, const char *line)
+{
+	if (!is_ready(log->out)) {
+		log->unread++;
+		return;
+	}
+	if (log->unread) {
+		fprintf(log->out, "kvmlens: log: %u lines were lost, their reader did not read\n",
+			log->unread);
+		fflush(log->out);
+		log->unread = 0;
+		if (!is_ready(log->out)) {
+			log->unread++;
+			return;
+		}
+	}
+	fprintf(log->out, "%.*s", LINE_MAX_BYTES, line);
+	if (strlen(line) > LINE_MAX_BYTES)
+		fputc('\n', log->out);
+	fflush(log->out);
+}
+
 static void put_line(struct log *log, const char *line)
 {
 	g_mutex_lock(&log->lock);
 	if (log->held) {
 		hold_line(log, line);
 	} else {
-		fputs(line, log->out);
-		fflush(log->out);
+		write_line(log, line);
 	}
 	g_mutex_unlock(&log->lock);
 }
@@ -96,7 +132,7 @@ void log_release(struct log *log)
 	if (held && log->dropped)
 		fprintf(log->out, "kvmlens: log: %u earlier lines were dropped\n", log->dropped);
 	while (held && (line = g_queue_pop_head(held))) {
-		fputs(line, log->out);
+		write_line(log, line);
 		g_free(line);
 	}
 	if (held)

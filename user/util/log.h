@@ -17,6 +17,7 @@ struct log {
 	GMutex lock; /* guards what follows */
 	GQueue *held; /* lines that wait, NULL: none has to */
 	unsigned dropped; /* of the held ones, for want of room */
+	unsigned unread; /* lost because the reader of out did not read, and not yet reported */
 };
 
 /* Lines on standard error; with levels when that is the journal's stream. */

@@ -4,6 +4,7 @@
 #define KVMLENS_UTIL_PRIVILEGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -14,15 +15,27 @@
  */
 bool privilege_suffices(const char **ret_missing);
 
+/* A capability that a loaded agent keeps, and what it is for: none is kept without a reason. */
+struct privilege_kept {
+	unsigned capability;
+	const char *reason;
+};
+extern const struct privilege_kept privilege_kept[];
+extern const size_t n_privilege_kept;
+
 /*
- * Keep only the capabilities that a loaded agent needs: reading its maps and attaching at another
- * detail level (BPF, PERFMON), looking into VMMs (SYS_PTRACE, DAC_READ_SEARCH), starting its
- * unprivileged children anew (SETUID, SETGID, SETPCAP, SYS_CHROOT, KILL), and hooking the taps of
- * VMs that come later (NET_ADMIN). The bounding set
- * shrinks to the same, and no program that is executed gains any (no_new_privs). The kernel
- * keeps rights by thread: call it before any other thread is made. Negative errno.
+ * Keep only the capabilities of that table. The bounding set shrinks to the same, and no program
+ * that is executed gains any (no_new_privs). The kernel keeps rights by thread: call it before any
+ * other thread is made. Negative errno.
  */
 int privilege_drop(void);
+
+/*
+ * From now on, in every thread and child, system calls that no part of this program makes fail
+ * with EPERM: those that change the system, and those that reach into other processes. Needs
+ * privilege_drop() before it. Negative errno.
+ */
+int privilege_filter(void);
 
 /*
  * No core dump and no debugger of the same user: memory holds what tenants' VMs are called and,

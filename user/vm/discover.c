@@ -4,15 +4,19 @@
 #include <errno.h>
 #include <string.h>
 
+#include "util/descriptors.h"
 #include "vm/survey.h"
 
 #define DEFAULT_INTERVAL_MS 10000
 #define FULL_MIN_MS 1000 /* a scan reads a file of each process of the host */
+/* Without so many descriptors left a scan would take VMs that it cannot read for VMs that ended. */
+#define SPARE 8
 #define POKE_GAP_MS 20 /* a VMM's pool of workers comes and goes all the time */
 
 struct discover {
 	struct survey *survey; /* of the scanning thread */
 	unsigned interval_ms;
+	uint64_t starved; /* of the scanning thread */
 	GThread *thread;
 
 	GMutex lock; /* of what follows */
@@ -46,13 +50,27 @@ static void publish(struct discover *discover)
 	before = discover->inventory;
 	discover->inventory = inventory;
 	discover->health = *survey_health(discover->survey);
+	discover->health.starved = discover->starved;
 	g_mutex_unlock(&discover->lock);
 	survey_end(discover->survey);
 	inventory_unref(before);
 }
 
+/* True if a scan can open what it reads. Otherwise what is known remains; the loss is counted. */
+static bool may_scan(struct discover *discover)
+{
+	if (descriptors_spare(SPARE))
+		return true;
+	g_mutex_lock(&discover->lock);
+	discover->health.starved = ++discover->starved;
+	g_mutex_unlock(&discover->lock);
+	return false;
+}
+
 void discover_scan(struct discover *discover)
 {
+	if (!may_scan(discover))
+		return;
 	survey_all(discover->survey);
 	publish(discover);
 	survey_published(discover->survey);
@@ -67,7 +85,7 @@ static void scan_poked(struct discover *discover, GHashTable *poked)
 	while (g_hash_table_iter_next(&iter, &tgid, NULL))
 		if (!survey_follows(discover->survey, GPOINTER_TO_INT(tgid)))
 			g_hash_table_iter_remove(&iter);
-	if (!g_hash_table_size(poked))
+	if (!g_hash_table_size(poked) || !may_scan(discover))
 		return;
 	survey_kernel(discover->survey);
 	g_hash_table_iter_init(&iter, poked);

@@ -82,6 +82,7 @@ struct discover_health {
 	uint64_t crowded; /* threads left out to keep room for vCPUs of trusted VMs */
 	uint64_t hidden; /* threads that /proc does not show; KVMLENS_ABSENT: unknown */
 	uint64_t dropped; /* VMs, threads and files left out because of a bound */
+	uint64_t starved; /* scans left out because no descriptor was left */
 	int kernel; /* what ops->scan last returned: 0, -ENOTSUP, ... */
 };
 

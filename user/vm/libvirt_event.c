@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vm/libvirt_event.h"
+#include "util/descriptors.h"
 
 #include <errno.h>
 #include <glib.h>
@@ -28,6 +29,9 @@ static gpointer loop(gpointer data)
 	return NULL;
 }
 
+/* A connection takes a handful, and without one of them GLib ends the whole process. */
+#define SPARE 16
+
 static gpointer start(gpointer data)
 {
 	GThread *thread;
@@ -47,5 +51,7 @@ int libvirt_event_start(void)
 {
 	static GOnce once = G_ONCE_INIT;
 
+	if (!descriptors_spare(SPARE))
+		return -EMFILE;
 	return GPOINTER_TO_INT(g_once(&once, start, NULL));
 }

@@ -74,7 +74,9 @@ struct desk *desk_new(web_answer_fn fn, void *arg, int wake)
 	desk->wake = wake;
 	desk->asked = g_async_queue_new_full(job_free);
 	desk->answered = g_async_queue_new_full(job_free);
-	desk->thread = g_thread_new("history", work, desk);
+	desk->thread = g_thread_try_new("history", work, desk, NULL);
+	if (!desk->thread)
+		g_clear_pointer(&desk, desk_free);
 	return desk;
 }
 
@@ -92,10 +94,12 @@ void desk_free(struct desk *desk)
 
 	if (!desk)
 		return;
-	end = job_new(0, 0);
-	end->last = true;
-	g_async_queue_push_front(desk->asked, end);
-	g_thread_join(desk->thread);
+	if (desk->thread) {
+		end = job_new(0, 0);
+		end->last = true;
+		g_async_queue_push_front(desk->asked, end);
+		g_thread_join(desk->thread);
+	}
 	g_async_queue_unref(desk->asked);
 	g_async_queue_unref(desk->answered);
 	g_free(desk);

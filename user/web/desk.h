@@ -15,7 +15,7 @@
 struct desk;
 
 /* answer is called on the desk's thread; wake, an eventfd, is written when an answer waits. */
-struct desk *desk_new(web_answer_fn answer, void *arg, int wake);
+struct desk *desk_new(web_answer_fn answer, void *arg, int wake); /* NULL: no thread */
 
 /* NULL is ignored. Waits for the query that is being answered. */
 void desk_free(struct desk *desk);

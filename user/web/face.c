@@ -4,11 +4,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
-#include "web/confine.h"
+#include "web/access.h"
 #include "web/face.h"
+#include "web/face_child.h"
 #include "web/http.h"
 #include "web/site.h"
 #include "web/wire.h"
@@ -22,6 +24,7 @@
 struct face {
 	int control, listen;
 	struct wire_hello hello;
+	struct access *access; /* NULL: everybody may read, in the clear */
 	struct site site;
 	struct http http;
 };
@@ -38,6 +41,30 @@ static void ignore_signals(void)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(signals); i++)
 		signal(signals[i], SIG_IGN);
+}
+
+/* Secrets: mapped, never copied to a place where they would stay unnoticed, and unmapped again. */
+static int read_access(struct face *face)
+{
+	struct wire_message message;
+	struct stat st;
+	int fd = -1, r = wire_receive(face->control, &message, &fd, true);
+	char *text;
+
+	if (r < 0)
+		return r;
+	if (message.type != WIRE_ACCESS || fd < 0 || fstat(fd, &st)) {
+		if (fd >= 0)
+			close(fd);
+		return -EPROTO;
+	}
+	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (text == MAP_FAILED)
+		return -errno;
+	face->access = access_decode(text, (size_t)st.st_size);
+	munmap(text, (size_t)st.st_size);
+	return face->access ? 0 : -EPROTO;
 }
 
 /* The other side is trusted, but may be another version after an upgrade. */
@@ -62,7 +89,7 @@ static int read_documents(struct face *face)
 		message.document.type[WIRE_TYPE_MAX - 1] = 0;
 		face->site.documents[face->site.n++].is = message.document;
 	}
-	return 0;
+	return face->hello.has_access ? read_access(face) : 0;
 }
 
 static void ask(void *arg, uint32_t index)
@@ -96,18 +123,15 @@ static void tell(struct face *face, enum wire_type type, const struct wire_face 
 /* Only then is there anything that hears the network. */
 static int give_up_rights(struct face *face, struct wire_face *state)
 {
-	const struct confine how = {
-		.uid = face->hello.uid,
-		.gid = face->hello.gid,
-		.max_files = 3 * face->hello.max_connections + OTHER_FILES,
-	};
 	static const struct http_calls calls = {ask, query};
 	const char *step = "";
-	int r = confine(&how, &state->confined, &step);
+	int r = child_confine(&face_child, face->hello.uid, face->hello.gid,
+			      3 * face->hello.max_connections + OTHER_FILES, &state->confined,
+			      &step);
 
 	if (r == 0) {
 		step = "HTTP server";
-		r = http_start(&face->http, &face->site, &face->hello, &calls, face);
+		r = http_start(&face->http, &face->site, &face->hello, face->access, &calls, face);
 	}
 	g_strlcpy(state->step, step, sizeof(state->step));
 	return r;
@@ -120,6 +144,7 @@ static void tell_alive(struct face *face)
 		.requests = face->http.requests,
 		.refused = face->http.refused,
 		.evicted = face->http.evicted,
+		.unauthorized = face->http.gate.failures,
 	};
 
 	tell(face, WIRE_ALIVE, &state);
@@ -189,7 +214,6 @@ int web_face_main(void)
 	struct wire_face state = {0};
 	int r;
 
-	prctl(PR_SET_NAME, "kvmlens-web");
 	ignore_signals();
 	r = read_documents(&face);
 	if (r == 0) {
@@ -200,5 +224,6 @@ int web_face_main(void)
 	r = r ?: serve(&face);
 	http_stop(&face.http);
 	site_clear(&face.site);
+	access_free(face.access);
 	return r == -EPIPE ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -19,6 +19,7 @@ void web_fill(void *web, struct kvmlens_snapshot *snapshot)
 		.requests = state.requests,
 		.refused = state.refused,
 		.evicted = state.evicted,
+		.unauthorized = state.unauthorized,
 		.queries = state.queries,
 	};
 }

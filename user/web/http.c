@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <gnutls/gnutls.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "export/json.h"
+#include "web/health.h"
 #include "web/http.h"
 #include "web/query.h"
 
@@ -28,6 +30,8 @@
 
 /* The name of this status differs between versions of libmicrohttpd. */
 #define STATUS_TOO_LARGE 413
+#define STATUS_MISDIRECTED 421
+#define STATUS_TOO_MANY 429
 
 static uint64_t now_ms(void)
 {
@@ -69,6 +73,10 @@ static enum MHD_Result say(struct http *http, struct MHD_Connection *connection,
 		MHD_add_response_header(response, "Allow", "GET, HEAD");
 	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
 		MHD_add_response_header(response, "Retry-After", "1");
+	if (status == STATUS_TOO_MANY)
+		MHD_add_response_header(response, "Retry-After", "10");
+	if (status == MHD_HTTP_UNAUTHORIZED)
+		MHD_add_response_header(response, "WWW-Authenticate", "Basic realm=\"kvmlens\"");
 	if (status >= 400 && status < 500) {
 		MHD_add_response_header(response, "Connection", "close");
 		http->refused++;
@@ -86,6 +94,10 @@ static enum MHD_Result say_health(struct http *http, struct MHD_Connection *conn
 
 	if (!newest->seq)
 		return say(http, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "no snapshot yet\n");
+	if (health_text(newest->stuck)) {
+		text = g_strdup_printf("%s\n", health_text(newest->stuck));
+		return say(http, connection, MHD_HTTP_SERVICE_UNAVAILABLE, text);
+	}
 	text = g_strdup_printf("newest snapshot: %.1f s old, one is due every %.1f s\n",
 			       now > newest->mono_ns ? (now - newest->mono_ns) / 1e9 : 0,
 			       newest->interval_ms / 1e3);
@@ -207,6 +219,77 @@ static bool has_body(struct MHD_Connection *connection)
 					   MHD_HTTP_HEADER_TRANSFER_ENCODING);
 }
 
+/* The TLS session of a connection; NULL: there is none. */
+static gnutls_session_t session_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	return info ? info->tls_session : NULL;
+}
+
+static bool is_verified(gnutls_session_t session)
+{
+	unsigned status = ~0u;
+
+	return gnutls_certificate_verify_peers2(session, &status) == 0 && status == 0;
+}
+
+/* Has the client a certificate as the configuration wants it? */
+static bool has_certificate(const struct http *http, struct MHD_Connection *connection)
+{
+	const struct access *access = http->gate.access;
+	gnutls_session_t session;
+	unsigned n = 0;
+	bool given;
+
+	if (!access || !access->tls || access->client <= ACCESS_CLIENT_REQUEST)
+		return true;
+	session = session_of(connection);
+	given = session && gnutls_certificate_get_peers(session, &n) && n;
+	switch (access->client) {
+	case ACCESS_CLIENT_ANY:
+		return given;
+	case ACCESS_CLIENT_VERIFY_GIVEN:
+		return !given || is_verified(session);
+	default:
+		return given && is_verified(session);
+	}
+}
+
+static enum MHD_Result say_unauthorized(struct http *http, struct MHD_Connection *connection)
+{
+	return say(http, connection, MHD_HTTP_UNAUTHORIZED, "name and password, please\n");
+}
+
+/* May this client have an answer? MHD_YES without an answer: it may. */
+static enum MHD_Result pass_gate(struct http *http, struct MHD_Connection *connection)
+{
+	static const uint8_t nowhere[CONN_ADDRESS_LEN];
+	const struct conn *conn = conn_of(connection);
+
+	if (!has_certificate(http, connection))
+		return say(http, connection, MHD_HTTP_FORBIDDEN,
+			   "a client certificate of this server's CA, please\n");
+	switch (gate_judge(
+		&http->gate,
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST),
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+					    MHD_HTTP_HEADER_AUTHORIZATION),
+		conn ? conn->address : nowhere, now_ms())) {
+	case GATE_MISDIRECTED:
+		return say(http, connection, STATUS_MISDIRECTED,
+			   "this server listens on the loopback address alone and is called by "
+			   "that, or localhost\n");
+	case GATE_TOO_MANY:
+		return say(http, connection, STATUS_TOO_MANY, "too many wrong passwords\n");
+	case GATE_UNAUTHORIZED:
+		return say_unauthorized(http, connection);
+	default:
+		return MHD_YES;
+	}
+}
+
 /* What can be said of a request once its headers are there; MHD_YES without an answer: go on. */
 static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection,
 			     const char *method, void **con_cls)
@@ -221,7 +304,7 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
 			   "only GET and HEAD are answered here\n");
 	if (has_body(connection))
 		return say(http, connection, STATUS_TOO_LARGE, "requests have no body here\n");
-	return MHD_YES;
+	return pass_gate(http, connection);
 }
 
 static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *url,
@@ -271,14 +354,53 @@ static void connection_changed(void *cls, struct MHD_Connection *connection, voi
 
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		*socket_context = g_steal_pointer(&http->adding);
+		/* Without a CA MHD asks for no certificate by itself. */
+		if (http->gate.access && http->gate.access->tls && !http->gate.access->ca &&
+		    http->gate.access->client != ACCESS_CLIENT_NONE && session_of(connection))
+			gnutls_certificate_server_set_request(session_of(connection),
+							      GNUTLS_CERT_REQUEST);
 	} else if (*socket_context) {
 		conns_remove(*socket_context);
 		*socket_context = NULL;
 	}
 }
 
+/* Newer versions alone, and only what the library itself calls good. */
+static const char *priorities_of(const struct access *access)
+{
+	return access->tls13 ? "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+			     : "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+}
+
+static struct MHD_Daemon *start_daemon(struct http *http, const struct access *access)
+{
+	unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
+	struct MHD_OptionItem tls[5] = {{MHD_OPTION_END, 0, NULL}};
+
+	if (access && access->tls) {
+		unsigned n = 0;
+
+		flags |= MHD_USE_TLS;
+		tls[n++] =
+			(struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, access->certificate};
+		tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, access->key};
+		tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0,
+						   (void *)priorities_of(access)};
+		if (access->ca)
+			tls[n++] =
+				(struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, access->ca};
+		tls[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+	}
+	return MHD_start_daemon(flags, 0, NULL, NULL, handle, http, MHD_OPTION_CONNECTION_LIMIT,
+				http->conns.size, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+				(size_t)MEMORY_LIMIT, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+				MHD_OPTION_NOTIFY_COMPLETED, completed, http,
+				MHD_OPTION_NOTIFY_CONNECTION, connection_changed, http,
+				MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+}
+
 int http_start(struct http *http, struct site *site, const struct wire_hello *limits,
-	       const struct http_calls *calls, void *calls_arg)
+	       const struct access *access, const struct http_calls *calls, void *calls_arg)
 {
 	*http = (struct http){.site = site,
 			      .calls = calls,
@@ -287,12 +409,9 @@ int http_start(struct http *http, struct site *site, const struct wire_hello *li
 	conns_init(&http->conns, limits->max_connections, limits->per_address,
 		   limits->timeout_s * 1000);
 	http->waiting = g_ptr_array_new();
-	http->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-		handle, http, MHD_OPTION_CONNECTION_LIMIT, http->conns.size,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_LIMIT,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, completed, http,
-		MHD_OPTION_NOTIFY_CONNECTION, connection_changed, http, MHD_OPTION_END);
+	if (gate_init(&http->gate, access, limits->loopback) < 0)
+		return -EIO;
+	http->daemon = start_daemon(http, access);
 	return http->daemon ? 0 : -EIO;
 }
 

@@ -10,6 +10,7 @@
 #include <glib.h>
 #include <microhttpd.h>
 #include "web/conns.h"
+#include "web/gate.h"
 #include "web/site.h"
 
 /* To the collector's side. */
@@ -40,13 +41,14 @@ struct http {
 	const struct http_calls *calls;
 	void *calls_arg;
 	bool has_history;
+	struct gate gate;
 	uint32_t queries; /* numbers them, from 1 */
 	uint64_t requests, refused, evicted;
 };
 
-/* site and calls are borrowed. Negative errno. */
+/* site, access (NULL: none is needed) and calls are borrowed. Negative errno. */
 int http_start(struct http *http, struct site *site, const struct wire_hello *limits,
-	       const struct http_calls *calls, void *calls_arg);
+	       const struct access *access, const struct http_calls *calls, void *calls_arg);
 
 /* Take every connection that waits at the listening socket, sending others away for it. */
 void http_accept(struct http *http, int listen);

@@ -12,12 +12,13 @@ struct face_process {
 };
 
 /*
- * Execute this program anew as the face, hand it the listening socket, and send it hello and the
- * documents. It has no environment, and no other descriptor of ours than standard error. Negative
- * errno.
+ * Execute this program anew as the face, hand it the listening socket, and send it hello, the
+ * documents and, where hello has_access, access, a descriptor of sealed memory. It has no
+ * environment, and no other descriptor of ours than standard error. Negative errno.
  */
 int face_process_start(int listen, const struct wire_hello *hello,
-		       const struct wire_document *documents, struct face_process *ret_process);
+		       const struct wire_document *documents, int access,
+		       struct face_process *ret_process);
 
 /* Wait until it says that it is confined; WIRE_FAILED is in *ret_said with a negative errno. */
 int face_process_wait(const struct face_process *process, unsigned timeout_ms,

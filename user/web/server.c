@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "web/page.h"
@@ -38,18 +41,32 @@ static void note_face(struct web *web, const struct wire_face *ready)
 	web->state.up = ready != NULL;
 	web->state.pid = web->face.pid;
 	if (ready) {
-		web->state.no_network = ready->confined & WIRE_NO_NETWORK;
-		web->state.no_files = ready->confined & WIRE_NO_FILES;
-		web->state.other_user = ready->confined & WIRE_OTHER_USER;
+		web->state.confined = ready->confined;
 	}
 	g_mutex_unlock(&web->lock);
+}
+
+static int seal_access(const struct access *access)
+{
+	char *text = access_encode(access);
+	int fd = text ? page_seal(text, strlen(text)) : -ENOMEM;
+
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+	return fd;
 }
 
 int server_start_face(struct web *web, struct wire_face *ret_said)
 {
 	struct wire_face said = {0};
-	int r = face_process_start(web->listen, &web->hello, web->wire, &web->face);
+	int access = web->access ? seal_access(web->access) : -1;
+	int r = web->access && access < 0 ? access
+					  : face_process_start(web->listen, &web->hello, web->wire,
+							       access, &web->face);
 
+	if (access >= 0)
+		close(access);
 	if (r < 0)
 		return r;
 	r = face_process_wait(&web->face, START_MS, &said);
@@ -88,7 +105,26 @@ static struct wire_page page_of(struct web *web, uint64_t size)
 		.mono_ns = web->snapshot->mono_ns,
 		.size = size,
 		.interval_ms = g_atomic_int_get(&web->interval_ms),
+		.stuck = web->stuck,
 	};
+}
+
+/* With a descriptor kept for it: an agent that has run out of them still reports so. */
+static int seal_text(struct web *web)
+{
+	int fd = page_seal(web->text.data, web->text.len);
+
+	if (fd != -EMFILE || web->reserve < 0)
+		return fd;
+	close(web->reserve);
+	web->reserve = -1;
+	return page_seal(web->text.data, web->text.len);
+}
+
+static void keep_reserve(struct web *web)
+{
+	if (web->reserve < 0)
+		web->reserve = fcntl(web->wake, F_DUPFD_CLOEXEC, 0);
 }
 
 static void send_page(struct web *web, uint32_t index)
@@ -100,13 +136,14 @@ static void send_page(struct web *web, uint32_t index)
 	web->text.len = 0;
 	document->is.render(document->is.arg, web->snapshot, &web->text);
 	count(web, &web->state.pages, 1);
-	fd = page_seal(web->text.data, web->text.len);
+	fd = seal_text(web);
 	r = fd;
 	if (fd >= 0) {
 		message.page = page_of(web, web->text.len);
 		r = wire_send(web->face.sock, &message, fd);
 		close(fd);
 	}
+	keep_reserve(web);
 	if (r < 0)
 		count(web, &web->state.unsent, 1);
 	else
@@ -151,6 +188,7 @@ static void take_counters(struct web *web, const struct wire_face *said)
 	web->state.requests += growth(web->said.requests, said->requests);
 	web->state.refused += growth(web->said.refused, said->refused);
 	web->state.evicted += growth(web->said.evicted, said->evicted);
+	web->state.unauthorized += growth(web->said.unauthorized, said->unauthorized);
 	g_mutex_unlock(&web->lock);
 	if (web->snapshot && said->seq == web->snapshot->seq)
 		web->unanswered_ms = 0;
@@ -242,6 +280,8 @@ static bool take_snapshot(struct web *web)
 		return false;
 	kvmlens_snapshot_unref(web->snapshot);
 	web->snapshot = offered;
+	web->stuck =
+		health_judge(&web->health, offered, g_atomic_int_get(&web->interval_ms), now_ms());
 	return true;
 }
 
@@ -268,6 +308,39 @@ static void revive(struct web *web)
 		send_tick(web);
 }
 
+static void note_access(struct web *web, const char *error)
+{
+	g_mutex_lock(&web->lock);
+	web->state.rereads++;
+	g_strlcpy(web->state.access_error, error, sizeof(web->state.access_error));
+	g_mutex_unlock(&web->lock);
+}
+
+/*
+ * A certificate was renewed, a user added: a new face serves by the new file, and the connections
+ * of the old one end. What is wrong is reported and changes nothing.
+ */
+static void reread_access(struct web *web)
+{
+	uint64_t stamp = access_stamp(web->access->files);
+	g_autofree char *error = NULL;
+	struct access *access;
+
+	if (stamp == web->access->stamp)
+		return;
+	web->access->stamp = stamp;
+	if (access_load(web->access_path, &access, &error)) {
+		note_access(web, error);
+		return;
+	}
+	access_free(web->access);
+	web->access = access;
+	note_access(web, "");
+	face_process_stop(&web->face);
+	note_face(web, NULL);
+	web->retry_ms = 0;
+}
+
 static bool stopping(struct web *web)
 {
 	bool stop;
@@ -282,6 +355,7 @@ gpointer server_run(gpointer arg)
 {
 	struct web *web = arg;
 
+	keep_reserve(web);
 	while (!stopping(web)) {
 		struct pollfd fds[] = {{web->wake, POLLIN, 0}, {web->face.sock, POLLIN, 0}};
 		eventfd_t drained;
@@ -300,6 +374,8 @@ gpointer server_run(gpointer arg)
 		if (web->face.pid && web->unanswered_ms &&
 		    now_ms() - web->unanswered_ms >= web->hang_ms)
 			lose_face(web);
+		if (web->access && newer)
+			reread_access(web);
 		if (!web->face.pid)
 			revive(web);
 	}

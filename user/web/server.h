@@ -4,7 +4,9 @@
 #define KVMLENS_WEB_SERVER_H
 
 #include "metric/model.h"
+#include "web/access.h"
 #include "web/desk.h"
+#include "web/health.h"
 #include "web/process.h"
 #include "web/web.h"
 
@@ -19,7 +21,10 @@ struct server_document {
 
 struct web {
 	int listen, wake;
+	int reserve; /* a descriptor to give up for a page where none is left, -1: none kept */
 	struct wire_hello hello;
+	struct access *access; /* NULL: none */
+	char *access_path;
 	struct wire_document wire[WIRE_DOCUMENTS_MAX];
 	struct server_document documents[WIRE_DOCUMENTS_MAX];
 	web_answer_fn answer;
@@ -36,6 +41,8 @@ struct web {
 
 	/* of the thread */
 	struct face_process face;
+	struct health health;
+	unsigned stuck; /* as of snapshot: enum health_stuck, or-ed */
 	uint64_t n_faces; /* started: numbers the one there is */
 	const struct kvmlens_snapshot *snapshot;
 	struct textbuf text;

@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include "config/endpoint.h"
 #include "web/documents.h"
 #include "web/listen.h"
 #include "web/server.h"
@@ -24,12 +25,15 @@ static int add_documents(struct web *web, const struct web_document *documents, 
 	return 0;
 }
 
-/* The user to become; root is none. */
+/* The user to become; root is none. What hello has for "auto", 0, is the id of the face's own. */
 static int find_user(const char *name, struct wire_hello *hello, char **ret_error)
 {
-	/* cppcheck-suppress getpwnamCalled ; before any other thread could ask */
-	const struct passwd *user = getpwnam(name);
+	const struct passwd *user;
 
+	if (!strcmp(name, "auto"))
+		return 0;
+	/* cppcheck-suppress getpwnamCalled ; before any other thread could ask */
+	user = getpwnam(name);
 	if (!user) {
 		*ret_error = g_strdup_printf("there is no user %s to serve /metrics as; set "
 					     "http.user",
@@ -50,7 +54,7 @@ static struct web *alloc(const struct web_options *options)
 	struct web *web = g_new0(struct web, 1);
 	unsigned max = options->max_connections ?: 64;
 
-	web->listen = web->wake = web->face.sock = -1;
+	web->listen = web->wake = web->reserve = web->face.sock = -1;
 	web->interval_ms = options->interval_ms ?: 10000;
 	web->hang_ms = options->hang_ms ?: 10000;
 	g_mutex_init(&web->lock);
@@ -81,18 +85,28 @@ static int first_start(struct web *web, char **ret_error)
 static int open_all(struct web *web, const struct web_options *options, char **ret_error)
 {
 	int r = add_documents(web, web_documents, n_web_documents);
+	struct endpoint endpoint;
 
 	r = r ?: add_documents(web, options->documents, options->n_documents);
 	if (r < 0) {
 		*ret_error = g_strdup("too many pages to serve, or too long a path");
 		return r;
 	}
-	r = find_user(options->user ?: "nobody", &web->hello, ret_error);
+	r = find_user(options->user ?: "auto", &web->hello, ret_error);
 	if (r < 0)
 		return r;
 	web->listen = r = listen_open(options->listen, ret_error);
 	if (r < 0)
 		return r;
+	if (options->access) {
+		r = access_load(options->access, &web->access, ret_error);
+		if (r < 0)
+			return r;
+		web->access_path = g_strdup(options->access);
+		web->hello.has_access = 1;
+	}
+	web->hello.loopback =
+		endpoint_parse(options->listen, &endpoint) == 0 && endpoint_is_loopback(&endpoint);
 	web->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (web->wake < 0) {
 		r = -errno;
@@ -117,11 +131,12 @@ int web_new(const struct web_options *options, struct web **ret_web, char **ret_
 	return 0;
 }
 
-void web_start(struct web *web)
+int web_start(struct web *web)
 {
-	if (web->answer)
-		web->desk = desk_new(web->answer, web->answer_arg, web->wake);
-	web->thread = g_thread_new("web", server_run, web);
+	if (web->answer && !(web->desk = desk_new(web->answer, web->answer_arg, web->wake)))
+		return -EAGAIN;
+	web->thread = g_thread_try_new("web", server_run, web, NULL);
+	return web->thread ? 0 : -EAGAIN;
 }
 
 void web_publish(void *arg, const struct kvmlens_snapshot *snapshot)
@@ -172,9 +187,13 @@ void web_stop(struct web *web)
 		close(web->listen);
 	if (web->wake >= 0)
 		close(web->wake);
+	if (web->reserve >= 0)
+		close(web->reserve);
 	kvmlens_snapshot_unref(web->offered);
 	kvmlens_snapshot_unref(web->snapshot);
 	textbuf_clear(&web->text);
+	access_free(web->access);
+	g_free(web->access_path);
 	g_mutex_clear(&web->lock);
 	g_free(web);
 }

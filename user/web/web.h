@@ -41,7 +41,8 @@ typedef int (*web_answer_fn)(void *arg, const struct web_query *query, struct te
 
 struct web_options {
 	const char *listen; /* see endpoint_parse */
-	const char *user; /* whom the face becomes; NULL: nobody */
+	const char *user; /* whom the face becomes; NULL, "auto": a user id of its own */
+	const char *access; /* file of TLS and passwords, see web/access.h; NULL: neither */
 	unsigned max_connections; /* 0: 64 */
 	unsigned timeout_s; /* for a whole request; 0: 10 */
 	unsigned interval_ms; /* between snapshots; 0: 10000 */
@@ -61,8 +62,11 @@ struct web;
  */
 int web_new(const struct web_options *options, struct web **ret_web, char **ret_error);
 
-/* Begin to render and to look after the face. Pages published before are not lost. */
-void web_start(struct web *web);
+/*
+ * Begin to render and to look after the face. Pages published before are not lost. -EAGAIN: no
+ * thread could be made.
+ */
+int web_start(struct web *web);
 
 /* A kvmlens_sink_fn: takes a reference and returns at once. */
 void web_publish(void *web, const struct kvmlens_snapshot *snapshot);
@@ -77,7 +81,7 @@ void web_set_interval(struct web *web, unsigned ms);
 struct web_state {
 	bool up; /* the face answers */
 	int pid; /* of the face, 0: there is none just now */
-	bool no_network, no_files, other_user; /* steps of confinement that need rights to take */
+	unsigned confined; /* enum child_confined, or-ed: not every kernel permits all */
 	uint64_t restarts; /* of a face that died or hung */
 	uint64_t pages; /* rendered */
 	uint64_t queries; /* of the history: answered or turned away */
@@ -85,6 +89,9 @@ struct web_state {
 	uint64_t requests; /* as the face says, and so are the next two */
 	uint64_t refused; /* requests and connections turned away */
 	uint64_t evicted; /* connections closed for keeping us waiting */
+	uint64_t unauthorized; /* wrong names or passwords */
+	uint64_t rereads; /* of the changed access file; with a new face each, if it was right */
+	char access_error[256]; /* why the last of these was not taken over; "": it was */
 };
 
 void web_get_state(struct web *web, struct web_state *ret_state);

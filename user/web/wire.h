@@ -9,21 +9,23 @@
 #define KVMLENS_WEB_WIRE_H
 
 #include <stdint.h>
+#include "child/child.h"
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define WIRE_DOCUMENTS_MAX 32
 #define WIRE_PATH_MAX 64
 #define WIRE_TYPE_MAX 128
 #define WIRE_NAME_MAX 128
 
 /* Descriptors of the face process. */
-#define WIRE_FD_CONTROL 3
-#define WIRE_FD_LISTEN 4
+#define WIRE_FD_CONTROL (CHILD_FD_FIRST + 0)
+#define WIRE_FD_LISTEN (CHILD_FD_FIRST + 1)
 
 enum wire_type {
 	/* From the collector's side. */
 	WIRE_HELLO = 1, /* first of all */
 	WIRE_DOCUMENT, /* one a document, in order */
+	WIRE_ACCESS, /* after the documents, if hello says so; with sealed memory: web/access.h */
 	WIRE_TICK, /* there is a newer snapshot; answered by WIRE_ALIVE */
 	WIRE_PAGE, /* a document rendered, with the descriptor of its sealed memory */
 	WIRE_ANSWER, /* to the query of that index, with a descriptor unless it failed */
@@ -39,8 +41,10 @@ struct wire_hello {
 	uint32_t version;
 	uint32_t n_documents;
 	uint32_t max_connections, per_address, timeout_s;
-	uint32_t uid, gid; /* to become */
+	uint32_t uid, gid; /* to become, 0: those of the face's own */
 	uint32_t has_history; /* 1: WIRE_QUERY is answered */
+	uint32_t has_access; /* 1: WIRE_ACCESS follows */
+	uint32_t loopback; /* 1: it listens on an address of this host alone */
 };
 
 struct wire_document {
@@ -53,19 +57,14 @@ struct wire_page {
 	uint64_t mono_ns; /* when that was taken */
 	uint64_t size;
 	uint32_t interval_ms;
-};
-
-/* Steps of confinement, or-ed; those that could be taken are in wire_face.confined. */
-enum wire_confined {
-	WIRE_NO_NETWORK = 1, /* a network namespace with nothing in it */
-	WIRE_NO_FILES = 2, /* an empty root */
-	WIRE_OTHER_USER = 4,
+	uint32_t stuck; /* TICK: enum health_stuck, or-ed */
 };
 
 struct wire_face {
 	uint64_t seq; /* ALIVE: of the tick that it answers */
 	uint64_t requests, refused, evicted;
-	uint32_t confined; /* READY */
+	uint64_t unauthorized; /* wrong names or passwords */
+	uint32_t confined; /* READY: enum child_confined, or-ed */
 	int32_t error; /* FAILED: negative errno */
 	char step[32]; /* FAILED: what could not be done */
 };

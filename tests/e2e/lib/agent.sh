@@ -29,7 +29,7 @@ agent_wait_metric() {
 	local i page
 	for ((i = 0; i < 200; i++)); do
 		# Not through a pipe: what ends a reader early would count as a failure of curl.
-		page=$(curl -sf "$AGENT_URL/metrics") && grep -qE "$1" <<<"$page" && return
+		page=$(curl -sf -m 5 "$AGENT_URL/metrics") && grep -qE "$1" <<<"$page" && return
 		kill -0 "$AGENT_PID" 2>/dev/null || return
 		sleep 0.1
 	done

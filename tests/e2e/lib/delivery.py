@@ -344,7 +344,7 @@ def senders(notifier):
 
 
 def is_confined(fields):
-    user = os.geteuid() != 0 or fields["Uid"].split() == ["65534"] * 4 and fields["Groups"].strip() == ""
+    user = os.geteuid() != 0 or fields["Uid"].split() == ["65522"] * 4 and fields["Groups"].strip() == ""
     return user and fields["NoNewPrivs"] == "1" and not any(
         int(fields[key], 16) for key in ("CapInh", "CapPrm", "CapEff", "CapAmb"))
 
