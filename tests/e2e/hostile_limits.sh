@@ -3,6 +3,7 @@
 # An agent that lacks something ends within five seconds of SIGTERM and says what it lacks: few
 # descriptors from the start or later, a standard error that nobody reads, a pipe in the store's
 # place, a store that another process has locked.
+# oracle: kvmlens_descriptors_open kvmlens_descriptors_limit: the entries of /proc/PID/fd, and prlimit
 set -uo pipefail
 # shellcheck source=tests/e2e/lib/agent.sh
 . "$TOP/tests/e2e/lib/agent.sh"
@@ -106,6 +107,7 @@ run_out() {
 		agent_wait_metric '^vm_up{vm="kept".* 1' && health_comes_to 200 || return
 	open=$(ls "/proc/$AGENT_PID/fd" | wc -l)
 	[ "$(metric kvmlens_descriptors_open)" -ge $((open - 6)) ] || return
+	[ "$(metric kvmlens_descriptors_limit)" = "$(prlimit --pid "$AGENT_PID" --nofile --output SOFT --noheadings | tr -d " ")" ] || return
 	# What is open remains open; hardly anything more can be.
 	prlimit --pid "$AGENT_PID" --nofile="$((open + 1)):"
 	health_comes_to 503 && grep -qE 'descriptors' "$TEST_TMP/health"

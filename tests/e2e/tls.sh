@@ -4,6 +4,7 @@
 # take: openssl, curl and a real Prometheus with the same settings are served, others are not; a
 # renewed certificate is served without a restart; who guesses, calls it by a foreign name, or
 # holds connections open, costs nobody else an answer.
+# oracle: kvmlens_web_unauthorized_total: the wrong passwords that this test sent
 set -uo pipefail
 # shellcheck source=tests/e2e/lib/agent.sh
 . "$TOP/tests/e2e/lib/agent.sh"
