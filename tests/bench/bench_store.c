@@ -2,7 +2,10 @@
 /*
  * The store beside plain rows in SQLite and beside RRDtool, in one run: bytes a value on disk, CPU
  * of the writer, time of a query. VMs play back what real guests did, each from another place on.
- * Prints rows; a simulated clock. bench_store [VMS [SECONDS [DAY]]], DAY in seconds
+ * Prints rows; a simulated clock. bench_store [VMS [SECONDS [DAY [CHURN]]]], DAY in seconds
+ *
+ * CHURN short-lived VMs, each there for a minute, pass beside one that stays: with a size limit of half
+ * of what all takes, the history of that one stays whole, and a value costs less than CHURN_BYTES.
  */
 #include <errno.h>
 #include <glib.h>
@@ -23,6 +26,10 @@
 
 #define START_MS 1700000100000
 #define JITTER_MS 3 /* of ticks */
+#define CHURN_BYTES 4.0
+#define COHORTS 10 /* of VMs that begin and end together */
+#define COHORT_VMS 6
+#define LIFE_TICKS 60
 
 struct bench {
 	char *folder;
@@ -72,7 +79,7 @@ static int count_value(void *arg, const struct metric *metric, const struct snap
 }
 
 /* Wall time of reading one series as a whole, the best of five. */
-static double time_query(const char *path, double *ret_points)
+static double time_query_of(const char *path, const char *vm, double *ret_points)
 {
 	double best = INFINITY;
 
@@ -83,8 +90,7 @@ static double time_query(const char *path, double *ret_points)
 		g_autoptr(GArray) points = NULL;
 
 		if (store_reader_open(path, &reader) ||
-		    store_find(reader, "vm-0001", "vm.cpu.ready_time", NULL, &series) ||
-		    !series->len ||
+		    store_find(reader, vm, "vm.cpu.ready_time", NULL, &series) || !series->len ||
 		    store_query(reader, g_ptr_array_index(series, 0), 0, G_MAXINT64 / 4, 0,
 				&points))
 			exit(1);
@@ -93,6 +99,11 @@ static double time_query(const char *path, double *ret_points)
 		best = fmin(best, (double)(g_get_monotonic_time() - begin) / 1e3);
 	}
 	return best;
+}
+
+static double time_query(const char *path, double *ret_points)
+{
+	return time_query_of(path, "vm-0001", ret_points);
 }
 
 static struct result run_store(const struct bench *b, unsigned vms, unsigned ticks,
@@ -122,6 +133,95 @@ static struct result run_store(const struct bench *b, unsigned vms, unsigned tic
 	r.bytes = bytes_of(path);
 	r.query_ms = time_query(path, ret_points);
 	playback_free(playback);
+	g_unlink(path);
+	return r;
+}
+
+/* One that stays, and cohorts of which each is another one after a minute. */
+struct churn {
+	const struct recorded *recorded;
+	struct playback *frame, *stays, *cohorts[COHORTS];
+	unsigned born; /* VMs so far, with the one that stays */
+};
+
+static void churn_init(struct churn *c, const struct recorded *recorded)
+{
+	*c = (struct churn){.recorded = recorded,
+			    .frame = playback_new(recorded, 1 + COHORTS * COHORT_VMS),
+			    .stays = playback_new(recorded, 1),
+			    .born = 1};
+}
+
+static void churn_clear(struct churn *c)
+{
+	playback_free(c->frame);
+	playback_free(c->stays);
+	for (unsigned i = 0; i < COHORTS; i++)
+		if (c->cohorts[i])
+			playback_free(c->cohorts[i]);
+}
+
+static void churn_renew(struct churn *c, unsigned cohort)
+{
+	if (c->cohorts[cohort])
+		playback_free(c->cohorts[cohort]);
+	c->cohorts[cohort] = playback_new_from(c->recorded, c->born, COHORT_VMS);
+	c->born += COHORT_VMS;
+}
+
+/* The frame's VMs lend their places for as long as the store looks at them. */
+static void churn_offer(struct churn *c, unsigned tick, struct store *store, double *values)
+{
+	struct kvmlens_snapshot *all = playback_step(c->frame, time_of(tick)), *part;
+	struct snap_vm *vms = entities_at(&all->vms, 0);
+	g_autofree struct snap_vm *own = g_memdup2(vms, all->vms.n * sizeof(*vms));
+	size_t n = all->vms.n, at = 1;
+
+	part = playback_step(c->stays, time_of(tick));
+	vms[0] = *(struct snap_vm *)entities_at(&part->vms, 0);
+	for (unsigned i = 0; i < COHORTS; i++) {
+		if (!c->cohorts[i])
+			continue;
+		part = playback_step(c->cohorts[i], time_of(tick));
+		for (size_t v = 0; v < part->vms.n; v++)
+			vms[at++] = *(struct snap_vm *)entities_at(&part->vms, v);
+	}
+	all->vms.n = at;
+	metric_walk(all, NULL, count_value, values);
+	store_offer(store, all);
+	store_flush(store);
+	memcpy(vms, own, n * sizeof(*vms));
+	all->vms.n = n;
+}
+
+static struct result run_churn(const struct bench *b, unsigned vms, guint64 max_bytes,
+			       double *ret_points, unsigned *ret_ticks,
+			       struct store_stats *ret_stats)
+{
+	g_autofree char *path = g_build_filename(b->folder, "churn.db", NULL);
+	struct store_config config = {.path = path, .retention = {.max_bytes = max_bytes}};
+	struct result r = {0};
+	struct store *store;
+	unsigned ticks = 0;
+	struct churn churn;
+
+	churn_init(&churn, b->recorded);
+	if (store_new(&config, &store))
+		exit(1);
+	for (; churn.born <= vms; ticks++) {
+		if (ticks % (LIFE_TICKS / COHORTS) == 0)
+			churn_renew(&churn, ticks / (LIFE_TICKS / COHORTS) % COHORTS);
+		churn_offer(&churn, ticks, store, &r.values);
+	}
+	store_stats(store, ret_stats);
+	if (ret_stats->ticks != ticks || ret_stats->failures)
+		exit(1);
+	r.writer_s = (double)ret_stats->writer_ns / 1e9;
+	store_free(store);
+	r.bytes = bytes_of(path);
+	r.query_ms = time_query_of(path, "vm-0000", ret_points);
+	*ret_ticks = ticks;
+	churn_clear(&churn);
 	g_unlink(path);
 	return r;
 }
@@ -302,6 +402,33 @@ static unsigned number_of(int argc, char **argv, int i, unsigned otherwise)
 	return argc > i ? (unsigned)strtoul(argv[i], NULL, 10) : otherwise;
 }
 
+/*
+ * Without a limit for the bytes a value, and with one for what is dropped. The limit is enforced once a
+ * window of five minutes, whose rows are not compressed yet: with so small a limit that window is much
+ * of it, and the file may be so much larger.
+ */
+static bool run_both_churns(const struct bench *b, unsigned vms)
+{
+	struct store_stats stats;
+	double points, limited;
+	unsigned ticks;
+	struct result r;
+	double half;
+
+	printf("%u VMs of %u s beside one that stays, a tick a second:\n", vms, LIFE_TICKS);
+	r = run_churn(b, vms, 1ull << 40, &points, &ticks, &stats);
+	print("kvmlens store", &r, ticks);
+	if (r.bytes / r.values >= CHURN_BYTES || points != ticks)
+		return false;
+	half = r.bytes / 2;
+	r = run_churn(b, vms, (guint64)half, &limited, &ticks, &stats);
+	print("at half the size", &r, ticks);
+	printf("%.0f of %u points of the one that stays, %" G_GUINT64_FORMAT
+	       " VMs that are gone were dropped, %.2f of the limit\n",
+	       limited, ticks, stats.gone_vms, r.bytes / half);
+	return limited == ticks && stats.gone_vms && r.bytes <= 1.6 * half;
+}
+
 static bool run_all(const struct bench *b, unsigned vms, unsigned seconds, unsigned day)
 {
 	unsigned few = MIN(vms, 10);
@@ -340,7 +467,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	good = run_all(&b, number_of(argc, argv, 1, 100), number_of(argc, argv, 2, 3600),
-		       number_of(argc, argv, 3, 86400));
+		       number_of(argc, argv, 3, 86400)) &&
+	       run_both_churns(&b, number_of(argc, argv, 4, 3000));
 	g_rmdir(b.folder);
 	g_free(b.folder);
 	recorded_free(b.recorded);

@@ -198,7 +198,7 @@ static int keep(void *arg, const struct kvmlens_snapshot *snapshot)
 }
 
 /* NULL: the lines are not understood. */
-static struct kvmlens_snapshot *stage(const struct recorded *recorded, unsigned vms)
+static struct kvmlens_snapshot *stage(const struct recorded *recorded, unsigned first, unsigned vms)
 {
 	const struct kvmlens_snapshot *snapshot = NULL;
 	char *text = NULL;
@@ -207,7 +207,7 @@ static struct kvmlens_snapshot *stage(const struct recorded *recorded, unsigned 
 	FILE *file = open_memstream(&text, &size);
 
 	fputs("{\"time_ms\":1,\"metrics\":{}}\n", file);
-	for (unsigned v = 0; v < vms; v++)
+	for (unsigned v = first; v < first + vms; v++)
 		write_vm(file, g_ptr_array_index(recorded->guests, v % recorded->guests->len), v);
 	fclose(file);
 	file = fmemopen(text, size, "r");
@@ -242,11 +242,11 @@ static void *find_field(const struct kvmlens_snapshot *snapshot, const struct sn
 	return NULL;
 }
 
-static void cast(struct playback *p, const GPtrArray *guest, unsigned v)
+static void cast(struct playback *p, const GPtrArray *guest, unsigned v, unsigned number)
 {
 	const struct series *first = g_ptr_array_index(guest, 0);
 	struct actor actor = {g_array_new(FALSE, TRUE, sizeof(struct field)), first->values->len,
-			      v * APART};
+			      number * APART};
 
 	for (guint i = 0; i < guest->len; i++) {
 		const struct series *s = g_ptr_array_index(guest, i);
@@ -261,15 +261,21 @@ static void cast(struct playback *p, const GPtrArray *guest, unsigned v)
 	g_array_append_val(p->actors, actor);
 }
 
-struct playback *playback_new(const struct recorded *recorded, unsigned vms)
+struct playback *playback_new_from(const struct recorded *recorded, unsigned first, unsigned vms)
 {
 	struct playback *p = g_new0(struct playback, 1);
 
-	p->snapshot = stage(recorded, vms);
+	p->snapshot = stage(recorded, first, vms);
 	p->actors = g_array_new(FALSE, FALSE, sizeof(struct actor));
 	for (unsigned v = 0; p->snapshot && v < p->snapshot->vms.n; v++)
-		cast(p, g_ptr_array_index(recorded->guests, v % recorded->guests->len), v);
+		cast(p, g_ptr_array_index(recorded->guests, (first + v) % recorded->guests->len), v,
+		     first + v);
 	return p;
+}
+
+struct playback *playback_new(const struct recorded *recorded, unsigned vms)
+{
+	return playback_new_from(recorded, 0, vms);
 }
 
 void playback_free(struct playback *p)

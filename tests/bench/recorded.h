@@ -19,6 +19,8 @@ guint recorded_guests(const struct recorded *recorded);
 struct playback;
 
 struct playback *playback_new(const struct recorded *recorded, unsigned vms);
+/* The same VMs from number first on: vm-0007 plays what it would among all. */
+struct playback *playback_new_from(const struct recorded *recorded, unsigned first, unsigned vms);
 void playback_free(struct playback *playback);
 
 /*

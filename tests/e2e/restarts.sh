@@ -122,8 +122,9 @@ values=$("$KVMLENS" history --store "$store" host kvmlens.uptime_seconds --since
 [ "$values" -ge "$written" ] || fail "$values values are there of at least $written that were written"
 [ "$(sqlite3 "$store" "SELECT count(*) FROM silence WHERE vm LIKE 'none-%'")" = "$silences" ] ||
 	fail "silences are lost"
-[ "$(sqlite3 "$store" 'SELECT count(*) FROM layout')" -le 3 ] ||
-	fail "layouts multiply: $(sqlite3 "$store" 'SELECT count(*) FROM layout')"
+# Of the host: other VMs of this machine may come and go meanwhile.
+layouts=$(sqlite3 "$store" "SELECT count(*) FROM layout WHERE vm = (SELECT id FROM vm WHERE uuid = '')")
+[ "$layouts" -ge 1 ] && [ "$layouts" -le 3 ] || fail "layouts multiply: $layouts"
 backup_refused
 backup "$TEST_TMP/alone.db" || fail "backup without an agent: $(cat "$TEST_TMP/said")"
 [ "$(sqlite3 "$TEST_TMP/alone.db" 'PRAGMA integrity_check')" = ok ] || fail "the copy is damaged"

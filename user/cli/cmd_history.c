@@ -42,7 +42,7 @@ static unsigned terminal_width(FILE *out)
 
 static int time_flag(struct request *q, const char *name, const char *text, int64_t *ret_ms)
 {
-	if (moment_parse(text, (int64_t)time(NULL) * 1000, ret_ms) == 0)
+	if (moment_parse(text, g_get_real_time() / 1000, ret_ms) == 0)
 		return 0;
 	cli_error(q->cli,
 		  "--%s: write a time before now (90s, 30m, 2h, 3d), or a moment:"

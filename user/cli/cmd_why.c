@@ -317,7 +317,7 @@ static enum exit_code from_live(const struct why *why)
 
 static int parse_time(const struct why *why, const char *flag, const char *text, int64_t *ret_ms)
 {
-	if (!text || moment_parse(text, (int64_t)time(NULL) * 1000, ret_ms) == 0)
+	if (!text || moment_parse(text, g_get_real_time() / 1000, ret_ms) == 0)
 		return 0;
 	cli_error(why->cli,
 		  "--%s: write a time before now (90s, 30m, 2h, 3d), or a moment:"
