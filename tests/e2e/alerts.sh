@@ -132,8 +132,20 @@ END
 agent_start "$TEST_TMP/agent2.log" $config || fail "no agent after the kill"
 grep -q 'goes on with 1 alerts' "$TEST_TMP/agent2.log" || fail "it was forgotten"
 within state_is ready firing || fail "it does not go on"
+# A silence of what is not there is taken, with a warning, as it may be a slip of the pen.
 # shellcheck disable=SC2086
-"$KVMLENS" silence --rule quiet --for 5m $config || fail "no silence"
+"$KVMLENS" silence --rule quiet --for 5m $config 2>"$TEST_TMP/warned" || fail "no silence"
+grep -q 'warning: there is no rule "quiet"' "$TEST_TMP/warned" || fail "no warning: $(cat "$TEST_TMP/warned")"
+# shellcheck disable=SC2086
+"$KVMLENS" silence --vm victin --rule redy --for 5m $config 2>"$TEST_TMP/warned" || fail "no silence"
+grep -q 'warning: no VM is called "victin"' "$TEST_TMP/warned" &&
+	grep -q 'warning: there is no rule "redy"; did you mean "ready"' "$TEST_TMP/warned" ||
+	fail "no warning: $(cat "$TEST_TMP/warned")"
+for known in "--vm rival" "--vm ri*" "--rule read* --vm riva?"; do
+	# shellcheck disable=SC2086
+	(set -f; "$KVMLENS" silence $known --for 5m $config 2>"$TEST_TMP/warned") || fail "no silence"
+	[ ! -s "$TEST_TMP/warned" ] || fail "warned of what is there: $(cat "$TEST_TMP/warned")"
+done
 
 # A file of rules with a mistake changes nothing; mended, it is there.
 quiet() { echo "rules: [{id: quiet, condition: {metric: host.vms, operator: $1, threshold: 0}}]"; }

@@ -171,4 +171,17 @@ exec {fd}<>"$dir/died-kill.out"
 agent_wait_metric '^vm_up\{vm="died-kill".* 1$' || fail "died-kill is not seen again"
 [ "$(curl -sf "$AGENT_URL/metrics" | grep -c '^vm_up{vm="died-kill"')" = 1 ] || fail "died-kill is there twice"
 curl -sf "$AGENT_URL/metrics" | grep -q '^vm_down_since{vm="died-kill"' && fail "died-kill is up and down"
+# Its alert ends as it is back, not as if a value had changed.
+for ((i = 0; i < 60; i++)); do
+	"$KVMLENS" alerts history --store "$dir/store.db" --format json >"$dir/history.json" 2>/dev/null
+	ended=$(python3 -c '
+import json, sys
+for e in json.load(open(sys.argv[1])):
+    if e["rule"] == "vm-died" and e["change"] == "resolved":
+        print(e["labels"]["vm"] if "labels" in e else e.get("vm"), e.get("reason"))' "$dir/history.json" 2>&1)
+	[ -z "$ended" ] || break
+	sleep 1
+done
+echo "$ended"
+[ "$ended" = "died-kill the VM is back" ] || fail "its alert does not end as the VM is back: $ended"
 exit $status

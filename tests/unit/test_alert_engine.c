@@ -286,6 +286,43 @@ static void test_banner(void)
 	lab_clear(&lab);
 }
 
+/* A VM that died, and is started again: its alert ends as it is back. */
+static void test_back(void)
+{
+	const char *yaml = "rules:\n  - id: died\n    keep_firing_for: 0s\n"
+			   "    condition: {metric: vm.died, operator: gt, threshold: 0}\n";
+	struct fake_spec spec = {
+		.vms = 1, .vcpus = 1, .level = KVMLENS_STANDARD, .everything = true};
+	const char *reason = NULL;
+	struct alert_lab lab;
+	unsigned fired = 0;
+
+	lab_init(&lab, yaml);
+	for (unsigned i = 0; i < 10 && !reason; i++) {
+		struct kvmlens_snapshot *snapshot = fake_snapshot(&spec);
+		struct snap_vm *vm = entities_at(&snapshot->vms, 0);
+
+		snapshot->wall_ms = lab.now_ms += TICK;
+		vm->up = i >= 2;
+		vm->state = vm->up ? KVMLENS_VM_RUNNING : KVMLENS_VM_CRASHED;
+		for (size_t d = 0; d < vm->downs.n; d++)
+			((struct snap_down *)entities_at(&vm->downs, d))->died = 1;
+		if (vm->up)
+			vm->downs.n = 0;
+		g_ptr_array_set_size(lab.events, 0);
+		alert_engine_step(lab.engine, snapshot, NULL, lab.events);
+		for (guint e = 0; e < lab.events->len; e++) {
+			fired += lab_event(&lab, e)->change == CHANGE_FIRING;
+			if (lab_event(&lab, e)->change == CHANGE_RESOLVED)
+				reason = lab_event(&lab, e)->reason;
+		}
+		kvmlens_snapshot_unref(snapshot);
+	}
+	CU_ASSERT_TRUE(fired > 0);
+	CU_ASSERT_STRING_EQUAL(reason ?: "", "the VM is back");
+	lab_clear(&lab);
+}
+
 static void test_silence(void)
 {
 	struct silence silence = {
@@ -635,6 +672,7 @@ int main(void)
 		{"texts", test_texts},
 		{"numbers with their units", test_numbers},
 		{"repeats", test_repeat},
+		{"a VM that is back", test_back},
 		{"silences", test_silence},
 		{"silenced and inhibited alerts are no banner of top's", test_banner},
 		{"inhibition", test_inhibition},
