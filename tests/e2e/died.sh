@@ -4,6 +4,9 @@
 # code of their own or are told to quit. Each stays with vm_up 0 and the reason that wait(2) or the
 # kernel's log would give, the rule vm-died fires for those that nobody wanted to end, and nothing
 # else remains of them.
+#
+# oracle: vm_died vm_down_signal vm_down_exit_code: what wait(2) gives the shell that started it
+# oracle: vm_down_since: the clock
 set -uo pipefail
 # A BPF file system of its own: another agent may run on this host, with its pins.
 if [ "${PRIVATE:-}" != yes ]; then
@@ -94,9 +97,16 @@ if [ -n "$group" ]; then
 	start died-oom bash -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$group"
 fi
 # Both ends of each pipe are held open, or QEMU would wait for them.
+fds=()
+hold() {
+	local fd
+	for pipe in "$dir/$1.in" "$dir/$1.out"; do
+		exec {fd}<>"$pipe"
+		fds+=("$fd")
+	done
+}
 for name in "${!pid[@]}"; do
-	exec {fd}<>"$dir/$name.in"
-	exec {fd}<>"$dir/$name.out"
+	hold "$name"
 done
 
 KVMLENS=${KVMLENS:-$TOP/build/kvmlens}
@@ -166,8 +176,7 @@ grep -qE '^died-(term|quit)' <<<"$firing" && fail "vm-died fires for what was to
 rm -f "$dir"/died-kill.*
 mkfifo "$dir/died-kill.out"
 start died-kill
-exec {fd}<>"$dir/died-kill.in"
-exec {fd}<>"$dir/died-kill.out"
+hold died-kill
 agent_wait_metric '^vm_up\{vm="died-kill".* 1$' || fail "died-kill is not seen again"
 [ "$(curl -sf "$AGENT_URL/metrics" | grep -c '^vm_up{vm="died-kill"')" = 1 ] || fail "died-kill is there twice"
 curl -sf "$AGENT_URL/metrics" | grep -q '^vm_down_since{vm="died-kill"' && fail "died-kill is up and down"

@@ -4,6 +4,8 @@
 # transient ones, and one that is defined and never ran. Each is down with the reason that virsh domstate
 # gives, or, where libvirt has forgotten it, with that of libvirt's own event; vm-died fires for those
 # alone that nobody wanted to end, and one that is started again is up and nothing else.
+#
+# oracle: vm_died: virsh domstate --reason, and what the test did to each
 set -uo pipefail
 # A BPF file system of its own: another agent may run on this host, with its pins.
 if [ "${PRIVATE:-}" != yes ]; then
