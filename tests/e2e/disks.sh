@@ -7,7 +7,13 @@
 #
 # oracle: vm_disk_writes_total vm_disk_write_bytes_total vm_disk_device_writes_total vm_disk_device_write_bytes_total: the writes that the guest was told to make
 # oracle: vm_disk_flushes_total vm_disk_device_flushes_total: each other
-# oracle: vm_disk_device_write_seconds: /proc/diskstats
+# oracle: vm_disk_reads_total vm_disk_read_bytes_total vm_disk_*_seconds_total vm_disk_flushes_total: QEMU's own query-blockstats
+# oracle: vm_disk_read_iops vm_disk_write_iops vm_disk_read_throughput vm_disk_write_throughput: its integral over the ticks is the growth in QEMU's query-blockstats
+# oracle: vm_disks_read_iops vm_disks_write_iops vm_disks_read_throughput vm_disks_write_throughput: its integral over the ticks is the growth in QEMU's query-blockstats of all disks
+# oracle: vm_disk_read_latency vm_disk_write_latency vm_disks_guest_latency: its integral, weighted with the rate, is the time in QEMU's query-blockstats
+# oracle: vm_disk_device_write_seconds vm_disk_device_read_latency vm_disk_device_write_latency: /proc/diskstats
+# oracle: vm_disk_device_reads_total vm_disk_device_read_bytes_total: /proc/diskstats of the loop device
+# oracle: vm_disk_device_read_iops vm_disk_device_write_iops vm_disk_device_read_throughput vm_disk_device_write_throughput: its integral over the ticks is the growth in /proc/diskstats
 # oracle: vm_disk_size vm_disk_used: the image's size, and its blocks by stat
 # oracle: vm_memory_host_resident vm_memory_host_swapped vm_memory_host_huge: smaps_rollup
 set -uo pipefail
@@ -42,6 +48,7 @@ cleanup() {
 	local loop
 	[ -z "${AGENT_PID:-}" ] || agent_stop
 	[ -z "$raw" ] || kill -9 "$raw" 2>/dev/null
+	[ -z "${watcher:-}" ] || kill "$watcher"
 	libvirtd_stop
 	for loop in "${loops[@]}"; do losetup -d "$loop"; done
 }
@@ -96,9 +103,39 @@ settled() {
 	done
 }
 
-# Completed writes and the milliseconds they took.
+# Completed writes and the milliseconds they took, completed reads and their bytes and milliseconds.
 diskstats() {
-	awk -v name="$1" '$3 == name { print $8, $11 }' /proc/diskstats
+	awk -v name="$1" '$3 == name { print $8, $11, $4, $6 * 512, $7 }' /proc/diskstats
+}
+
+# What QEMU itself has counted of each disk of v1, into FILE: "NAME wr_operations 200" and so on.
+blockstats() {
+	virsh_ qemu-monitor-command v1 '{"execute": "query-blockstats"}' | python3 -c '
+import json, re, sys
+for b in json.load(sys.stdin)["return"]:
+    disk = re.search(r"virtio-disk(\d+)", b.get("qdev", ""))
+    for key, value in b["stats"].items() if disk else []:
+        if isinstance(value, int):
+            print("vd" + "abcd"[int(disk[1])], key, value)' >"$1"
+}
+
+# counted FILE DISK KEY: of blockstats; DISK all: of all together
+counted() {
+	awk -v disk="$2" -v key="$3" '(disk == "all" || $1 == disk) && $2 == key { s += $3 } END { printf "%.0f", s }' "$1"
+}
+
+# near NAME OURS TRUTH PERCENT [SLACK]: numbers or expressions; the truth is more than nothing
+near() {
+	local ours truth verdict
+	read -r ours truth verdict < <(awk "BEGIN { o = $2; t = $3; d = o > t ? o - t : t - o
+		right = t > 0 && d <= t * $4 / 100 + ${5:-0}
+		printf \"%.9g %.9g %s\\n\", o, t, right ? \"ok\" : \"no\" }" </dev/null)
+	[ "$verdict" = ok ] || verdict="not ok"
+	result "$verdict" "$1: $ours against $truth, allowed $4 %"
+}
+
+integral() {
+	"$TOP/tests/e2e/lib/gauges.py" integral "$TEST_TMP/ticks" "$@"
 }
 
 wait_console() {
@@ -150,7 +187,16 @@ raw=$!
 virsh_ create --paused "$TEST_TMP/v1.xml" >/dev/null || exit 1
 agent_wait_metric '^vm_disk_writes_total\{vm="v1".*disk="vdd"' || { echo "no disks"; exit 1; }
 agent_wait_metric '^vm_up\{vm="raw"' || { echo "no raw QEMU"; exit 1; }
+# QEMU itself has read a little of each disk by now.
+sleep 1
+page
+cp "$TEST_TMP/page" "$TEST_TMP/page.before"
 read -r -a before < <(diskstats "${loops[1]#/dev/}")
+# A steady load, so that it is seen by many ticks.
+for name in vda vdb vdc vdd; do virsh_ blkdeviotune v1 $name --total-iops-sec 400 --live >/dev/null; done
+blockstats "$TEST_TMP/stats.before"
+"$TOP/tests/e2e/lib/gauges.py" watch "$AGENT_URL" "$TEST_TMP/ticks" &
+watcher=$!
 virsh_ resume v1
 python3 - "$TEST_TMP/raw.monitor" <<-END
 	import socket, sys, time
@@ -162,6 +208,11 @@ END
 wait_console "$TEST_TMP/console" GUEST-WROTE || exit 1
 wait_console "$TEST_TMP/raw.console" GUEST-WROTE || exit 1
 settled 'vm_disk_writes_total{vm="v1"' $writes
+sleep 1.5
+page
+kill $watcher
+watcher=
+blockstats "$TEST_TMP/stats.after"
 read -r -a after < <(diskstats "${loops[1]#/dev/}")
 
 for i in "${!modes[@]}"; do
@@ -179,6 +230,66 @@ for i in "${!modes[@]}"; do
 	same "${modes[i]}: bytes as the device got them" \
 		"$(value "vm_disk_device_write_bytes_total{$disk,device=\"$device\"}")" $((n * 4096))
 done
+
+# --- QEMU's own counters: the guest is idle now ----------------------------------------------------
+grown() {
+	echo $(($(counted "$TEST_TMP/stats.after" "$1" "$2") - $(counted "$TEST_TMP/stats.before" "$1" "$2")))
+}
+for name in vda vdb vdc vdd; do
+	for pair in reads_total:rd_operations read_bytes_total:rd_bytes flushes_total:flush_operations; do
+		same "$name: ${pair%:*} as QEMU says" "$(value "vm_disk_${pair%:*}{$disk,disk=\"$name\"}")" \
+			"$(counted "$TEST_TMP/stats.after" $name "${pair#*:}")"
+	done
+	for pair in read:rd write:wr flush:flush; do
+		near "$name: ${pair%:*}_seconds_total as QEMU says" \
+			"$(value "vm_disk_${pair%:*}_seconds_total{$disk,disk=\"$name\"}") * 1e9" \
+			"$(counted "$TEST_TMP/stats.after" $name "${pair#*:}_total_time_ns")" 0.001 10
+	done
+done
+# A rate is between two answers of libvirt, which a tick may show twice or not at all.
+for pair in read:rd write:wr; do
+	way=${pair%:*} field=${pair#*:}
+	for both in 'vm_disk_ disk="vdb" vdb' 'vm_disks_ vm="v1" all'; do
+		read -r metric label of <<<"$both"
+		near "${metric}${way}_iops over the time" "$(integral "${metric}${way}_iops" "$label")" \
+			"$(grown "$of" "${field}_operations")" 15
+		near "${metric}${way}_throughput over the time" "$(integral "${metric}${way}_throughput" "$label")" \
+			"$(grown "$of" "${field}_bytes")" 15
+	done
+	near "vdb: ${way}_latency over the time" \
+		"$(integral "vm_disk_${way}_latency" "disk=\"vdb\"" "vm_disk_${way}_iops") * 1e6" \
+		"$(grown vdb "${field}_total_time_ns")" 15
+done
+
+near "guest_latency of all disks over the time" \
+	"($(integral vm_disks_guest_latency 'vm="v1"' vm_disks_read_iops) + \
+	$(integral vm_disks_guest_latency 'vm="v1"' vm_disks_write_iops)) * 1e6" \
+	"$(grown all rd_total_time_ns) + $(grown all wr_total_time_ns)" 15
+
+# --- and the device's, by /proc/diskstats ----------------------------------------------------------
+device="device=\"${loops[1]#/dev/}\""
+# device_grown METRIC: since before the guest ran
+device_grown() {
+	awk -v key="$1{$disk,$device}" 'index($0, key) == 1 { v = FNR == NR ? v - $NF : v + $NF } END { print v + 0 }' \
+		"$TEST_TMP/page.before" "$TEST_TMP/page"
+}
+same "reads as the device got them" "$(device_grown vm_disk_device_reads_total)" $((after[2] - before[2]))
+same "their bytes" "$(device_grown vm_disk_device_read_bytes_total)" $((after[3] - before[3]))
+near "device_write_iops over the time" "$(integral vm_disk_device_write_iops "$device")" $slow_writes 3
+near "device_write_throughput over the time" "$(integral vm_disk_device_write_throughput "$device")" \
+	$((slow_writes * 4096)) 3
+near "device_read_iops over the time" "$(integral vm_disk_device_read_iops "$device")" $((after[2] - before[2])) 3
+near "device_read_throughput over the time" "$(integral vm_disk_device_read_throughput "$device")" \
+	$((after[3] - before[3])) 3
+# Milliseconds are counted there for each request, rounded; a flush is a write there.
+for pair in read:4:10 write:1:25; do
+	IFS=: read -r way at allowed <<<"$pair"
+	near "device_${way}_latency over the time" \
+		"$(integral vm_disk_device_${way}_latency "$device" vm_disk_device_${way}_iops)" \
+		$((after[at] - before[at])) "$allowed"
+done
+near "device_write_seconds" "$(value "vm_disk_device_write_seconds_sum{$disk,$device}") * 1000" \
+	$((after[1] - before[1])) 25
 
 # Only a cgroup of its own tells whose a flush is; what libvirt makes depends on the host.
 pid=$(cat "$TEST_TMP/lv/run/libvirt/qemu/v1.pid")

@@ -112,6 +112,14 @@ shown=$(curl -sf "$AGENT_URL/metrics" |
 	sed -n 's/^vm_process_memory_usage{vm="inside".*comm="guestrep".*} //p' | sort -n | tail -n 1)
 [ "$hog" = "$shown" ] || fail "the largest process has $hog bytes, shown are $shown"
 echo "the largest process has $hog bytes, as the guest says"
+# Between two reports of the guest: who its processes are, and what is counted of them. A look that began after
+# the first report is on the page two intervals later.
+sleep 2.5
+curl -sf "$AGENT_URL/metrics" >"$TEST_TMP/page"
+echo report >&5
+reported_twice() { [ "$(grep -ac '^END' "$TEST_TMP/guest.log")" -ge 2 ]; }
+wait_for 60 reported_twice || fail "the guest does not report again"
+"$here/page-compare.py" "$TEST_TMP/page" inside "$TEST_TMP/guest.log" || fail "other processes than the guest has"
 grep -q 'guest: empty: no guest_memory: unsupported: ' "$TEST_TMP/agent.log" ||
 	fail "of a VM that is no Linux nothing is said"
 agent_stop

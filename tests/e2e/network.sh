@@ -6,6 +6,9 @@
 #
 # oracle: vm_network_receive_*_total vm_network_transmit_*_total: ip -s link of the tap, the other way round
 # oracle: vm_network_drops_by_reason_total vm_network_packets_by_size_total: the 3000 packets of 1000 bytes that this test sends
+# oracle: vm_network_rx_bytes vm_network_rx_packets vm_network_rx_dropped vm_network_rx_errors vm_nics_rx_bytes vm_nics_dropped: its integral over the ticks is the growth in ip -s link
+# oracle: vm_network_tx_bytes vm_network_tx_packets vm_nics_tx_bytes: its integral over the ticks is the growth in ip -s link
+# oracle: host_vms host_vcpus: the VMs that this test starts
 # oracle: host_cpu_seconds_total: /proc/stat before and after the page
 # oracle: host_vms_by_state: the VMs that this test starts
 set -uo pipefail
@@ -30,6 +33,7 @@ check() {
 
 cleanup() {
 	local pid
+	[ -z "${watcher:-}" ] || kill "$watcher"
 	for pid in "${qemus[@]}"; do kill -9 "$pid" 2>/dev/null; done
 	wait "${qemus[@]}" 2>/dev/null
 	[ -z "${AGENT_PID:-}" ] || kill -9 "$AGENT_PID" 2>/dev/null
@@ -129,12 +133,13 @@ tap_up() {
 ip link set lo up
 tap_up klnear 10.77.1 || { echo "this kernel has no taps"; exit 1; }
 tap_up kltalk 10.77.2
+tap_up klread 10.77.5
 tapdev() { echo "-netdev tap,id=n,ifname=$1,script=no,downscript=no,vhost=off"; }
 # shellcheck disable=SC2046 # words are wanted
 qemu still -S $(tapdev klnear) -device virtio-net-pci,netdev=n
 # Its firmware asks for an address.
 # shellcheck disable=SC2046
-qemu talker $(tapdev kltalk) -device virtio-net-pci,netdev=n,bootindex=1
+qemu talker -monitor "unix:$TEST_TMP/talker.monitor,server=on,wait=off" $(tapdev kltalk) -device virtio-net-pci,netdev=n,bootindex=1
 
 # In a namespace of its own.
 unshare -n sh -c "ip link set lo up; ip tuntap add dev klfar mode tap; ip link set klfar up
@@ -145,10 +150,15 @@ unshare -n sh -c "ip link set lo up; ip tuntap add dev klfar mode tap; ip link s
 far=$!
 qemus+=("$far")
 
+# Nothing is behind its netdev: QEMU reads whatever comes.
+# shellcheck disable=SC2046
+qemu reader $(tapdev klread)
+
 # A macvtap: what comes in from below is what the guest receives.
 macvtap=
-if ip link add klbr type bridge && ip link set klbr up && ip addr add 10.77.4.1/24 dev klbr &&
-	ip link add link klbr name klmv type macvtap mode bridge && ip link set klmv up; then
+if ip link add klv1 type veth peer name klv0 && ip link set klv0 up && ip link set klv1 up &&
+	ip addr add 10.77.4.1/24 dev klv1 &&
+	ip link add link klv0 name klmv type macvtap mode bridge && ip link set klmv up; then
 	node=/dev/tap$(ip -j link show klmv |
 		python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["ifindex"])')
 	mounted=$TEST_TMP/sys
@@ -169,7 +179,7 @@ if [ -n "${node:-}" ]; then
 	mac=$(ip -j link show klmv | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["address"])')
 	qemu macvtap -S -netdev tap,id=n,fd=5,vhost=off -device "virtio-net-pci,netdev=n,mac=$mac"
 	exec 5<&-
-	ip neigh add 10.77.4.2 lladdr "$mac" dev klbr
+	ip neigh add 10.77.4.2 lladdr "$mac" dev klv1
 fi
 
 # --- standard: counts alone ------------------------------------------------------------------------
@@ -230,8 +240,68 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for i in range(100): s.sendto(b"x" * 100, ("10.77.3.2", 9))'; }
 check "packets in another namespace" send_far
 check "are counted likewise" counts_agree far klfar "$far" tx rx
+
+# Rates, each summed over the ticks, are what ip counts meanwhile: the talker is reset, whose firmware then
+# asks for an address again, and the macvtap's queue overruns, which its driver counts as errors.
+link_counts() {
+	local spec device way field
+	for spec in kltalk:rx:bytes kltalk:rx:packets klread:tx:bytes klread:tx:packets klnear:tx:dropped \
+		${macvtap:+klmv:rx:errors klmv:rx:bytes}; do
+		IFS=: read -r device way field <<<"$spec"
+		echo "$spec $(link_now "$device" $$ "$way" "$field")"
+	done
+}
+rates_agree() {
+	python3 - "$TOP/tests/e2e/lib/gauges.py" "$TEST_TMP" <<-'END'
+		import subprocess, sys
+		gauges, tmp = sys.argv[1:]
+		def counts(name):
+		    return {k: int(v) for k, v in (line.split() for line in open(f"{tmp}/{name}"))}
+		before, after, wrong = counts("links.before"), counts("links.after"), []
+		def near(metric, label, key, percent=5):
+		    if key not in after:
+		        return
+		    truth = after[key] - before[key]
+		    ours = float(subprocess.check_output([gauges, "integral", f"{tmp}/ticks", metric, label]))
+		    print(f"# {metric}{{{label}}}: {ours:.1f} over the ticks, ip says {truth}")
+		    if not truth or abs(ours - truth) * 100 > truth * percent:
+		        wrong.append(metric)
+		still, talker, reader, macvtap = 'vm="still"', 'vm="talker"', 'vm="reader"', 'vm="macvtap"'
+		# A few packets, each in another interval, whose ends are a little apart from the tick's on a busy machine.
+		near("vm_network_tx_bytes", talker, "kltalk:rx:bytes", 25)
+		near("vm_network_tx_packets", talker, "kltalk:rx:packets", 25)
+		near("vm_nics_tx_bytes", talker, "kltalk:rx:bytes", 25)
+		near("vm_network_rx_bytes", reader, "klread:tx:bytes")
+		near("vm_network_rx_packets", reader, "klread:tx:packets")
+		near("vm_network_rx_dropped", still, "klnear:tx:dropped")
+		near("vm_nics_rx_bytes", reader, "klread:tx:bytes")
+		near("vm_nics_dropped", still, "klnear:tx:dropped")
+		near("vm_network_rx_errors", macvtap, "klmv:rx:errors")
+		sys.exit(f"wrong: {wrong}" if wrong else 0)
+	END
+}
+settle 2
+link_counts >"$TEST_TMP/links.before"
+"$TOP/tests/e2e/lib/gauges.py" watch "$AGENT_URL" "$TEST_TMP/ticks" &
+watcher=$!
+sleep 0.5
+echo system_reset | python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(sys.stdin.read().encode())
+time.sleep(0.5)' "$TEST_TMP/talker.monitor"
+send 10.77.1.2 3000 500 >/dev/null
+send 10.77.5.2 3000 500 >/dev/null
+[ -z "$macvtap" ] || send 10.77.4.2 3000 100 >/dev/null
+settle 4
+kill "$watcher"
+watcher=
+link_counts >"$TEST_TMP/links.after"
+check "rates over the time are what ip has counted" rates_agree
+[ -z "$macvtap" ] || check "errors of the macvtap's queue were really there" \
+	test "$(link_now klmv $$ rx errors)" -gt 1000
+
 if [ -n "$macvtap" ]; then
-	send 10.77.4.2 50 100 >/dev/null
 	check "a macvtap's counts are those of ip as they are" counts_agree macvtap klmv $$ rx tx
 fi
 
@@ -272,6 +342,9 @@ near_available() {
 }
 check "available memory is near what /proc/meminfo says a moment later" near_available
 check "VMs by state sum up" test "$(sum host_vms_by_state '')" -eq "$(value host_vms)"
+vms=${#qemus[@]}
+[ "$(pgrep -fc '^qemu-system')" -ne $vms ] ||
+	check "all VMs of this test are counted" test "$(value host_vms):$(value host_vcpus)" = "$vms:$vms"
 [ ! -d /proc/pressure ] || check "pressure is there" test -n "$(value host_pressure_stalled 'resource="cpu"')"
 
 # --- the end -----------------------------------------------------------------------------------

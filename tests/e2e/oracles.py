@@ -18,6 +18,12 @@ oracle: vm_cpu_usage vm_cpu_core_usage: its integral over the ticks is run time 
 oracle: vm_cpu_ready_time vm_cpu_core_ready_time vm_cpu_ready_time_max: its integral over the ticks is run_delay in schedstat
 oracle: vm_cpu_steal_time vm_cpu_core_steal_time vm_cpu_wake_time: the integral of both is run_delay in schedstat
 oracle: vm_cpu_switch_rate vm_cpu_preemption_rate: its integral over the ticks is the kernel's count of switches
+oracle: vm_cpu_ready_cause vm_cpu_aggressor_time: its integral over the ticks, of all causes and of the other guest, is run_delay in schedstat
+oracle: host_cpu_usage host_cpu_idle host_cpu_core_usage host_cpu_core_idle: its integral over the ticks is the growth in /proc/stat
+oracle: host_pressure_stalled: its integral over the ticks is the growth of total in /proc/pressure
+oracle: host_memory_usage_percent: /proc/meminfo
+oracle: host_cpu_overcommit: host_vcpus by getconf _NPROCESSORS_ONLN
+oracle: kvmlens_uptime_seconds: the clock of this test
 oracle: vm_cpu_role_usage vm_cpu_role_ready_time: its integral over the ticks is schedstat's of the other threads
 oracle: host_memory_size host_swap_size host_memory_cached host_memory_free host_memory_available host_memory_used: /proc/meminfo
 oracle: host_swap_used host_swap_in_bytes_total host_swap_out_bytes_total: /proc/meminfo and /proc/vmstat
@@ -155,13 +161,16 @@ try:
         return pages, {n: threads(g.pid) for n, g in guests.items()}
 
     _, before = stop()
-    base = page()
+    stalls = lambda: {f"{r} {k}": int(v) for r in ("cpu", "memory", "io") if os.path.exists(f"/proc/pressure/{r}")
+                      for k, v in re.findall(r"(some|full).*total=(\d+)", read(f"/proc/pressure/{r}"))}
+    cpus = lambda: {k: list(map(int, v.split()[:8])) for k, v in re.findall(r"^(cpu\d*) +(.*)", read("/proc/stat"), re.M)}
+    base, host_before = ticked(1)[-1], (cpus(), stalls(), time.monotonic())
     for g in guests.values():
         g.send_signal(18)
     running = ticked(8)
     stopped, after = stop()
     pages = [base] + running + stopped
-    final = pages[-1]
+    final, host_after = pages[-1], (cpus(), stalls(), time.monotonic())
     wall = final["kvmlens_uptime_seconds"] - base["kvmlens_uptime_seconds"]
     steps = [b["kvmlens_ticks_total"] - a["kvmlens_ticks_total"] for a, b in zip(pages, pages[1:])]
     if any(s not in (0, 1) for s in steps):
@@ -203,12 +212,36 @@ try:
         near(f"{name} vm_cpu_core_steal_time", integral("vm_cpu_core_steal_time", vm), integral("vm_cpu_steal_time", vm), 0.1)
         near(f"{name} vm_cpu_switch_rate", integral("vm_cpu_switch_rate", vm), switches, 1, 2)
         near(f"{name} vm_cpu_preemption_rate", integral("vm_cpu_preemption_rate", vm), preempted, 1, 2)
+        other = [n for n in guests if n != name][0]
+        near(f"{name} vm_cpu_ready_cause, of all causes", integral("vm_cpu_ready_cause", vm) * 1e7, delay, 2)
+        # The CPU's other tasks take some of it.
+        near(f"{name} vm_cpu_aggressor_time of the other", integral("vm_cpu_aggressor_time", vm, f'by="vm:{other}"') * 1e7,
+             grown("vm_cpu_blame_seconds_total", vm, f'by="vm:{other}"') * 1e9, 2)
+        check(f"{name} the other is who took it", grown("vm_cpu_blame_seconds_total", vm, f'by="vm:{other}"') * 1e9 <= delay * 1.001,
+              f"of {delay} ns")
         near(f"{name} vm_cpu_role_threads", get(final, "vm_cpu_role_threads", vm), len(others), 0)
         # They do little: what interrupts take, and a thread that ends meanwhile, is some percent of it.
         near(f"{name} vm_cpu_role_run", grown("vm_cpu_role_run_seconds_total", vm) * 1e9, truth(0, others), 10)
         near(f"{name} vm_cpu_role_ready", grown("vm_cpu_role_ready_seconds_total", vm) * 1e9, truth(1, others), 5)
         near(f"{name} vm_cpu_role_usage", integral("vm_cpu_role_usage", vm) * 1e7, truth(0, others), 10)
         near(f"{name} vm_cpu_role_ready_time", integral("vm_cpu_role_ready_time", vm) * 1e7, truth(1, others), 5)
+
+    # --- the host's gauges over the same time; readings are some ms apart from the ticks
+    near("kvmlens_uptime_seconds", wall, host_after[2] - host_before[2], 2)
+    hertz = os.sysconf("SC_CLK_TCK")
+    for line, (a, b) in {k: (host_before[0][k], v) for k, v in host_after[0].items()}.items():
+        idle = (b[3] + b[4] - a[3] - a[4]) / hertz
+        used = (sum(b) - sum(a)) / hertz - idle
+        count = os.cpu_count() if line == "cpu" else 1
+        key, labels = ("host_cpu_", ()) if line == "cpu" else ("host_cpu_core_", (f'cpu="{line[3:]}"',))
+        near(f"{line} {key}usage", integral(key + "usage", *labels) * count / 100, used, 3, 0.1)
+        near(f"{line} {key}idle", integral(key + "idle", *labels) * count / 100, idle, 3, 0.1)
+    for key, value in host_after[1].items():
+        labels = [f'{n}="{v}"' for n, v in zip(("resource", "kind"), key.split())]
+        if get(final, "host_pressure_stalled", *labels) is not None:
+            near(f"host_pressure_stalled {key}", integral("host_pressure_stalled", *labels) / 100,
+                 (value - host_before[1][key]) / 1e6, 3, 0.1)
+    near("host_cpu_overcommit", get(final, "host_cpu_overcommit"), get(final, "host_vcpus") / os.cpu_count(), 0.001)
 
     # --- the host: files that a tick has read between two readings of ours, and that did not change a lot
     def between(name, source, ours, percent):
@@ -228,6 +261,8 @@ try:
             "host_swap_out_bytes_total": lambda: numbers("/proc/vmstat")["pswpout"] * 4096}.items():
         between(name, source, lambda p, n=name: get(p, n), 3)
     between("host_memory_cached", lambda: memory("Cached") + memory("Buffers") + memory("SReclaimable"), lambda p: get(p, "host_memory_cached"), 15)
+    between("host_memory_usage_percent", lambda: 100 * (1 - memory("MemAvailable") / memory("MemTotal")),
+            lambda p: get(p, "host_memory_usage_percent"), 3)
     for name, file in {"run": "run", "shared": "pages_shared", "sharing": "pages_sharing", "unshared": "pages_unshared", "scans_total": "full_scans"}.items():
         path = "/sys/kernel/mm/ksm/" + file
         if os.path.exists(path):

@@ -66,7 +66,8 @@ static struct host_reading *one_on(struct host_reading *r)
 	struct host_reading *next = g_atomic_rc_box_new0(struct host_reading);
 
 	*next = *r;
-	next->cpus = g_array_ref(r->cpus);
+	next->cpus = g_array_copy(r->cpus);
+	g_array_index(next->cpus, struct host_cpu_line, 0).time.user += S;
 	next->mono_ns += 2 * S;
 	next->time.user += 2 * S;
 	next->time.idle += S;
@@ -135,6 +136,42 @@ static void test_two_readings(void)
 	host_free(host);
 }
 
+static struct snap_node *node_of(struct kvmlens_snapshot *s, size_t i)
+{
+	return entities_at(&s->nodes, i);
+}
+
+static struct snap_host_cpu *cpu_of(struct kvmlens_snapshot *s, size_t i)
+{
+	return entities_at(&s->host_cpus, i);
+}
+
+/* A tick that finds no newer reading shows the last interval's shares again, of CPUs and nodes as well. */
+static void test_same_reading(void)
+{
+	g_autofree char *root = tree();
+	struct host *host = host_new(root);
+	struct host_reading *was = host_read(root), *now = one_on(was);
+	struct kvmlens_snapshot *s[3] = {take(1), take(2), take(3)};
+
+	host_fill_reading(host, was, s[0], NULL);
+	host_fill_reading(host, now, s[1], s[0]);
+	host_fill_reading(host, now, s[2], s[1]);
+	CU_ASSERT_DOUBLE_EQUAL(((struct snap_host *)s[2]->hosts.v)->cpu_usage, 50, 1e-9);
+	CU_ASSERT_DOUBLE_EQUAL(pressure(s[2], 0)->percent, 30, 1e-9);
+	CU_ASSERT_EQUAL(node_of(s[1], 1)->usage, 100);
+	CU_ASSERT_EQUAL(node_of(s[2], 1)->usage, 100);
+	CU_ASSERT_EQUAL(node_of(s[2], 1)->idle, 0);
+	CU_ASSERT_EQUAL(cpu_of(s[1], 0)->usage, 100);
+	CU_ASSERT_EQUAL(cpu_of(s[2], 0)->usage, 100);
+	CU_ASSERT_EQUAL(cpu_of(s[2], 0)->idle, 0);
+	for (int i = 0; i < 3; i++)
+		kvmlens_snapshot_unref(s[i]);
+	release(was);
+	release(now);
+	host_free(host);
+}
+
 /* No reading: what is known without one stays, nothing is zero. */
 static void test_no_reading(void)
 {
@@ -188,6 +225,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		{"a tree with known numbers", test_tree},
 		{"rates of two readings", test_two_readings},
+		{"the same reading again", test_same_reading},
 		{"no reading", test_no_reading},
 		{"bytes that are none of it", test_bad_bytes},
 		CU_TEST_INFO_NULL,

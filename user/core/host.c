@@ -101,14 +101,24 @@ static void shares(const struct host_cpu_times *now, const struct host_cpu_times
 	double total, idle;
 
 	*ret_usage = *ret_idle = NAN;
-	if (!was)
-		return;
 	total = rate_delta(total_of(now), total_of(was));
 	idle = rate_delta(idle_of(now), idle_of(was));
 	if (isnan(total) || isnan(idle) || total <= 0)
 		return;
 	*ret_idle = CLAMP(100 * idle / total, 0, 100);
 	*ret_usage = 100 - *ret_idle;
+}
+
+/* The same, but the last ones while the kernel has counted nothing since: the reading is still the last. */
+static void shares_since(const struct host_cpu_times *now, const struct host_cpu_times *was,
+			 double had_usage, double had_idle, double *ret_usage, double *ret_idle)
+{
+	if (total_of(now) != total_of(was)) {
+		shares(now, was, ret_usage, ret_idle);
+		return;
+	}
+	*ret_usage = had_usage;
+	*ret_idle = had_idle;
 }
 
 static const void *same_labels(const struct entities *entities, const struct labels *labels)
@@ -137,7 +147,10 @@ static void fill_cpus(struct host *host, const struct host_reading *r, struct kv
 			was = entities_at(&before->host_cpus, i);
 		if (was && was->labels != cpu->labels)
 			was = same_labels(&before->host_cpus, cpu->labels);
-		shares(&cpu->time, was ? &was->time : NULL, &cpu->usage, &cpu->idle);
+		cpu->usage = cpu->idle = NAN;
+		if (was)
+			shares_since(&cpu->time, &was->time, was->usage, was->idle, &cpu->usage,
+				     &cpu->idle);
 	}
 }
 
@@ -158,7 +171,10 @@ static void fill_nodes(struct host *host, const struct host_reading *r, struct k
 					 ? ABSENT
 					 : from->mem_total - from->mem_free;
 		was = before ? same_labels(&before->nodes, node->labels) : NULL;
-		shares(&node->time, was ? &was->time : NULL, &node->usage, &node->idle);
+		node->usage = node->idle = NAN;
+		if (was)
+			shares_since(&node->time, &was->time, was->usage, was->idle, &node->usage,
+				     &node->idle);
 	}
 }
 

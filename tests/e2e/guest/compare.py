@@ -195,4 +195,5 @@ def main():
     sys.exit(1 if bad or grew or len(seen[0]) < 20 else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

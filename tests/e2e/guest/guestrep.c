@@ -182,6 +182,7 @@ static void report(void)
 	       after(s, "\npgmajfault "), after(s, "\npswpin "), after(s, "\npswpout "));
 	s = slurp("/proc/uptime");
 	printf(" uptime=%.0f\n", atof(s) * 100);
+	printf("L %s", slurp("/proc/loadavg"));
 	for (char *line = strtok((char *)slurp("/proc/stat"), "\n"); line;
 	     line = strtok(NULL, "\n")) {
 		unsigned long long v[8] = {0};

@@ -4,6 +4,9 @@
 # KVM with both vCPUs on one CPU, and the agent. The guest's own steal clock is the oracle of ready
 # time, libvirt's count of KVM exits that of the exits.
 #
+# oracle: vm_cpu_core_ready_seconds_total: steal in the guest's own /proc/stat
+# oracle: vm_cpu_core_exits_total: exits.sum of virsh domstats
+#
 #   libvirt.sh TOP BUILD GUEST-KERNEL GUEST-IMAGE
 set -u
 TOP=$1 BUILD=$2 guest_kernel=$3 guest_image=$4
