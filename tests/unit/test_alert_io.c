@@ -256,6 +256,111 @@ static void test_store_down(void)
 	site_remove(&site);
 }
 
+/* A write that does not come back, as of a disk that hangs. */
+struct hang {
+	GMutex lock;
+	GCond cond;
+	bool over;
+};
+
+static int hang_job(sqlite3 *db, void *arg)
+{
+	struct hang *hang = arg;
+
+	(void)db;
+	g_mutex_lock(&hang->lock);
+	while (!hang->over)
+		g_cond_wait(&hang->cond, &hang->lock);
+	g_mutex_unlock(&hang->lock);
+	return 0;
+}
+
+static void hang_end(struct hang *hang)
+{
+	g_mutex_lock(&hang->lock);
+	hang->over = true;
+	g_cond_signal(&hang->cond);
+	g_mutex_unlock(&hang->lock);
+}
+
+/* Until a line comes, 20 s at most, a snapshot twice a second. Returns when it is fed, never later. */
+static bool feed_until_line(struct site *site, int fd, double ready, int64_t *at_ms,
+			    const char *part)
+{
+	char line[8192];
+
+	for (unsigned i = 0; i < 40; i++) {
+		struct kvmlens_snapshot *snapshot = snapshot_of(1, ready, *at_ms += 500);
+		gint64 begin = g_get_monotonic_time();
+		ssize_t n;
+
+		keeper_feed(site->keeper, snapshot);
+		CU_ASSERT_TRUE(g_get_monotonic_time() - begin < 2 * G_USEC_PER_SEC);
+		kvmlens_snapshot_unref(snapshot);
+		g_usleep(500000);
+		n = recv(fd, line, sizeof(line) - 1, MSG_DONTWAIT);
+		if (n > 0) {
+			line[n] = '\0';
+			CU_ASSERT_PTR_NOT_NULL(strstr(line, part));
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The store takes what it is given and its disk hangs: what fires is delivered past it, and kept later. */
+static void test_store_hangs(void)
+{
+	struct deliver_options options = {.n = 1, .node = "node"};
+	struct hang hang = {.over = false};
+	int64_t at_ms = LAB_START_MS;
+	struct deliver *deliver;
+	struct site site;
+	g_autofree char *log = NULL, *text = NULL, *error = NULL;
+	int fd;
+
+	site_init(&site);
+	site_close(&site);
+	log = g_build_filename(site.dir, "log", NULL);
+	text = g_strdup_printf("%schannels:\n- {name: log, type: journal, socket: %s, "
+			       "group_wait: 0s}\n",
+			       strstr(rule_yaml, "\nrules:"), log);
+	config_free(site.config);
+	site.config = config_new();
+	site.config->alerts.default_rules = false;
+	if (config_load_text(site.config, "t", text, strlen(text), &error) ||
+	    config_load_rules(site.config, &error))
+		g_error("%s", error);
+	fd = listen_at(log);
+	site_open(&site);
+	options.channels = site.config->channels;
+	options.store = site.store;
+	CU_ASSERT_EQUAL_FATAL(deliver_new(&options, &deliver), 0);
+	keeper_set_deliver(site.keeper, deliver);
+	feed(&site, 1, 5, at_ms);
+	g_mutex_init(&hang.lock);
+	g_cond_init(&hang.cond);
+	CU_ASSERT_EQUAL_FATAL(store_submit(site.store, hang_job, NULL, &hang), 0);
+	CU_ASSERT_TRUE(feed_until_line(&site, fd, 20, &at_ms, "[FIRING]"));
+	/* From now on at once. */
+	CU_ASSERT_TRUE(feed_until_line(&site, fd, 5, &at_ms, "[RESOLVED]"));
+	CU_ASSERT_TRUE(feed_until_line(&site, fd, 20, &at_ms, "[FIRING]"));
+	hang_end(&hang);
+	store_flush(site.store);
+	feed(&site, 1, 20, at_ms += 500);
+	feed(&site, 1, 20, at_ms += 500);
+	CU_ASSERT_EQUAL(count(&site, "SELECT count(*) FROM alert WHERE state = 2"), 1);
+	CU_ASSERT_EQUAL(count(&site, "SELECT count(*) FROM alert_log"), 3);
+	keeper_set_deliver(site.keeper, NULL);
+	deliver_free(deliver);
+	site_close(&site);
+	close(fd);
+	g_unlink(log);
+	g_mutex_clear(&hang.lock);
+	g_cond_clear(&hang.cond);
+	site_remove(&site);
+}
+
 static void test_page(void)
 {
 	textbuf_auto out = {0};
@@ -467,6 +572,7 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		{"a store that cannot be written", test_store_down},
+		{"the store's disk hangs", test_store_hangs},
 		{"state and messages in the store", test_store},
 		{"a rule taken away", test_rule_gone},
 		{"silences", test_silences},
