@@ -435,7 +435,10 @@ static void test_same_name(void)
 	rig_close(&r);
 }
 
-/* The agent dies and starts again: what the kernel side keeps is there, what only it knew was carried. */
+/*
+ * The agent dies and starts again: what the kernel side keeps is there, what only it knew was
+ * carried.
+ */
 static void restart(struct rig *r)
 {
 	struct carry_blame carried;
@@ -457,7 +460,9 @@ static uint64_t *raw_causes(const struct snap_vm *vm)
 	return causes;
 }
 
-/* What is gone by the restart keeps its series, no counter falls, and sums hold to the nanosecond. */
+/*
+ * What is gone by the restart keeps its series, no counter falls, and sums hold to the nanosecond.
+ */
 static void test_restart(void)
 {
 	static const char *const old[][2] = {{"web", UUID_A}, {"db", UUID_B}};

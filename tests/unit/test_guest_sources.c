@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The guest's counters while their source changes: one guest by what its agent and its balloon have
- * really replied, where the balloon's report is older than the files that the agent read. What is read
- * of the guest's memory at that moment is what the agent read, and what its ticks of 10 ms leave out.
+ * really replied, where the balloon's report is older than the files that the agent read. What is
+ * read of the guest's memory at that moment is what the agent read, and what its ticks of 10 ms
+ * leave out.
  */
 #include <stdio.h>
 #include <string.h>
@@ -206,7 +207,9 @@ static void test_reboot(void)
 	end();
 }
 
-/* A process's CPU time in ticks is no less than what was shown; a thread takes its waiting along. */
+/*
+ * A process's CPU time in ticks is no less than what was shown; a thread takes its waiting along.
+ */
 static void test_processes(void)
 {
 	struct guest_view *view;

@@ -5,9 +5,10 @@
 #include "core/rates.h"
 
 /*
- * Two sources are rarely of the same moment (the balloon's report may be seconds old) or of the same
- * resolution (/proc/stat counts in ticks of 10 ms), and the guest's kernel itself corrects its iowait
- * downwards. No counter shows that: until the guest boots again it keeps the most that it has shown.
+ * Two sources are rarely of the same moment (the balloon's report may be seconds old) or of the
+ * same resolution (/proc/stat counts in ticks of 10 ms), and the guest's kernel itself corrects its
+ * iowait downwards. No counter shows that: until the guest boots again it keeps the most that it
+ * has shown.
  */
 static const size_t counters[] = {
 	offsetof(struct snap_guest, faults), /* the first: every source counts it, exactly */

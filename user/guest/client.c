@@ -30,6 +30,7 @@ static int open_proc(pid_t pid, const char *name)
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
+	// cppcheck-suppress resourceLeak ; it is the caller's
 	return fd < 0 ? -errno : fd;
 }
 

@@ -115,7 +115,6 @@ static const int never[] = {
 	SCMP_SYS(io_uring_register),
 	SCMP_SYS(fanotify_init),
 	SCMP_SYS(lookup_dcookie),
-	SCMP_SYS(pidfd_getfd),
 	SCMP_SYS(migrate_pages),
 	SCMP_SYS(move_pages),
 	SCMP_SYS(syslog),

@@ -50,7 +50,9 @@ const struct vm_down *departed_find(struct departed *departed, const struct vm_i
 /* The provider's last word on the VM of that identity, which it lists no more. */
 void departed_say(struct departed *departed, const struct vm_ident *ident, const char *said);
 
-/* Append a struct inventory_vm, to be cleared by the inventory, for each that was not found since. */
+/*
+ * Append a struct inventory_vm, to be cleared by the inventory, for each that was not found since.
+ */
 void departed_list(struct departed *departed, GArray *vms);
 
 #endif

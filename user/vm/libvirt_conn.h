@@ -47,7 +47,9 @@ void libvirt_conn_wake(struct libvirt_conn *conn);
 /* Has this domain changed since the last time that was asked? */
 bool libvirt_conn_take_dirty(struct libvirt_conn *conn, const char *uuid);
 
-/* Call take for each domain that stopped in the last minutes, until it returns nonzero; give that. */
+/*
+ * Call take for each domain that stopped in the last minutes, until it returns nonzero; give that.
+ */
 int libvirt_conn_ends(struct libvirt_conn *conn,
 		      int (*take)(const char *uuid, const struct libvirt_end *end, void *arg),
 		      void *arg);
