@@ -8,6 +8,10 @@
 #define TAIL_SLOPE 3.0
 /* A spread this many times exceeded is as surprising as it gets. */
 #define TAIL_LIMIT 60.0
+/* Surprise beyond the greatest value's from which a value is an outbreak. */
+#define TAIL_OUTBREAK 8.0
+/* How far out an outbreak's peak is learned, of its distance to the greatest value. */
+#define TAIL_SHARE 0.5
 
 static double mean_excess(const struct tail *tail)
 {
@@ -24,7 +28,7 @@ double tail_surprise(const struct tail *tail, double value, double floor)
 	float x = (float)value;
 	unsigned rank = 0;
 
-	if (tail->n < TAIL_WARM || x <= tail->top[tail->kept - 1])
+	if (tail->n < TAIL_WARM || tail->kept < 2 || x <= tail->top[tail->kept - 1])
 		return 0;
 	if (x > tail->top[0]) {
 		double spread = fmax(mean_excess(tail), floor);
@@ -37,7 +41,7 @@ double tail_surprise(const struct tail *tail, double value, double floor)
 	return log((tail->n + 1.0) / (rank + 1.0));
 }
 
-static void remove_at(struct tail *tail, unsigned i)
+static void tail_remove(struct tail *tail, unsigned i)
 {
 	unsigned rest = tail->kept - 1 - i;
 
@@ -49,27 +53,24 @@ static void remove_at(struct tail *tail, unsigned i)
  * Values that are too old leave. The smallest one stands in for each, as what lay below it is not
  * known any more: that errs towards less surprise.
  */
-static void age(struct tail *tail, uint16_t day)
+static void tail_age(struct tail *tail, uint16_t day)
 {
 	for (unsigned i = 0; i + 1 < tail->kept; i++) {
 		if ((uint16_t)(day - tail->day[i]) <= TAIL_DAYS)
 			continue;
-		remove_at(tail, i--);
+		tail_remove(tail, i--);
 		tail->top[tail->kept - 1] = tail->top[tail->kept - 2];
 		tail->day[tail->kept - 1] = day;
 	}
 	tail->aged = day;
 }
 
-void tail_learn(struct tail *tail, double value, uint16_t day, uint32_t horizon)
+static void tail_insert(struct tail *tail, float x, uint16_t day)
 {
-	float x = (float)value;
 	unsigned i;
 
 	if (day != tail->aged && tail->kept == TAIL_KEEP)
-		age(tail, day);
-	if (tail->n < horizon)
-		tail->n++;
+		tail_age(tail, day);
 	if (tail->kept == TAIL_KEEP && x <= tail->top[TAIL_KEEP - 1])
 		return;
 	i = tail->kept < TAIL_KEEP ? tail->kept++ : TAIL_KEEP - 1;
@@ -81,19 +82,47 @@ void tail_learn(struct tail *tail, double value, uint16_t day, uint32_t horizon)
 	tail->day[i] = day;
 }
 
-double tails_step(struct tails *tails, double value, double floor, uint16_t day, uint32_t horizon)
+static void tail_learn(struct tail *tail, float x, const struct tail_rule *rule)
 {
-	double high = tail_surprise(&tails->high, value, floor);
-	double low = tail_surprise(&tails->low, -value, floor);
+	tail->peak = tail->block ? fmaxf(tail->peak, x) : x;
+	tail->block++;
+	if (tail->n < rule->horizon)
+		tail->n++;
+	if (tail->block < rule->block && tail->kept == TAIL_KEEP)
+		return;
+	tail_insert(tail, tail->peak, rule->day);
+	tail->block = 0;
+}
 
-	tail_learn(&tails->high, value, day, horizon);
-	tail_learn(&tails->low, -value, day, horizon);
-	return fmax(high, low);
+static void tail_end_outbreak(struct tail *tail, const struct tail_rule *rule)
+{
+	float top = tail->top[0];
+
+	tail_insert(tail, top + (tail->peak - top) * TAIL_SHARE, rule->day);
+	tail->outbreak = 0;
+	tail->block = 0;
+}
+
+double tail_step(struct tail *tail, double value, const struct tail_rule *rule)
+{
+	double s = tail_surprise(tail, value, rule->floor);
+	float x = (float)value;
+	bool beyond = s > log(tail->n + 1.0) + TAIL_OUTBREAK;
+
+	if (beyond && tail->outbreak < rule->outbreak) {
+		tail->peak = tail->outbreak ? fmaxf(tail->peak, x) : x;
+		tail->outbreak++;
+		return s;
+	}
+	if (tail->outbreak && !beyond)
+		tail_end_outbreak(tail, rule);
+	tail_learn(tail, x, rule);
+	return s;
 }
 
 static bool tail_valid(const struct tail *tail)
 {
-	if (tail->kept > TAIL_KEEP || tail->kept > tail->n)
+	if (tail->kept > TAIL_KEEP || tail->kept > tail->n || !isfinite(tail->peak))
 		return false;
 	for (unsigned i = 0; i < tail->kept; i++)
 		if (!isfinite(tail->top[i]) || (i && tail->top[i] > tail->top[i - 1]))

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How surprising is a value, given the greatest ones seen so far? Constant memory: the TAIL_KEEP
- * greatest values of the last TAIL_DAYS, an empirical rank inside them and an exponential tail
+ * greatest peaks of the last TAIL_DAYS, an empirical rank inside them and an exponential tail
  * (peaks over threshold) beyond them.
+ *
+ * Peaks, not values: a quantity that moves slowly stays near its peak for a while, so only the
+ * greatest value of each block of samples enters. A value far beyond everything seen begins an
+ * outbreak. While it lasts, up to a limit, nothing of it is learned; its end adds one peak, half
+ * as far out. So one burst does not hide the next one, and a burst that recurs becomes normal
+ * after a few times.
  */
 #ifndef KVMLENS_ANALYTICS_TAIL_H
 #define KVMLENS_ANALYTICS_TAIL_H
@@ -19,11 +25,22 @@ struct tail {
 	uint16_t day[TAIL_KEEP]; /* when each was seen, for ageing */
 	uint32_t n; /* samples behind them, at most a horizon's */
 	uint16_t kept, aged; /* entries in use; day of the last ageing */
+	float peak; /* greatest value of the current block or outbreak */
+	uint32_t block, outbreak; /* samples of each so far */
 };
 
 /* Both ends of one quantity. */
 struct tails {
 	struct tail high, low;
+};
+
+/* How a tail learns a sample. */
+struct tail_rule {
+	double floor; /* smallest spread that counts, in the value's unit */
+	uint32_t horizon; /* TAIL_DAYS in samples */
+	uint32_t block; /* samples of which the greatest enters */
+	uint32_t outbreak; /* samples from which an outbreak is learned as it is */
+	uint16_t day; /* of the sample, since the epoch */
 };
 
 /*
@@ -32,11 +49,8 @@ struct tails {
  */
 double tail_surprise(const struct tail *tail, double value, double floor);
 
-/* Learn a value seen on a day (since the epoch); horizon is TAIL_DAYS in samples. */
-void tail_learn(struct tail *tail, double value, uint16_t day, uint32_t horizon);
-
-/* The greater surprise of both ends; learns the value afterwards. */
-double tails_step(struct tails *tails, double value, double floor, uint16_t day, uint32_t horizon);
+/* The surprise of a value by what came before it; learns the value afterwards. */
+double tail_step(struct tail *tail, double value, const struct tail_rule *rule);
 
 /* Do the numbers make sense, after reading them from elsewhere? */
 bool tails_valid(const struct tails *tails);
