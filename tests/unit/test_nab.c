@@ -100,9 +100,9 @@ static void print_scores(const char *what, GArray *some)
 }
 
 /*
- * The detector's constants were chosen on the cloud VMs; the other kinds (advertisements, traffic,
- * tweets, temperatures, made-up ones) show what it is worth on data that it was not tuned to, and
- * have a bound of their own.
+ * The constants were chosen with all these series at hand; those that are kept elsewhere decide. The bound of the cloud
+ * VMs was 68 while constants were chosen on them alone (70.7), at 35 for the rest; the views that see more on all other
+ * series and after bursts cost three points here.
  */
 static void test_detector(void)
 {
@@ -114,10 +114,10 @@ static void test_detector(void)
 	print_scores("cloud VMs", cloud);
 	printf("published, whole corpus: ARTime 74.9, Numenta HTM 70.5, CAD OSE 69.9, Skyline 58.2,\n"
 	       "Random Cut Forest 51.7, Twitter ADVec 47.1, Windowed Gaussian 39.6, random 11.0\n");
-	CU_ASSERT(nab_score_at(files, ANOMALY_THRESHOLD) >= 52);
-	CU_ASSERT(nab_score_left_out(files) >= 52);
-	CU_ASSERT(nab_score_at(cloud, ANOMALY_THRESHOLD) >= 68);
-	CU_ASSERT(nab_score_left_out(cloud) >= 68);
+	CU_ASSERT(nab_score_at(files, ANOMALY_THRESHOLD) >= 57);
+	CU_ASSERT(nab_score_left_out(files) >= 55);
+	CU_ASSERT(nab_score_at(cloud, ANOMALY_THRESHOLD) >= 66);
+	CU_ASSERT(nab_score_left_out(cloud) >= 66);
 }
 
 int main(int argc, char **argv)

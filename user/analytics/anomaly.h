@@ -8,8 +8,8 @@
  *
  * The unit behind the score is surprise: the logarithm of how many samples one would wait for
  * such a point. A score of 0.6 is 1.725 times the logarithm of the samples of 14 days. As there
- * are many views, that is less rare than it sounds: measured on generated series with nothing
- * wrong, once in 5 to 10 days at an interval of 10 s to 5 min (test_anomaly_events prints it).
+ * are many views, that is less rare than it sounds: on generated series with nothing wrong about
+ * once in 5 days, at an interval of 10 s as of 5 min (test_anomaly_events measures it).
  * Each view has its own excuse: a report excuses what is no more surprising in the same view and
  * direction for some hours, so that one event is one peak, and an outage after a burst is another.
  */
@@ -21,7 +21,7 @@
 #include "analytics/envelope.h"
 #include "analytics/tail.h"
 
-/* A score from here on is worth telling somebody. */
+/* A score from here on is worth a report. */
 #define ANOMALY_THRESHOLD 0.6
 
 enum anomaly_view {

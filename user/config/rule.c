@@ -8,7 +8,7 @@
 #include "metric/metric.h"
 #include "util/text.h"
 
-#define ANOMALY_DEFAULT 0.8 /* clearly rarer than once a day, see vm.anomaly.score */
+#define ANOMALY_DEFAULT 0.8 /* clearly rarer than what is worth a look, see vm.anomaly.score */
 
 static const char *const placeholders[] = {
 	"vm",	       "uuid",	   "value",	    "threshold",  "metric",

@@ -2,7 +2,7 @@
 /* What the analytics engine says of a VM. Rows as metric/table.h says. */
 METRIC(ANOMALY, vm_anomaly_score, "vm.anomaly.score", GAUGE, DOUBLE, score, "ratio", STANDARD, NONE,
        "analytics",
-       "How unusual the VM's last values are by all that came before: 0.5 is about once a day, from 0.6 on it is worth a look, 1 is the limit.")
+       "How unusual the VM's last values are by all that came before: from 0.6 on it is worth a look, which is about once in 5 days and series where nothing is wrong; 1 is the limit.")
 METRIC(ANOMALY, vm_anomaly_series, "vm.anomaly.series", GAUGE, U64, series, "count", DETAILED, NONE,
        "analytics", "Series of the VM that are watched for anomalies.")
 METRIC(CONTRIBUTION, vm_anomaly_contribution, "vm.anomaly.contribution", GAUGE, DOUBLE, share,
