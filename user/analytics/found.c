@@ -7,7 +7,7 @@
 
 #define SCORE_LIMIT 0.999
 /* Contributors below this are no news. */
-#define SHOWN_SHARE 0.05
+#define SHOWN_SHARE 0.02
 
 struct found {
 	struct entities anomalies, contributions, trends, forecasts, fulls;
