@@ -171,6 +171,13 @@ grep -q '^died-kill .*signal 9' <<<"$firing" || fail "vm-died does not fire for 
 grep -q '^died-exit .*exit code 3' <<<"$firing" || fail "vm-died does not fire for died-exit"
 [ -z "$group" ] || grep -q '^died-oom .*out of memory' <<<"$firing" || fail "vm-died does not fire for died-oom"
 grep -qE '^died-(term|quit)' <<<"$firing" && fail "vm-died fires for what was told to end"
+# One death is one alert: that its state is "crashed" as well is no other.
+others=$(curl -sf "$AGENT_URL/api/v1/alerts" | python3 -c '
+import json, sys
+for a in json.load(sys.stdin)["alerts"]:
+    if a["labels"].get("vm", "").startswith("died-") and a["rule"] != "vm-died" and a["state"] != "pending":
+        print(a["rule"], a["labels"]["vm"])')
+[ -z "$others" ] || fail "more than vm-died fires: $others"
 
 # It is started again: it is up, and nothing says otherwise any more.
 rm -f "$dir"/died-kill.*
