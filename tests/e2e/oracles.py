@@ -154,23 +154,32 @@ try:
     served = first["kvmlens_web_requests_total"]
     ticked(3)
 
-    def stop():
-        for g in guests.values():
-            g.send_signal(19)
-        pages = ticked(3)
-        return pages, {n: threads(g.pid) for n, g in guests.items()}
-
-    _, before = stop()
     stalls = lambda: {f"{r} {k}": int(v) for r in ("cpu", "memory", "io") if os.path.exists(f"/proc/pressure/{r}")
                       for k, v in re.findall(r"(some|full).*total=(\d+)", read(f"/proc/pressure/{r}"))}
     cpus = lambda: {k: list(map(int, v.split()[:8])) for k, v in re.findall(r"^(cpu\d*) +(.*)", read("/proc/stat"), re.M)}
-    base, host_before = ticked(1)[-1], (cpus(), stalls(), time.monotonic())
+
+    def stop():
+        """On a busy machine a thread gets to its stop late: until nothing has moved over a whole tick."""
+        for g in guests.values():
+            g.send_signal(19)
+        pages = ticked(2)
+        for _ in range(10):
+            was = {n: threads(g.pid) for n, g in guests.items()}
+            pages += ticked(1)
+            host = cpus(), stalls(), time.monotonic()
+            now = {n: threads(g.pid) for n, g in guests.items()}
+            if was == now:
+                break
+        return pages, now, host
+
+    pages, before, host_before = stop()
+    base = pages[-1]
     for g in guests.values():
         g.send_signal(18)
     running = ticked(8)
-    stopped, after = stop()
+    stopped, after, host_after = stop()
     pages = [base] + running + stopped
-    final, host_after = pages[-1], (cpus(), stalls(), time.monotonic())
+    final = pages[-1]
     wall = final["kvmlens_uptime_seconds"] - base["kvmlens_uptime_seconds"]
     steps = [b["kvmlens_ticks_total"] - a["kvmlens_ticks_total"] for a, b in zip(pages, pages[1:])]
     if any(s not in (0, 1) for s in steps):
