@@ -80,13 +80,14 @@ void libvirt_domain_read_status(struct libvirt_domain *domain, const char *dir)
 		return;
 	}
 	mtime_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
-	if (mtime_ns == domain->status_mtime_ns)
+	if (mtime_ns == domain->status_mtime_ns && st.st_ino == domain->status_inode)
 		return;
 	/* A namesake under another daemon is somebody else. */
 	if (read_status(path, &status) || strcmp(status.uuid, domain->uuid))
 		status = (struct libvirt_status){0};
 	domain->status = status;
 	domain->status_mtime_ns = mtime_ns;
+	domain->status_inode = st.st_ino;
 }
 
 static enum kvmlens_pause pause_of(int reason)

@@ -19,6 +19,7 @@ struct libvirt_domain {
 	struct libvirt_meta *meta; /* NULL: not read yet */
 	struct libvirt_status status; /* zeroed where it cannot be read */
 	int64_t status_mtime_ns;
+	uint64_t status_inode; /* written anew within a tick of the clock, it is another file */
 };
 
 struct libvirt_domain *libvirt_domain_new(const char *uuid);
