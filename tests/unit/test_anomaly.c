@@ -219,6 +219,15 @@ static void test_restore_refuses(void)
 	bad.long_mean = NAN;
 	CU_ASSERT_EQUAL(anomaly_restore(&b, &bad, sizeof(bad)), -EINVAL);
 	bad = a;
+	bad.excuse[VIEW_LEVEL][1].brief = NAN;
+	CU_ASSERT_EQUAL(anomaly_restore(&b, &bad, sizeof(bad)), -EINVAL);
+	bad = a;
+	bad.same_s = -1;
+	CU_ASSERT_EQUAL(anomaly_restore(&b, &bad, sizeof(bad)), -EINVAL);
+	bad = a;
+	bad.tails[VIEW_GAP].high.peak = INFINITY;
+	CU_ASSERT_EQUAL(anomaly_restore(&b, &bad, sizeof(bad)), -EINVAL);
+	bad = a;
 	bad.week[3].low = NAN;
 	CU_ASSERT_EQUAL(anomaly_restore(&b, &bad, sizeof(bad)), -EINVAL);
 	memset(&bad, 0x55, sizeof(bad));
