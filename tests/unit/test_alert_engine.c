@@ -307,8 +307,8 @@ static void test_back(void)
 		vm->state = vm->up ? KVMLENS_VM_RUNNING : KVMLENS_VM_CRASHED;
 		for (size_t d = 0; d < vm->downs.n; d++)
 			((struct snap_down *)entities_at(&vm->downs, d))->died = 1;
-		if (vm->up)
-			vm->downs.n = 0;
+		while (vm->up && vm->downs.n)
+			entities_remove(&vm->downs, 0);
 		g_ptr_array_set_size(lab.events, 0);
 		alert_engine_step(lab.engine, snapshot, NULL, lab.events);
 		for (guint e = 0; e < lab.events->len; e++) {

@@ -29,8 +29,8 @@ static GHashTable *page_series(const struct kvmlens_snapshot *snapshot, unsigned
 		if (*line == '#')
 			continue;
 		value = strrchr(line, ' ');
-		*ret_twice += g_hash_table_contains(series, g_strndup(line, value - line));
-		g_hash_table_insert(series, g_strndup(line, value - line), g_strdup(value));
+		*ret_twice += !g_hash_table_insert(series, g_strndup(line, value - line),
+						   g_strdup(value));
 	}
 	return series;
 }
