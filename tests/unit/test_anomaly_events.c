@@ -141,14 +141,26 @@ struct watched_run {
 	int step;
 };
 
+/* run does it, as it knows the value that stays. */
+static double frozen(double value, double sd, int64_t since_s)
+{
+	return value;
+}
+
 /* The reports from a time to another. event NULL: nothing is wrong. */
 static int run(struct watched_run *r, int64_t from, int64_t to, event_fn event)
 {
+	double first = NAN;
 	int reports = 0;
 
 	for (int64_t t = from; t < to; t += r->step) {
 		double value = generate(&r->generator, r->fn, t, r->step);
 
+		/* A value that froze is the series' own, so that only its staying is wrong. */
+		if (t == from)
+			first = value;
+		if (event == frozen && t - from < 6 * 3600)
+			value = first;
 		if (event)
 			value = event(value, r->sd, t - from);
 		if (isnan(value))
@@ -211,11 +223,6 @@ static double outage(double value, double sd, int64_t since_s)
 static double shift(double value, double sd, int64_t since_s)
 {
 	return value + 5 * sd;
-}
-
-static double frozen(double value, double sd, int64_t since_s)
-{
-	return since_s < 6 * 3600 ? 42 : value;
 }
 
 static double gap(double value, double sd, int64_t since_s)
