@@ -130,10 +130,11 @@ virsh_ setvcpus v1 3 --live
 expect "a vCPU plugged in is seen" "vm('v1')['vcpus'] == 3"
 check "and is the one that libvirt knows" same_vcpus v1
 virsh_ blockcopy v1 vda "$TEST_TMP/copy.raw" --transient-job --bytes --bandwidth 65536 >/dev/null
-expect "during a block job there are no block statistics" \
-	"vm('v1')['stats']['disks'] == [] and 'rss' in vm('v1')['stats']['memory']"
+expect "during a block job its disks are counted all the same" \
+	"len(vm('v1')['stats']['disks']) == 2 and 'rss' in vm('v1')['stats']['memory'] and \
+	 vm('v1')['stats']['disks'][0]['read_ops'] >= $(virsh_ domblkstat v1 vda | awk '$2 == "rd_req" {print $3}')"
 virsh_ blockjob v1 vda --abort
-expect "and afterwards there are" "len(vm('v1')['stats']['disks']) == 2"
+expect "and afterwards as well" "len(vm('v1')['stats']['disks']) == 2"
 virsh_ destroy v2 >/dev/null
 expect "a domain that was destroyed is gone" "'v2' not in names()"
 check "nothing tainted the domain" untainted_by_us v1 "$before"
