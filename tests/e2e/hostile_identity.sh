@@ -51,7 +51,12 @@ check "and its numbers are its own" until_true 5 right_time
 check "the fake stays what it was" test "$(value vm_up "uuid=\"$fake_uuid\"")" = 1
 kill -9 "$real"
 wait "$real" 2>/dev/null
-check "when the VM ends, the fake does not stand in for it" until_true 15 fake_alone
+# The UUID stays with the VM that died, which is down, and no other series has it.
+real_is_down() {
+	[ "$(value vm_up "vm=\"$USER_ID/victim\"")" = 1 ] && [ "$(value vm_up "uuid=\"$uuid\"")" = 0 ] &&
+		[ "$(grep -c "^vm_up{.*uuid=\"$uuid\"" "$DIR/page")" = 1 ]
+}
+check "when the VM ends, the fake does not stand in for it" until_true 15 real_is_down
 real
 check "the VM has its name and UUID again after a restart" until_true 15 victim_is_real
 check "and its numbers are its own" until_true 5 right_time
