@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# A VM is there within an interval of its start and gone within two of its end.
+# A VM is there within an interval of its start and down within two of its end, without any other
+# series.
 #
 # oracle: vm_up vm_cpu_vcpus: the VMs that this test starts and ends
 # shellcheck source=tests/vm/lib.sh
@@ -9,11 +10,12 @@
 agent_start --detail basic || exit
 
 shows() {
-	scrape && [ -n "$(metric now vm_up "vm=\"$1\"")" ]
+	scrape && [ "$(metric now vm_up "vm=\"$1\"")" = 1 ]
 }
 
-shows_not() {
-	scrape && [ -z "$(metric now vm_up "vm=\"$1\"")" ]
+shows_down() {
+	scrape && [ "$(metric now vm_up "vm=\"$1\"")" = 0 ] &&
+		[ -z "$(metric now vm_cpu_vcpus "vm=\"$1\"")" ]
 }
 
 # Ticks from now until the command succeeds.
@@ -37,5 +39,5 @@ mini_start 5 --vcpus 3 --name mini5 || exit
 judge "a new VM is found" "$(ticks_until shows mini5)" 3
 near "its vCPUs" "$(metric now vm_cpu_vcpus 'vm="mini5"')" 3 0 vCPUs
 mini_stop 5
-judge "a VM that ended is gone" "$(ticks_until shows_not mini5)" 3
+judge "a VM that ended is down" "$(ticks_until shows_down mini5)" 3
 agent_stop
