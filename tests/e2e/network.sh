@@ -341,7 +341,8 @@ near_available() {
 	python3 -c "import sys; o, t = map(float, sys.argv[1:]); sys.exit(abs(o - t) > t / 5)" "$ours" "$theirs"
 }
 check "available memory is near what /proc/meminfo says a moment later" near_available
-check "VMs by state sum up" test "$(sum host_vms_by_state '')" -eq "$(value host_vms)"
+check "VMs by state sum up" test "$(sum host_vms_by_state '')" -eq \
+	$(($(value host_vms) + $(grep -c '^vm_down_since{' "$page")))
 vms=${#qemus[@]}
 [ "$(pgrep -fc '^qemu-system')" -ne $vms ] ||
 	check "all VMs of this test are counted" test "$(value host_vms):$(value host_vcpus)" = "$vms:$vms"

@@ -423,7 +423,7 @@ check "another VM is named" says why-c cpu.neighbour vm:why-b
 stop_guest why-b
 burn "$cpu" -15
 check "a process of the host is named" says why-c cpu.host_task cgroup:
-check "by its program and pid" grep -q "(python3, pid ${others[-1]}" "$TEST_TMP/said"
+check "by its program and pid" grep -qE "[(;] ?python3, pid ${others[-1]}[);]" "$TEST_TMP/said"
 end_other
 renice -n -18 -p "${guests[why-c]}" >/dev/null
 nice -n -10 taskset -c 0 python3 "$TEST_TMP/qmp.py" "$TEST_TMP/why-c.qmp" query-qmp-schema 1000000 &

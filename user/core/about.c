@@ -135,12 +135,12 @@ static void fill_host(struct about *a, struct collect *c, struct kvmlens_snapsho
 	host = entities_at(&s->hosts, 0);
 	host->labels = labels_ref(a->none);
 	host->cpus = cpus > 0 ? (uint64_t)cpus : ABSENT;
-	host->vms = s->vms.n;
 	host->block_requests = block_count(c->probe, BLOCK_UNATTRIBUTED_REQUESTS);
 	host->block_bytes = block_count(c->probe, BLOCK_UNATTRIBUTED_BYTES);
 	for (i = 0; i < s->vms.n; i++) {
 		const struct snap_vm *vm = entities_at(&s->vms, i);
 
+		host->vms += !vm->downs.n;
 		host->vcpus += vm->vcpus == ABSENT ? 0 : vm->vcpus;
 	}
 	host->overcommit = cpus > 0 ? (double)host->vcpus / (double)cpus : NAN;

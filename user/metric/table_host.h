@@ -5,7 +5,7 @@ METRIC(HOST, host_cpu_online, "host.cpu.online", GAUGE, U64, cpus, "count", BASI
 METRIC(HOST, host_cpu_overcommit, "host.cpu.overcommit", GAUGE, DOUBLE, overcommit, "ratio", BASIC,
        NONE, "kvmlens", "vCPUs of all VMs for each online CPU.")
 METRIC(HOST, host_vms, "host.vms", GAUGE, U64, vms, "count", BASIC, NONE, "kernel, libvirt, proc",
-       "VMs on the host.")
+       "VMs on the host, those that are down left out.")
 METRIC(HOST, host_vcpus, "host.vcpus", GAUGE, U64, vcpus, "count", BASIC, NONE,
        "kernel, libvirt, proc", "vCPUs of all VMs on the host.")
 METRIC(HOST, host_cpu_usage, "host.cpu.usage", GAUGE, DOUBLE, cpu_usage, "percent", BASIC, CPU,
@@ -94,4 +94,4 @@ METRIC(HUGE, host_hugepages_reserved, "host.hugepages.reserved", GAUGE, U64, res
 METRIC(HUGE, host_hugepages_surplus, "host.hugepages.surplus", GAUGE, U64, surplus, "count",
        STANDARD, MEMORY, "/sys/kernel/mm/hugepages", "Huge pages above the configured number.")
 METRIC(VM_STATE, host_vms_by_state, "host.vms_by_state", GAUGE, U64, vms, "count", STANDARD, NONE,
-       "libvirt", "VMs on the host by their state.")
+       "libvirt", "VMs on the host by their state, those that are down included.")
