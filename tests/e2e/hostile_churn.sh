@@ -41,12 +41,13 @@ end_all() {
 resident() { awk '/^VmRSS/ {print $2}' "/proc/$AGENT_PID/status"; }
 listed() { page && grep -c '^vm_up{vm="churn-' "$DIR/page"; }
 
-agent_start "$DIR/agent.log" --interval 1s --provider proc --store "$DIR/history.db" || exit 1
+agent_start "$DIR/agent.log" --interval 1s --provider proc --store "$DIR/history.db" \
+	--dead-vms 5s || exit 1
 churn 0 80
 echo "# $(listed) are listed at a time"
 end_all
 gone() { [ "$(listed)" = 0 ]; }
-until_true 15 gone
+until_true 25 gone
 sleep 3
 before=$(resident)
 churn 1000 "$number"
@@ -54,7 +55,7 @@ most=$(resident)
 seen=$(listed)
 end_all
 check "they have been seen" test "$seen" -ge 8
-check "and are gone when they have ended" until_true 15 gone
+check "and are gone some seconds after they have ended" until_true 25 gone
 back() { [ "$(resident)" -le $((before + before / 10)) ]; }
 check "its memory is back" until_true 90 back
 echo "# resident: $before KiB, at the end of $number VMs $most KiB, then $(resident) KiB"
