@@ -161,15 +161,15 @@ check "a new one after it was killed: all is back" until_true 60 known raw
 check "with its source" until_true 20 up raw
 
 # The same guests, seen from outside.
-page >"$TEST_TMP/by-agent"
+shows_both() {
+	page >"$TEST_TMP/$1" && grep -q '^vm_process_threads{vm="raw"' "$TEST_TMP/$1" &&
+		grep -q '^vm_process_threads{vm="managed"' "$TEST_TMP/$1"
+}
+check "processes of both by their agents" until_true 60 shows_both by-agent
 agent_stop
 agent_start "$TEST_TMP/agent.log" --uri "$LIBVIRT_URI" --interval 2s --detail diagnostic \
 	--guest-memory on --store none || exit 1
-by_memory() {
-	page >"$TEST_TMP/by-memory" && grep -q '^vm_process_threads{vm="raw"' "$TEST_TMP/by-memory" &&
-		grep -q '^vm_process_threads{vm="managed"' "$TEST_TMP/by-memory"
-}
-check "both are read from outside" until_true 60 by_memory
+check "both are read from outside" until_true 60 shows_both by-memory
 for vm in raw managed; do
 	check "$vm: processes have the labels and the sizes that the agent gave" \
 		"$here/same-labels.py" $vm "$TEST_TMP/by-agent" "$TEST_TMP/by-memory"
