@@ -282,15 +282,15 @@ near "device_read_iops over the time" "$(integral vm_disk_device_read_iops "$dev
 near "device_read_throughput over the time" "$(integral vm_disk_device_read_throughput "$device")" \
 	$((after[3] - before[3])) 3
 # Milliseconds are counted there for each request, rounded, and from its start, not its issue: of some
-# hundred short requests that is much. A flush is a write there.
-for pair in read:4:25 write:1:25; do
+# hundred requests of 30 microseconds that is much. A flush is a write there.
+for pair in read:4:40 write:1:40; do
 	IFS=: read -r way at allowed <<<"$pair"
 	near "device_${way}_latency over the time" \
 		"$(integral vm_disk_device_${way}_latency "$device" vm_disk_device_${way}_iops)" \
 		$((after[at] - before[at])) "$allowed"
 done
 near "device_write_seconds" "$(value "vm_disk_device_write_seconds_sum{$disk,$device}") * 1000" \
-	$((after[1] - before[1])) 25
+	$((after[1] - before[1])) 40
 
 # Only a cgroup of its own tells whose a flush is; what libvirt makes depends on the host.
 pid=$(cat "$TEST_TMP/lv/run/libvirt/qemu/v1.pid")
