@@ -269,7 +269,7 @@ try:
             "host_swap_in_bytes_total": lambda: numbers("/proc/vmstat")["pswpin"] * 4096,
             "host_swap_out_bytes_total": lambda: numbers("/proc/vmstat")["pswpout"] * 4096}.items():
         between(name, source, lambda p, n=name: get(p, n), 3)
-    between("host_memory_cached", lambda: memory("Cached") + memory("Buffers") + memory("SReclaimable"), lambda p: get(p, "host_memory_cached"), 15)
+    between("host_memory_cached", lambda: memory("Cached"), lambda p: get(p, "host_memory_cached"), 15)
     between("host_memory_usage_percent", lambda: 100 * (1 - memory("MemAvailable") / memory("MemTotal")),
             lambda p: get(p, "host_memory_usage_percent"), 3)
     for name, file in {"run": "run", "shared": "pages_shared", "sharing": "pages_sharing", "unshared": "pages_unshared", "scans_total": "full_scans"}.items():
