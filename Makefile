@@ -139,7 +139,7 @@ asan: $(SKEL) ## Unit tests with AddressSanitizer and UBSan
 	$(Q)$(MAKE) B=$(B)/asan BPF_B=$(B) $(ASAN_FLAGS) unit-programs
 	$(Q)tests/run asan
 
-# GLib's locks are its own futexes, which the sanitizer does not see: tests/tsan tells it of them.
+# GLib's locks are its own futexes, which the sanitizer does not see: tests/tsan reports them to it.
 TSAN_FLAGS := CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread -Wno-tsan" LDFLAGS="-fsanitize=thread" \
               TSAN_OBJ=$(B)/tsan/tests/tsan/glib_sync.o
 TSAN_UNIT  := child control discover levels offload threads web worker
