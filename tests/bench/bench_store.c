@@ -4,8 +4,9 @@
  * of the writer, time of a query. VMs play back what real guests did, each from another place on.
  * Prints rows; a simulated clock. bench_store [VMS [SECONDS [DAY [CHURN]]]], DAY in seconds
  *
- * CHURN short-lived VMs, each there for a minute, pass beside one that stays: with a size limit of half
- * of what all takes, the history of that one stays whole, and a value costs less than CHURN_BYTES.
+ * CHURN short-lived VMs, each there for a minute, pass beside one that stays: with a size limit of
+ * half of what all takes, the history of that one stays whole, and a value costs less than
+ * CHURN_BYTES.
  */
 #include <errno.h>
 #include <glib.h>
@@ -403,9 +404,9 @@ static unsigned number_of(int argc, char **argv, int i, unsigned otherwise)
 }
 
 /*
- * Without a limit for the bytes a value, and with one for what is dropped. The limit is enforced once a
- * window of five minutes, whose rows are not compressed yet: with so small a limit that window is much
- * of it, and the file may be so much larger.
+ * Without a limit for the bytes a value, and with one for what is dropped. The limit is enforced
+ * once a window of five minutes, whose rows are not compressed yet: with so small a limit that
+ * window is much of it, and the file may be so much larger.
  */
 static bool run_both_churns(const struct bench *b, unsigned vms)
 {

@@ -283,7 +283,9 @@ static void hang_end(struct hang *hang)
 	g_mutex_unlock(&hang->lock);
 }
 
-/* Until a line comes, 20 s at most, a snapshot twice a second. Returns when it is fed, never later. */
+/*
+ * Until a line comes, 20 s at most, a snapshot twice a second. Returns when it is fed, never later.
+ */
 static bool feed_until_line(struct site *site, int fd, double ready, int64_t *at_ms,
 			    const char *part)
 {
@@ -308,7 +310,10 @@ static bool feed_until_line(struct site *site, int fd, double ready, int64_t *at
 	return false;
 }
 
-/* The store takes what it is given and its disk hangs: what fires is delivered past it, and kept later. */
+/*
+ * The store takes what it is given and its disk hangs: what fires is delivered past it, and kept
+ * later.
+ */
 static void test_store_hangs(void)
 {
 	struct deliver_options options = {.n = 1, .node = "node"};

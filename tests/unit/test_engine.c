@@ -283,7 +283,10 @@ static void test_cost(void)
 	       (unsigned long)stats.series, (double)stats.bytes / (1 << 20),
 	       100 * (double)stats.cpu_ns / 1e9 / (hours * 3600));
 	CU_ASSERT_EQUAL(stats.bytes, stats.series * sizeof(struct watch_state));
-	/* It was 10,000 before a series had twelve views with excuses of their own instead of eight. */
+	/*
+	 * It was 10,000 before a series had twelve views with excuses of their own instead of
+	 * eight.
+	 */
 	CU_ASSERT(sizeof(struct watch_state) < 11000);
 	kvmlens_snapshot_unref(s);
 	engine_free(engine);

@@ -146,7 +146,10 @@ static struct snap_host_cpu *cpu_of(struct kvmlens_snapshot *s, size_t i)
 	return entities_at(&s->host_cpus, i);
 }
 
-/* A tick that finds no newer reading shows the last interval's shares again, of CPUs and nodes as well. */
+/*
+ * A tick that finds no newer reading shows the last interval's shares again, of CPUs and nodes as
+ * well.
+ */
 static void test_same_reading(void)
 {
 	g_autofree char *root = tree();

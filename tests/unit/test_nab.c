@@ -100,9 +100,9 @@ static void print_scores(const char *what, GArray *some)
 }
 
 /*
- * The constants were chosen with all these series at hand; those that are kept elsewhere decide. The bound of the cloud
- * VMs was 68 while constants were chosen on them alone (70.7); the views that see more on all other
- * series and after bursts cost three points here.
+ * The constants were chosen with all these series at hand; those that are kept elsewhere decide.
+ * The bound of the cloud VMs was 68 while constants were chosen on them alone (70.7); the views
+ * that see more on all other series and after bursts cost three points here.
  */
 static void test_detector(void)
 {

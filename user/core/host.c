@@ -109,7 +109,10 @@ static void shares(const struct host_cpu_times *now, const struct host_cpu_times
 	*ret_usage = 100 - *ret_idle;
 }
 
-/* The same, but the last ones while the kernel has counted nothing since: the reading is still the last. */
+/*
+ * The same, but the last ones while the kernel has counted nothing since: the reading is still the
+ * last.
+ */
 static void shares_since(const struct host_cpu_times *now, const struct host_cpu_times *was,
 			 double had_usage, double had_idle, double *ret_usage, double *ret_idle)
 {
